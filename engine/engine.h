@@ -1,0 +1,78 @@
+#pragma once
+// Engine: collections, models and threads of one process behind one door. Owns the store, the encoders, the pools. Every method may
+// be called from any thread. Asynchronous methods call `done` exactly once, on a pool thread or (when refused at once) on the
+// caller's; they never block the caller on disk, encoding or search. Text is turned into vectors here, before a collection sees it.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "encoder/encode_batcher.h"
+#include "encoder/encoder.h"
+#include "encoder/encoder_registry.h"
+#include "engine/requests.h"
+#include "engine/settings.h"
+
+namespace orthant {
+
+template <typename T>
+using Done = std::move_only_function<void(Result<T>)>;
+
+// Carried by requests that have a client: work is dropped when it has left or its time is up.
+struct RequestContext {
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+  std::shared_ptr<const std::atomic<bool>> cancelled;
+};
+
+class Engine {
+ public:
+  // Loads the models, opens the store in settings.data_dir (created if absent), brings every collection up. failed_precondition
+  // when another process holds the directory or a newer version wrote it. A damaged collection does not stop the engine.
+  static Result<std::unique_ptr<Engine>> open(const Settings& settings);
+  // Finishes accepted writes, saves index snapshots, closes the store.
+  ~Engine();
+
+  // ---- collections ----
+  // already_exists; invalid_argument for names that are empty, longer than 255 bytes, or hold '/', '\', NUL or control characters.
+  void create_collection(std::string name, CollectionConfig config, Done<void> done);
+  // `change` edits a copy; dimensions and metrics may not change (invalid_argument).
+  void update_collection(std::string name, std::move_only_function<Status(CollectionConfig&)> change, Done<void> done);
+  // False when there was none.
+  void delete_collection(std::string name, Done<bool> done);
+  std::vector<std::string> collection_names() const;
+  bool has_collection(std::string_view name) const;
+  Result<CollectionInfo> collection_info(std::string_view name) const;
+
+  // ---- points ----
+  // Operations of one call are applied in order; each is atomic; the first failure ends the call with its error.
+  void write(std::string collection, std::vector<WriteRequest> operations, WriteOptions options, RequestContext context,
+             Done<std::vector<WriteResult>> done);
+  void query(std::string collection, std::vector<QueryRequest> queries, RequestContext context,
+             Done<std::vector<QueryResult>> done);
+  void retrieve(std::string collection, RetrieveRequest request, RequestContext context, Done<std::vector<Record>> done);
+  void scroll(std::string collection, ScrollRequest request, RequestContext context, Done<ScrollResult> done);
+  void count(std::string collection, std::optional<Filter> filter, RequestContext context, Done<std::uint64_t> done);
+
+  // ---- models ----
+  std::vector<const Encoder*> models() const;
+  // Null when unknown; an empty name gives the first model.
+  const Encoder* find_model(std::string_view name) const;
+  // Encodes on the shared batcher of that model. not_found when it is not loaded.
+  void encode(std::string_view model, std::vector<std::string> texts, EncodeOptions options, RequestContext context,
+              Done<EncodeResult> done);
+
+  const Settings& settings() const;
+  // Pool for work of the api folder that must not run on an io thread (parsing large bodies, compression).
+  ThreadPool& request_pool();
+
+ private:
+  class Impl;
+  explicit Engine(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace orthant

@@ -1,0 +1,195 @@
+#pragma once
+// What the engine is asked and what it answers, free of any wire format. Plain values.
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/point_id.h"
+#include "base/result.h"
+#include "engine/collection/collection_config.h"
+#include "engine/payload/filter.h"
+#include "index/vector_index.h"
+
+namespace orthant {
+
+// ---- input vectors ----
+
+// Text to encode inside. An empty model means the collection's encoder (or the first of its dimension).
+struct TextInput {
+  std::string text;
+  std::string model;
+};
+// Ready codes in the form that the collection declares: dim int8 values or ceil(dim / 8) ubinary bytes.
+struct CodeInput {
+  std::vector<std::uint8_t> bytes;
+};
+using VectorInput = std::variant<std::vector<float>, TextInput, CodeInput>;
+
+// By vector name; "" is the default vector. A point may lack any of the collection's vectors.
+using NamedVectors = std::vector<std::pair<std::string, VectorInput>>;
+
+// ---- writes ----
+
+struct PointInput {
+  PointId id;
+  NamedVectors vectors;
+  std::string payload = "{}";  // a valid JSON object, kept as given
+};
+
+enum class UpdateMode { kUpsert, kInsertOnly, kUpdateOnly };
+
+struct UpsertRequest {
+  std::vector<PointInput> points;  // of equal ids the last wins
+  UpdateMode mode = UpdateMode::kUpsert;
+  std::optional<Filter> update_filter;  // existing points are replaced only where it matches
+  // Bulk ingestion: points that are refused are reported in WriteResult::rejected and the rest is written.
+  // Otherwise the first bad point refuses the whole request.
+  bool skip_invalid = false;
+  // Texts longer than the model's limit: true refuses them, false truncates them and reports it.
+  bool refuse_truncation = false;
+};
+
+using PointSelector = std::variant<std::vector<PointId>, Filter>;
+
+struct DeletePoints {
+  PointSelector points;
+};
+// Replaces the named vectors of existing points, the rest of the point stays.
+struct UpdateVectors {
+  std::vector<PointInput> points;
+};
+struct DeleteVectors {
+  PointSelector points;
+  std::vector<std::string> names;
+};
+// Merges at the top level, or below `key` (JSON path).
+struct SetPayload {
+  PointSelector points;
+  std::string payload;
+  std::optional<std::string> key;
+};
+struct OverwritePayload {
+  PointSelector points;
+  std::string payload;
+};
+struct DeletePayload {
+  PointSelector points;
+  std::vector<std::string> keys;
+};
+struct ClearPayload {
+  PointSelector points;
+};
+
+using WriteRequest = std::variant<UpsertRequest, DeletePoints, UpdateVectors, DeleteVectors, SetPayload, OverwritePayload,
+                                  DeletePayload, ClearPayload>;
+
+struct WriteOptions {
+  // True: answer after the log is synced to disk and the change is visible. False: after the log is written and the change is
+  // visible; synced within a second.
+  bool wait = true;
+  std::optional<std::chrono::milliseconds> timeout;
+  // Yields to interactive encoding.
+  bool bulk = false;
+};
+
+enum class WriteStatus { kAcknowledged, kCompleted, kWaitTimeout };
+
+struct RejectedPoint {
+  std::size_t position = 0;  // in UpsertRequest::points
+  Error error;
+};
+
+struct WriteResult {
+  std::uint64_t operation_id = 0;
+  WriteStatus status = WriteStatus::kCompleted;
+  std::vector<RejectedPoint> rejected;
+  std::vector<std::size_t> truncated;                    // positions whose text was longer than the model takes
+  std::map<std::string, std::uint64_t> tokens_by_model;  // texts encoded for this request
+};
+
+// ---- reads ----
+
+// All, nothing, or some: `include` / `exclude` are JSON paths for payload, vector names for vectors.
+struct PayloadSelector {
+  bool enabled = false;
+  std::vector<std::string> include;
+  std::vector<std::string> exclude;
+};
+struct VectorSelector {
+  bool enabled = false;
+  std::vector<std::string> names;  // empty: all
+};
+
+// What a point holds, as asked for by the selectors.
+struct Record {
+  PointId id;
+  std::uint64_t version = 0;           // operation that last changed the point
+  std::optional<std::string> payload;  // JSON object
+  // Floats by vector name; only where asked for, and only vectors that the point has.
+  std::optional<std::vector<std::pair<std::string, std::vector<float>>>> vectors;
+};
+struct ScoredPoint {
+  Record record;
+  float score = 0;
+};
+
+struct QueryRequest {
+  // Nothing: all points by ascending id, score 0.
+  std::variant<std::monostate, VectorInput, PointId> query;
+  std::string vector_name;  // "using"
+  std::optional<Filter> filter;
+  std::size_t limit = 10;
+  std::size_t offset = 0;
+  std::optional<float> score_threshold;
+  PayloadSelector payload;
+  VectorSelector vectors;
+  // How to search; limit, threshold and allowed rows in it are set by the engine.
+  SearchParams search;
+  // The PointId of `query` names a point of this collection and vector (lookup_from). Empty: this collection, vector_name.
+  std::string lookup_collection;
+  std::string lookup_vector;
+};
+
+struct QueryResult {
+  std::vector<ScoredPoint> points;
+  SearchTrace trace;
+  bool query_truncated = false;
+  std::map<std::string, std::uint64_t> tokens_by_model;
+};
+
+struct RetrieveRequest {
+  std::vector<PointId> ids;  // unknown ids are skipped
+  PayloadSelector payload;
+  VectorSelector vectors;
+};
+
+struct ScrollRequest {
+  std::optional<PointId> from;  // first id to give out
+  std::size_t limit = 10;
+  std::optional<Filter> filter;
+  PayloadSelector payload;
+  VectorSelector vectors;
+};
+struct ScrollResult {
+  std::vector<Record> points;
+  std::optional<PointId> next;
+};
+
+struct CollectionInfo {
+  CollectionConfig config;
+  std::uint64_t points_count = 0;
+  std::uint64_t indexed_vectors_count = 0;
+  std::uint64_t queued_writes = 0;
+  std::map<std::string, IndexMemory> memory_by_vector;
+  // Set when the collection stopped taking requests because its data is damaged; the message says what to do.
+  std::optional<Error> fault;
+};
+
+}  // namespace orthant

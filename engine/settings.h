@@ -1,0 +1,51 @@
+#pragma once
+// Settings of the daemon: one table of rows (settings.cpp) gives each its flag, environment name (ORTHANT_...), key in the YAML
+// file, default and help. Precedence: flag, environment, file, default. Plain values; parsed once at start.
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace orthant {
+
+struct Settings {
+  std::filesystem::path data_dir;  // default: $ORTHANT_HOME/data
+  std::string host = "127.0.0.1";
+  std::uint16_t http_port = 6333;   // 0: a free port, printed at start
+  std::vector<std::string> models;  // NAME_OR_DIR or NAME=DIR; empty: the default model
+  std::string config_file;          // YAML
+  std::string log_level = "info";
+  bool sync_every_write = false;  // every write is synced before its answer, whatever `wait` says
+  std::size_t threads = 0;        // of the encode and search pools each; 0: one a core
+  std::size_t max_body_bytes = std::size_t{32} << 20;
+  std::size_t max_connections = 10'000;
+  std::size_t idle_timeout_s = 75;
+  std::size_t request_timeout_s = 60;
+  std::size_t block_cache_bytes = std::size_t{256} << 20;  // RocksDB's cache of data blocks
+  std::size_t max_queued_texts_tokens = std::size_t{1} << 20;
+};
+
+// What the command line asked for beside settings.
+struct ParsedSettings {
+  Settings settings;
+  bool show_help = false;
+  bool show_version = false;
+  bool check_config = false;
+};
+
+// `arguments` without the program's name. invalid_argument names the flag, variable or file key, what was found and what is
+// expected; an unknown key in the file is an error.
+Result<ParsedSettings> parse_settings(std::span<const char* const> arguments);
+
+// The text of --help, made from the table.
+std::string settings_help(std::string_view program);
+
+// For docs/settings.md: the table as Markdown.
+std::string settings_markdown();
+
+}  // namespace orthant

@@ -1,0 +1,56 @@
+#pragma once
+// How one vector of a collection is indexed. Plain values; recorded with the collection, so enumerators are never renumbered.
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace orthant {
+
+// Our dense row number. Never reused while the process lives.
+using Ordinal = std::uint32_t;
+inline constexpr Ordinal kNoOrdinal = 0xffffffff;
+
+enum class Metric : std::uint8_t {
+  kCosine = 0,     // vectors are stored normalized; score: the dot product, higher is better
+  kDot = 1,        // score: the dot product
+  kEuclid = 2,     // score as users see it: the plain distance, lower is better
+  kManhattan = 3,  // the same
+};
+
+// kEuclid and kManhattan: a lower score is better.
+constexpr bool lower_score_is_better(Metric metric) {
+  return metric == Metric::kEuclid || metric == Metric::kManhattan;
+}
+
+// What users bring. kFloat32 is the usual; the other two are ready codes brought by the user, without floats behind them.
+enum class VectorForm : std::uint8_t { kFloat32 = 0, kInt8 = 1, kUbinary = 2 };
+
+// Where floats live beside the store (which always has them).
+enum class FloatResidency : std::uint8_t {
+  kAuto = 0,  // in memory while they are small (exact_below_bytes), else on disk only
+  kMemory = 1,
+  kDisk = 2,
+};
+
+struct IndexConfig {
+  std::size_t dim = 0;  // 1 to 65,536
+  Metric metric = Metric::kCosine;
+  VectorForm form = VectorForm::kFloat32;
+  FloatResidency residency = FloatResidency::kAuto;
+  // While all floats of the index take less than this and are in memory, every search is exact over floats.
+  std::size_t exact_below_bytes = std::size_t{10'000} << 10;
+  // Recall@10 against exact float search that searches must reach; RescorePlan's depths follow from it by calibration.
+  double target_recall = 0.99;
+};
+
+inline constexpr std::size_t kMaxDim = 65'536;
+
+// invalid_argument when dim or target_recall is out of range.
+Status validate(const IndexConfig& config);
+
+std::string_view metric_name(Metric metric);  // "Cosine", "Dot", "Euclid", "Manhattan"
+
+}  // namespace orthant

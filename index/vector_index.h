@@ -1,0 +1,147 @@
+#pragma once
+// VectorIndex: one vector of a collection, searchable. The only type that knows that a vector lives as binary code, int8 code and
+// floats. It is a view: everything in it can be rebuilt from FloatVectors (or from the users' codes), or loaded from a snapshot.
+//
+// Threads: encode_rows() and search() from any number of threads; append(), bury() and save() from one writer at a time, beside
+// running searches. Searches take no lock: rows are append-only, the row count is published last (release/acquire), and a search
+// sees the rows that were published when it began. Sources of the parts stand in their own headers.
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/bitmap.h"
+#include "base/result.h"
+#include "base/thread_pool.h"
+#include "index/float_vectors.h"
+#include "index/index_config.h"
+
+namespace orthant {
+
+// Rows ready to be appended: codes and (where they stay in memory) floats. Made in parallel, appended by the writer.
+class EncodedRows;
+
+// Which stages a search runs. kAuto lets the index choose (exact while small, else the calibrated plan). The others are for
+// `orthant eval`, benchmarks and tests.
+enum class SearchStages {
+  kAuto,
+  kFloat32,      // exact scan of floats
+  kInt8,         // scan of int8 codes, their score
+  kBinary,       // Hamming over sign bits, both sides binary
+  kAsymmetric,   // float query against sign bits
+  kBinaryFloat,  // Hamming, then float rescoring
+  kBinaryInt8,   // Hamming, then int8 rescoring
+  kBinaryInt8Float,
+  kAsymmetricInt8Float,
+};
+std::string_view search_stages_name(SearchStages stages);  // "float32", "binary+int8", ... as DESIGN's eval names
+
+struct SearchParams {
+  std::size_t limit = 10;
+  SearchStages stages = SearchStages::kAuto;
+  // Scan floats whatever the size.
+  bool exact = false;
+  // Unset: rescore with floats. False: give the scores of the codes.
+  std::optional<bool> rescore;
+  // The first stage hands on limit * oversampling candidates. Unset: the calibrated depth.
+  std::optional<double> oversampling;
+  // Overrides the index's target for this search.
+  std::optional<double> target_recall;
+  // Rows that may be returned; null: all. Shorter than the row count: rows past its end are not allowed.
+  const Bitmap* allowed = nullptr;
+  // Only scores strictly better than this.
+  std::optional<float> score_threshold;
+};
+
+struct ScoredOrdinal {
+  Ordinal ordinal = kNoOrdinal;
+  float score = 0;
+};
+
+// What a search did, for "explain", eval and metrics.
+struct SearchTrace {
+  struct Stage {
+    std::string name;
+    std::size_t candidates_in = 0;
+    std::size_t candidates_out = 0;
+    double microseconds = 0;
+  };
+  std::vector<Stage> stages;
+};
+
+struct IndexMemory {
+  std::size_t binary_bytes = 0;
+  std::size_t int8_bytes = 0;
+  std::size_t float_bytes = 0;
+  std::size_t other_bytes = 0;
+  std::size_t total() const { return binary_bytes + int8_bytes + float_bytes + other_bytes; }
+};
+
+class VectorIndex {
+ public:
+  // `stored` must outlive the index; null for VectorForm::kInt8 and kUbinary.
+  static Result<std::unique_ptr<VectorIndex>> create(const IndexConfig& config, const FloatVectors* stored);
+
+  // Reads what save() wrote. data_corruption when the file is damaged (checksum) or was made for another configuration: the caller
+  // then rebuilds. The result holds the rows [0, row_count()) as of the save, burials included.
+  static Result<std::unique_ptr<VectorIndex>> load(const std::filesystem::path& file, const IndexConfig& config,
+                                                   const FloatVectors* stored);
+
+  // A new index over rows [0, row_count) of `stored`; rows that it lacks are buried. In parallel on `pool` (may be null).
+  static Result<std::unique_ptr<VectorIndex>> rebuild(const IndexConfig& config, const FloatVectors* stored, Ordinal row_count,
+                                                      ThreadPool* pool);
+
+  ~VectorIndex();
+  VectorIndex(const VectorIndex&) = delete;
+  VectorIndex& operator=(const VectorIndex&) = delete;
+
+  // What a vector must satisfy before it is written: the length is checked by the caller; values must be finite
+  // (invalid_argument). For Metric::kCosine returns it normalized (a zero vector stays zero). The store keeps this form.
+  Result<std::vector<float>> prepare_vector(std::span<const float> vector) const;
+
+  // `vectors`: n x dim, row-major, as prepare_vector gave them; `present[i]` false (or an absent span: all present) marks a row
+  // without this vector. Takes no lock, changes nothing.
+  Result<std::shared_ptr<const EncodedRows>> encode_rows(std::span<const float> vectors,
+                                                         std::span<const std::uint8_t> present = {}) const;
+  // The same for ready codes: n x dim int8 values, or n x ceil(dim / 8) ubinary bytes, as config().form says.
+  Result<std::shared_ptr<const EncodedRows>> encode_codes(std::span<const std::uint8_t> codes,
+                                                          std::span<const std::uint8_t> present = {}) const;
+
+  // The rows get the ordinals row_count(), row_count() + 1, ...; visible to searches when this returns.
+  void append(const EncodedRows& rows);
+  // The row is never returned again. Burying twice is allowed.
+  void bury(Ordinal ordinal);
+
+  Ordinal row_count() const;
+  std::size_t live_count() const;
+  bool is_buried(Ordinal ordinal) const;
+
+  // Best first; equal scores by ascending ordinal. Scores as the metric's users see them. `query` holds dim floats, not
+  // necessarily normalized. `trace` may be null.
+  Result<std::vector<ScoredOrdinal>> search(std::span<const float> query, const SearchParams& params,
+                                            SearchTrace* trace = nullptr) const;
+
+  // Measures on the index's own rows how deep the stages must go for config().target_recall, and takes the result for the
+  // searches to come. Called by the writer's side after growth (needs_calibration()); searches before the first call use depths
+  // that are safe for sentence embeddings. Takes no lock against searches.
+  Status calibrate(ThreadPool* pool);
+  bool needs_calibration() const;
+
+  const IndexConfig& config() const;
+  IndexMemory memory() const;
+
+  // Writes a snapshot with checksum: beside, synced, then renamed.
+  Status save(const std::filesystem::path& file) const;
+
+ private:
+  class Impl;
+  explicit VectorIndex(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace orthant
