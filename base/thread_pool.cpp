@@ -73,7 +73,7 @@ void ThreadPool::run() {
 }
 
 struct Strand::State {
-  State(ThreadPool& pool, std::size_t capacity) : pool(pool), capacity(capacity) {}
+  State(ThreadPool& on, std::size_t limit) : pool(on), capacity(limit) {}
   ThreadPool& pool;
   const std::size_t capacity;
   std::mutex mutex;
