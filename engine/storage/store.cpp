@@ -1,0 +1,231 @@
+#include "engine/storage/store.h"
+
+#include <algorithm>
+#include <chrono>
+#include <mutex>
+
+#include <fmt/format.h>
+#include <rocksdb/cache.h>
+#include <rocksdb/convenience.h>
+#include <rocksdb/db.h>
+#include <rocksdb/write_batch.h>
+
+#include "base/log.h"
+#include "engine/storage/rocksdb_options.h"
+#include "engine/storage/rocksdb_status.h"
+
+namespace orthant {
+namespace {
+
+// A broken disk is asked again at most this often: resuming flushes, which is dear.
+constexpr std::chrono::milliseconds kResumeInterval{500};
+// Keys read at once: bounds the blocks that one read pins.
+constexpr std::size_t kReadChunk = 512;
+
+rocksdb::Slice slice(std::string_view bytes) {
+  return {bytes.data(), bytes.size()};
+}
+std::string_view view(const rocksdb::Slice& bytes) {
+  return {bytes.data(), bytes.size()};
+}
+
+}  // namespace
+
+struct StoreBatch::Impl {
+  rocksdb::WriteBatch batch;
+  const std::vector<rocksdb::ColumnFamilyHandle*>* handles = nullptr;
+
+  rocksdb::ColumnFamilyHandle* handle(Family family) const { return (*handles)[static_cast<std::size_t>(family)]; }
+};
+
+struct StoreSnapshot::Impl {
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Snapshot* snapshot = nullptr;
+
+  static rocksdb::ReadOptions read_options(const StoreSnapshot* of) {
+    rocksdb::ReadOptions options;
+    options.verify_checksums = true;
+    if (of != nullptr) options.snapshot = of->impl_->snapshot;
+    return options;
+  }
+};
+
+struct Store::Impl {
+  std::shared_ptr<rocksdb::Cache> cache;
+  std::unique_ptr<rocksdb::DB> db;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+
+  mutable std::mutex fault_mutex;
+  std::optional<Error> fault;                           // guarded by fault_mutex
+  std::chrono::steady_clock::time_point next_resume{};  // guarded by fault_mutex
+
+  ~Impl();
+  rocksdb::ColumnFamilyHandle* handle(Family family) const { return handles[static_cast<std::size_t>(family)]; }
+  // Under fault_mutex: takes the database out of its read-only state if the disk allows it.
+  bool try_resume();
+  std::unique_ptr<rocksdb::Iterator> iterate(Family family, const StoreSnapshot* snapshot, const rocksdb::Slice& end) const;
+};
+
+Store::Impl::~Impl() {
+  if (!db) return;
+  rocksdb::CancelAllBackgroundWork(db.get(), true);
+  for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle);
+  if (rocksdb::Status closed = db->Close(); !closed.ok()) log_error(to_error("close", closed).message);
+}
+
+bool Store::Impl::try_resume() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_resume) return false;
+  next_resume = now + kResumeInterval;
+  return db->Resume().ok();
+}
+
+std::unique_ptr<rocksdb::Iterator> Store::Impl::iterate(Family family, const StoreSnapshot* snapshot,
+                                                        const rocksdb::Slice& end) const {
+  rocksdb::ReadOptions options = StoreSnapshot::Impl::read_options(snapshot);
+  options.iterate_upper_bound = &end;
+  // Long scans of rows and floats would wash the cache out.
+  options.fill_cache = family == Family::kCatalog || family == Family::kIds;
+  return std::unique_ptr<rocksdb::Iterator>(db->NewIterator(options, handle(family)));
+}
+
+// ---- StoreBatch ----
+
+StoreBatch::StoreBatch(const Store& store) : impl_(std::make_unique<Impl>()) {
+  impl_->handles = &store.impl_->handles;
+}
+StoreBatch::~StoreBatch() = default;
+StoreBatch::StoreBatch(StoreBatch&&) noexcept = default;
+StoreBatch& StoreBatch::operator=(StoreBatch&&) noexcept = default;
+
+// WriteBatch fails only when a limit of bytes was set for it, which we do not.
+void StoreBatch::put(Family family, std::string_view key, std::string_view value) {
+  impl_->batch.Put(impl_->handle(family), slice(key), slice(value)).PermitUncheckedError();
+}
+void StoreBatch::remove(Family family, std::string_view key) {
+  impl_->batch.Delete(impl_->handle(family), slice(key)).PermitUncheckedError();
+}
+void StoreBatch::remove_range(Family family, const KeyRange& range) {
+  impl_->batch.DeleteRange(impl_->handle(family), slice(range.begin), slice(range.end)).PermitUncheckedError();
+}
+std::size_t StoreBatch::bytes() const {
+  return impl_->batch.GetDataSize();
+}
+void StoreBatch::clear() {
+  impl_->batch.Clear();
+}
+
+// ---- StoreSnapshot ----
+
+StoreSnapshot::StoreSnapshot(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+StoreSnapshot::~StoreSnapshot() {
+  impl_->db->ReleaseSnapshot(impl_->snapshot);
+}
+
+// ---- Store ----
+
+Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Store::~Store() = default;
+
+Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
+  auto impl = std::make_unique<Impl>();
+  impl->cache = rocksdb::NewLRUCache(options.block_cache_bytes);
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status opened =
+      rocksdb::DB::Open(database_options(), options.path.string(), family_descriptors(impl->cache), &impl->handles, &db);
+  if (!opened.ok()) return std::unexpected<Error>(to_error(fmt::format("open {}", options.path.string()), opened));
+  impl->db.reset(db);
+  return std::unique_ptr<Store>(new Store(std::move(impl)));
+}
+
+Status Store::write(StoreBatch& batch) {
+  rocksdb::WriteBatch& changes = batch.impl_->batch;
+  rocksdb::Status written = impl_->db->Write(rocksdb::WriteOptions(), &changes);
+  if (written.ok()) return {};
+  std::lock_guard lock(impl_->fault_mutex);
+  // After a failed write RocksDB is read-only until resumed. Applying the batch again is safe: it holds whole values only.
+  if (impl_->try_resume()) written = impl_->db->Write(rocksdb::WriteOptions(), &changes);
+  if (written.ok()) {
+    if (impl_->fault) log_info("store: takes writes again");
+    impl_->fault.reset();
+    return {};
+  }
+  Error error = to_error("write refused", written);
+  if (!impl_->fault) log_error(error.message);
+  impl_->fault = error;
+  return std::unexpected<Error>(std::move(error));
+}
+
+Status Store::sync() {
+  return to_result("sync of the write-ahead log", impl_->db->SyncWAL());
+}
+
+Result<std::optional<std::string>> Store::get(Family family, std::string_view key, const StoreSnapshot* snapshot) const {
+  std::string value;
+  const rocksdb::Status found =
+      impl_->db->Get(StoreSnapshot::Impl::read_options(snapshot), impl_->handle(family), slice(key), &value);
+  if (found.IsNotFound()) return std::optional<std::string>();
+  if (!found.ok()) return std::unexpected<Error>(to_error("read", found));
+  return std::optional<std::string>(std::move(value));
+}
+
+Status Store::get_many(Family family, std::span<const std::string> keys, const StoreSnapshot* snapshot,
+                       const std::function<Status(std::size_t i, std::string_view value)>& visit) const {
+  const rocksdb::ReadOptions options = StoreSnapshot::Impl::read_options(snapshot);
+  const std::size_t chunk = std::min(kReadChunk, keys.size());
+  std::vector<rocksdb::Slice> slices(chunk);
+  std::vector<rocksdb::Status> statuses(chunk);
+  for (std::size_t begin = 0; begin < keys.size(); begin += chunk) {
+    const std::size_t count = std::min(chunk, keys.size() - begin);
+    for (std::size_t i = 0; i < count; ++i) slices[i] = slice(keys[begin + i]);
+    std::vector<rocksdb::PinnableSlice> values(count);
+    impl_->db->MultiGet(options, impl_->handle(family), count, slices.data(), values.data(), statuses.data());
+    for (std::size_t i = 0; i < count; ++i) {
+      if (statuses[i].IsNotFound()) continue;
+      if (!statuses[i].ok()) return std::unexpected<Error>(to_error("read", statuses[i]));
+      ORTHANT_TRY(visit(begin + i, view(values[i])));
+    }
+  }
+  return {};
+}
+
+Status Store::scan(Family family, const KeyRange& range, const StoreSnapshot* snapshot, const Visit& visit) const {
+  const rocksdb::Slice end = slice(range.end);
+  const auto iterator = impl_->iterate(family, snapshot, end);
+  for (iterator->Seek(slice(range.begin)); iterator->Valid(); iterator->Next()) {
+    if (!visit(view(iterator->key()), view(iterator->value()))) break;
+  }
+  return to_result("scan", iterator->status());
+}
+
+Result<std::optional<std::string>> Store::last_key(Family family, const KeyRange& range) const {
+  const rocksdb::Slice end = slice(range.end);
+  const auto iterator = impl_->iterate(family, nullptr, end);
+  iterator->SeekForPrev(end);
+  if (iterator->Valid() && iterator->key() == end) iterator->Prev();
+  ORTHANT_TRY(to_result("seek", iterator->status()));
+  if (!iterator->Valid() || view(iterator->key()) < range.begin) return std::optional<std::string>();
+  return std::optional<std::string>(iterator->key().ToString());
+}
+
+std::shared_ptr<const StoreSnapshot> Store::snapshot() const {
+  auto impl = std::make_unique<StoreSnapshot::Impl>();
+  impl->db = impl_->db.get();
+  impl->snapshot = impl_->db->GetSnapshot();
+  return std::shared_ptr<const StoreSnapshot>(new StoreSnapshot(std::move(impl)));
+}
+
+void Store::reclaim_space(Family family, const KeyRange& range) {
+  const rocksdb::Slice begin = slice(range.begin);
+  const rocksdb::Slice end = slice(range.end);
+  rocksdb::Status done = rocksdb::DeleteFilesInRange(impl_->db.get(), impl_->handle(family), &begin, &end, false);
+  if (done.ok()) done = impl_->db->SuggestCompactRange(impl_->handle(family), &begin, &end);
+  if (!done.ok()) log_warning(to_error("reclaiming space", done).message);
+}
+
+std::optional<Error> Store::write_fault() const {
+  std::lock_guard lock(impl_->fault_mutex);
+  return impl_->fault;
+}
+
+}  // namespace orthant
