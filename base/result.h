@@ -84,9 +84,15 @@ T take_value(Result<T>&& result) {
 
 // auto value = ORTHANT_TRY(expression);  returns the error from the enclosing function, or yields the value.
 // Not for coroutines (they cannot `return`).
-#define ORTHANT_TRY(...)                                                                                                  \
-  __extension__({                                                                                                         \
-    auto orthant_try_result = (__VA_ARGS__);                                                                              \
-    if (!orthant_try_result.has_value()) return std::unexpected<::orthant::Error>(std::move(orthant_try_result).error()); \
-    ::orthant::detail::take_value(std::move(orthant_try_result));                                                         \
+#define ORTHANT_TRY(...) ORTHANT_TRY_NAMED(ORTHANT_CONCAT(orthant_try_result_, __COUNTER__), __VA_ARGS__)
+
+// Each use names its own variable, so that one ORTHANT_TRY may stand inside the expression of another (in a lambda) without
+// shadowing.
+#define ORTHANT_CONCAT(left, right) ORTHANT_CONCAT_EXPANDED(left, right)
+#define ORTHANT_CONCAT_EXPANDED(left, right) left##right
+#define ORTHANT_TRY_NAMED(name, ...)                                                          \
+  __extension__({                                                                             \
+    auto name = (__VA_ARGS__);                                                                \
+    if (!name.has_value()) return std::unexpected<::orthant::Error>(std::move(name).error()); \
+    ::orthant::detail::take_value(std::move(name));                                           \
   })
