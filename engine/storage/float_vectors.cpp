@@ -12,8 +12,8 @@ std::string_view float_bytes(std::span<const float> row) {
 
 Status StoredFloatVectors::check_length(std::size_t bytes) const {
   if (bytes == dim_ * sizeof(float)) return {};
-  return data_corruption(fmt::format("table {}, vector {}: a row has {} bytes, expected {}", table_.number(), slot_, bytes,
-                                     dim_ * sizeof(float)));
+  return data_corruption(
+      fmt::format("table {}, vector {}: a row has {} bytes, expected {}", table_.number(), slot_, bytes, dim_ * sizeof(float)));
 }
 
 Status StoredFloatVectors::read(std::span<const Ordinal> ordinals, std::span<float> out) const {
@@ -25,8 +25,8 @@ Status StoredFloatVectors::read(std::span<const Ordinal> ordinals, std::span<flo
     return {};
   }));
   if (found == ordinals.size()) return {};
-  return data_corruption(
-      fmt::format("table {}, vector {}: {} of {} rows are missing", table_.number(), slot_, ordinals.size() - found, ordinals.size()));
+  return data_corruption(fmt::format("table {}, vector {}: {} of {} rows are missing", table_.number(), slot_,
+                                     ordinals.size() - found, ordinals.size()));
 }
 
 Status StoredFloatVectors::scan(Ordinal first, Ordinal last,

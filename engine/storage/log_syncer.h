@@ -1,6 +1,6 @@
 #pragma once
-// LogSyncer: group commit. Writers that must answer only when their write is on disk leave a callback; one thread syncs the log once
-// for all that wait, then calls them. Writes that nobody waits for are synced within a second. All methods from any thread.
+// LogSyncer: group commit. Writers that must answer only when their write is on disk leave a callback; one thread syncs the log
+// once for all that wait, then calls them. Writes that nobody waits for are synced within a second. All methods from any thread.
 
 #include <condition_variable>
 #include <functional>

@@ -36,8 +36,8 @@ Result<Parts> split(std::string_view bytes) {
   const auto format = reader.read<std::uint8_t>();
   if (!format) return damaged();
   if (*format > kFormat) {
-    return fail(ErrorCode::kFailedPrecondition, "point record: format " + std::to_string(*format) + ", this version knows up to " +
-                                                    std::to_string(kFormat));
+    return fail(ErrorCode::kFailedPrecondition,
+                "point record: format " + std::to_string(*format) + ", this version knows up to " + std::to_string(kFormat));
   }
   Parts parts;
   parts.view.id = ORTHANT_TRY(read_id(reader));

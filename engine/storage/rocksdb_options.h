@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <rocksdb/cache.h>
+#include <rocksdb/db.h>
 #include <rocksdb/options.h>
 
 namespace orthant {

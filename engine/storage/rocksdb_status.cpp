@@ -8,7 +8,8 @@ namespace {
 ErrorCode code_of(const rocksdb::Status& status) {
   if (status.IsCorruption()) return ErrorCode::kDataCorruption;
   if (status.IsIOError() || status.IsNoSpace()) return ErrorCode::kIoError;
-  if (status.IsBusy() || status.IsTryAgain() || status.IsShutdownInProgress() || status.IsTimedOut()) return ErrorCode::kUnavailable;
+  if (status.IsBusy() || status.IsTryAgain() || status.IsShutdownInProgress() || status.IsTimedOut())
+    return ErrorCode::kUnavailable;
   return ErrorCode::kInternal;
 }
 

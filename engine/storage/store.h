@@ -3,9 +3,9 @@
 // bytes, not what they mean (stored_table.h does). Every method may be called from any thread.
 //
 // Guarantees. A batch is applied whole or not at all. When write() returns, the batch is in the write-ahead log and survives
-// kill -9; when a later sync() returns, it survives a power cut. Checksums are verified on every read from disk. After a failed write
-// (full disk, I/O error) the store refuses writes with `unavailable` or `io_error` and goes on reading; it takes writes again by
-// itself once the disk does.
+// kill -9; when a later sync() returns, it survives a power cut. Checksums are verified on every read from disk. After a failed
+// write (full disk, I/O error) the store refuses writes with `unavailable` or `io_error` and goes on reading; it takes writes again
+// by itself once the disk does.
 
 #include <cstddef>
 #include <filesystem>

@@ -91,19 +91,18 @@ Result<std::vector<PointRecord>> StoredTable::read_points(std::span<const Ordina
 Status StoredTable::scan_points(Ordinal first, Ordinal last,
                                 const std::function<bool(Ordinal, const PointRecordView&)>& visit) const {
   ScanFailure failure;
-  Status scanned =
-      store_->scan(Family::kRows, keys::points(number_, first, last), snapshot_.get(), [&](std::string_view key, std::string_view value) {
-        const auto ordinal = keys::parse_ordinal(key);
-        if (!ordinal) return failure.stop(bad_key("point record"));
-        const auto record = view_point_record(value);
-        if (!record) return failure.stop(std::unexpected<Error>(record.error()));
-        return visit(*ordinal, *record);
-      });
+  Status scanned = store_->scan(Family::kRows, keys::points(number_, first, last), snapshot_.get(),
+                                [&](std::string_view key, std::string_view value) {
+                                  const auto ordinal = keys::parse_ordinal(key);
+                                  if (!ordinal) return failure.stop(bad_key("point record"));
+                                  const auto record = view_point_record(value);
+                                  if (!record) return failure.stop(std::unexpected<Error>(record.error()));
+                                  return visit(*ordinal, *record);
+                                });
   return std::move(failure).after(std::move(scanned));
 }
 
-Status StoredTable::scan_ids(const std::optional<PointId>& from,
-                             const std::function<bool(const PointId&, Ordinal)>& visit) const {
+Status StoredTable::scan_ids(const std::optional<PointId>& from, const std::function<bool(const PointId&, Ordinal)>& visit) const {
   ScanFailure failure;
   Status scanned =
       store_->scan(Family::kIds, keys::ids_from(number_, from), snapshot_.get(), [&](std::string_view key, std::string_view value) {
@@ -136,7 +135,8 @@ Status StoredTable::scan_vectors(Slot slot, Ordinal first, Ordinal last,
                                 [&](std::string_view key, std::string_view value) {
                                   const auto ordinal = keys::parse_ordinal(key);
                                   if (!ordinal) return failure.stop(bad_key("vector"));
-                                  if (Status format = check_format(value, "vector"); !format) return failure.stop(std::move(format));
+                                  if (Status format = check_format(value, "vector"); !format)
+                                    return failure.stop(std::move(format));
                                   return visit(*ordinal, value.substr(1));
                                 });
   return std::move(failure).after(std::move(scanned));

@@ -3,8 +3,8 @@
 // copies are cheap. Reads may be called from any thread; writes go into a batch that the caller commits.
 //
 // What makes the index a view. Rows are appended at ordinals 0, 1, 2, ... without gaps and stay readable until the whole table is
-// dropped; what a write takes away it marks with a burial, which stays as long as the row. So the state is a function of the store at
-// any time: rows [0, row_count()) without the burials. An index snapshot that holds the rows [0, n) is brought up to date by the
+// dropped; what a write takes away it marks with a burial, which stays as long as the row. So the state is a function of the store
+// at any time: rows [0, row_count()) without the burials. An index snapshot that holds the rows [0, n) is brought up to date by the
 // rows from n on and by all burials (burying twice is harmless); no change log is needed beside. Readers that found an ordinal just
 // before it was buried still find its record, so a search never meets a hole.
 
