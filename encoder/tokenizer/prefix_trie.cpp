@@ -1,0 +1,112 @@
+#include "encoder/tokenizer/prefix_trie.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+namespace orthant {
+namespace {
+
+constexpr std::size_t kByteValues = 256;
+// Where a place for a node's children is looked for before they go to the end: bounds the time to build, costs some memory.
+constexpr std::size_t kMaxTries = 64;
+constexpr std::size_t kSearchWindow = 4096;
+
+}  // namespace
+
+// Places the nodes level by level: each step takes a node with the sorted keys below it and gives its children their places.
+class PrefixTrie::Builder {
+ public:
+  Builder(std::span<const Entry> sorted, std::vector<Node>& nodes) : sorted_(sorted), nodes_(nodes) {
+    grow(1);
+    used_[0] = true;  // the root
+  }
+
+  void build() {
+    if (!sorted_.empty()) next_level_.push_back({0, 0, sorted_.size()});
+    for (std::size_t depth = 0; !next_level_.empty(); ++depth) {
+      for (const Work& work : std::exchange(next_level_, {})) place_children(work, depth);
+    }
+    nodes_.resize(nodes_.size() + kByteValues);
+  }
+
+ private:
+  struct Work {
+    std::uint32_t node;
+    std::size_t begin, end;  // the keys below the node
+  };
+  struct Child {
+    std::uint8_t byte;
+    std::size_t begin, end;
+  };
+
+  void grow(std::size_t size) {
+    if (nodes_.size() < size) nodes_.resize(size);
+    if (used_.size() < size) used_.resize(size);
+  }
+
+  bool is_free(std::size_t place) const { return place >= used_.size() || !used_[place]; }
+
+  std::vector<Child> children_of(const Work& work, std::size_t depth) const {
+    std::vector<Child> children;
+    for (std::size_t i = work.begin; i < work.end; ++i) {
+      if (sorted_[i].key.size() == depth) continue;  // ends here
+      const auto byte = static_cast<std::uint8_t>(sorted_[i].key[depth]);
+      if (children.empty() || children.back().byte != byte) children.push_back({byte, i, i});
+      children.back().end = i + 1;
+    }
+    return children;
+  }
+
+  std::size_t find_base(std::span<const Child> children) {
+    while (!is_free(first_free_)) ++first_free_;
+    const std::size_t first = children.front().byte;
+    std::size_t tries = 0;
+    const std::size_t end = std::min(used_.size(), first_free_ + kSearchWindow);
+    for (std::size_t place = std::max(first_free_, first); place < end && tries < kMaxTries; ++place) {
+      if (!is_free(place)) continue;
+      ++tries;
+      const std::size_t base = place - first;
+      if (std::ranges::all_of(children, [&](const Child& child) { return is_free(base + child.byte); })) return base;
+    }
+    return std::max(used_.size(), first) - first;
+  }
+
+  void place_children(const Work& work, std::size_t depth) {
+    const std::vector<Child> children = children_of(work, depth);
+    if (children.empty()) return;
+    const std::size_t base = find_base(children);
+    grow(base + children.back().byte + 1);
+    nodes_[work.node].children = static_cast<std::uint32_t>(base);
+    for (const Child& child : children) {
+      const std::size_t place = base + child.byte;
+      used_[place] = true;
+      nodes_[place].parent = work.node;
+      // Sorted: a key that ends at the child comes first among those below it.
+      if (sorted_[child.begin].key.size() == depth + 1) nodes_[place].value = sorted_[child.begin].value;
+      next_level_.push_back({static_cast<std::uint32_t>(place), child.begin, child.end});
+    }
+  }
+
+  std::span<const Entry> sorted_;
+  std::vector<Node>& nodes_;
+  std::vector<bool> used_;
+  std::size_t first_free_ = 0;
+  std::vector<Work> next_level_;
+};
+
+PrefixTrie::PrefixTrie(std::vector<Entry> entries) {
+  std::erase_if(entries, [](const Entry& entry) { return entry.key.empty(); });
+  std::reverse(entries.begin(), entries.end());
+  std::ranges::stable_sort(entries, {}, &Entry::key);
+  const auto repeated = std::ranges::unique(entries, {}, &Entry::key);
+  entries.erase(repeated.begin(), repeated.end());
+  Builder(entries, nodes_).build();
+}
+
+std::uint32_t PrefixTrie::find(std::string_view key) const {
+  const Match match = longest_prefix(key);
+  return match.bytes == key.size() && !key.empty() ? match.value : kNone;
+}
+
+}  // namespace orthant
