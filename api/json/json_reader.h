@@ -1,7 +1,7 @@
 #pragma once
 // JsonDocument and JsonValue: typed reading of request bodies. The whole text is checked once, when it is parsed (grammar, UTF-8,
-// depth, nothing after the value), also where nobody looks later; afterwards values can be read in any order and any number of times.
-// Every value knows its text as given (raw(): payloads are kept by it) and its path, which is put into errors.
+// depth, nothing after the value), also where nobody looks later; afterwards values can be read in any order and any number of
+// times. Every value knows its text as given (raw(): payloads are kept by it) and its path, which is put into errors.
 //
 // Errors carry invalid_argument and a message that starts with one of two prefixes (json_error_kind tells them apart):
 //   "Format error in JSON body: "      not JSON, wrong type, missing required field  -> HTTP 400
@@ -31,7 +31,7 @@ JsonErrorKind json_error_kind(const Error& error);
 std::unexpected<Error> json_format_error(std::string_view message);
 std::unexpected<Error> json_validation_error(std::string_view message);
 
-class JsonDocument;
+struct JsonData;
 struct JsonNode;
 
 class JsonValue {
@@ -89,8 +89,9 @@ class JsonValue {
   // A string, or a list of strings.
   Result<std::vector<std::string>> as_strings() const;
 
-  // "<path>: <message>", e.g. expected("a number") -> "points[3].id: invalid type: a string, expected a number".
+  // A format error, e.g. expected("a number") -> "points[3].id: invalid type: a string, expected a number".
   std::unexpected<Error> expected(std::string_view what) const;
+  // "<path>: <message>"
   std::unexpected<Error> format_error(std::string_view message) const;
   // "<path>: value <raw> invalid, <must>", e.g. "limit: value 0 invalid, must be 1 or larger".
   std::unexpected<Error> out_of_range(std::string_view must) const;
@@ -99,12 +100,13 @@ class JsonValue {
 
  private:
   friend class JsonDocument;
-  JsonValue(const JsonDocument* document, std::uint32_t node) : document_(document), node_(node) {}
-  JsonValue(const JsonDocument* document, std::uint32_t node, std::uint32_t begin, std::uint32_t end)
-      : document_(document), node_(node), begin_(begin), end_(end) {}
+  JsonValue(const JsonData* data, std::uint32_t node, std::uint32_t begin = 0, std::uint32_t end = 0)
+      : data_(data), node_(node), begin_(begin), end_(end) {}
   const JsonNode& node() const;
+  bool is_listed_number() const { return end_ != 0; }
+  Result<std::string_view> number_text(std::string_view wanted) const;
 
-  const JsonDocument* document_;
+  const JsonData* data_;
   std::uint32_t node_;       // in the document's table of nodes
   std::uint32_t begin_ = 0;  // where end_ > 0: a number at [begin_, end_) of the text inside the list of numbers `node_`
   std::uint32_t end_ = 0;
@@ -142,15 +144,12 @@ class JsonDocument {
   JsonDocument& operator=(JsonDocument&&) noexcept;
   ~JsonDocument();
 
-  // Must not be used after the document was moved from.
+  // Values stay good when the document is moved.
   JsonValue root() const;
 
  private:
-  friend class JsonValue;
-  friend class JsonValue::Items;
-  struct Data;
-  explicit JsonDocument(std::unique_ptr<const Data> data);
-  std::unique_ptr<const Data> data_;
+  explicit JsonDocument(std::unique_ptr<const JsonData> data);
+  std::unique_ptr<const JsonData> data_;
 };
 
 // A payload as the engine takes it: the text of an object as given, "{}" for null.

@@ -1,6 +1,6 @@
 #pragma once
-// FilterEvaluator: a Filter made ready to be asked about many points: paths parsed, value sets hashed, query tokens split. Immutable
-// after compile(), so one evaluator may serve many threads at once. It keeps no reference to the Filter.
+// FilterEvaluator: a Filter made ready to be asked about many points: paths parsed, value sets hashed, query tokens split.
+// Immutable after compile(), so one evaluator may serve many threads at once. It keeps no reference to the Filter.
 
 #include <functional>
 #include <memory>
