@@ -1,8 +1,9 @@
 #include "api/qdrant/parse_filter.h"
 
+#include <array>
 #include <cmath>
-#include <initializer_list>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "engine/payload/datetime.h"
@@ -59,7 +60,7 @@ Result<Test> parse_match(JsonValue match) {
   return match.format_error("expected one of value, any, except, text, text_any, phrase, prefix, substring");
 }
 
-constexpr std::initializer_list<std::string_view> kBounds = {"gt", "gte", "lt", "lte"};
+constexpr std::array<std::string_view, 4> kBounds = {"gt", "gte", "lt", "lte"};
 
 template <typename Range>
 auto& bound_of(Range& range, std::string_view name) {
