@@ -1,0 +1,57 @@
+#pragma once
+// Coroutines of the io threads. Each io thread has an io_context of its own, a session lives on one of them, and so nothing in a
+// session needs a lock. Blocking or long work goes to a thread pool and comes back by await_done() or run_on().
+
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/result.h"
+#include "base/thread_pool.h"
+
+namespace orthant {
+
+using IoExecutor = boost::asio::io_context::executor_type;
+template <typename T = void>
+using Awaitable = boost::asio::awaitable<T, IoExecutor>;
+using UseAwaitable = boost::asio::use_awaitable_t<IoExecutor>;
+inline constexpr UseAwaitable use_io_awaitable{};
+
+template <typename T>
+using Completion = std::move_only_function<void(T)>;
+
+// Calls start(done) at once, suspends until `done` is called (once, from any thread), and resumes on the coroutine's io thread.
+template <typename T, typename Start>
+Awaitable<T> await_done(Start start) {
+  UseAwaitable token;
+  return boost::asio::async_initiate<UseAwaitable, void(T)>(
+      [](auto handler, Start begin) {
+        auto executor = boost::asio::get_associated_executor(handler);
+        auto work = boost::asio::make_work_guard(executor);
+        begin(Completion<T>([executor, work = std::move(work), handler = std::move(handler)](T value) mutable {
+          boost::asio::post(executor,
+                            [handler = std::move(handler), value = std::move(value)]() mutable { handler(std::move(value)); });
+        }));
+      },
+      token, std::move(start));
+}
+
+// Runs `work` on the pool and gives its Result<T>; the pool's own refusal (resource_exhausted) is returned likewise.
+template <typename T, typename Work>
+Awaitable<Result<T>> run_on(ThreadPool& pool, Work work) {
+  return await_done<Result<T>>([&pool, work = std::move(work)](Completion<Result<T>> done) mutable {
+    auto shared = std::make_shared<Completion<Result<T>>>(std::move(done));
+    Status accepted = pool.submit([shared, work = std::move(work)]() mutable { (*shared)(work()); });
+    if (!accepted) (*shared)(std::unexpected(accepted.error()));
+  });
+}
+
+}  // namespace orthant

@@ -1,0 +1,46 @@
+#pragma once
+// Dispatcher: what every request goes through, independent of sockets and dialects: CORS, the route table, the body (bounded and
+// decompressed), the handler, metrics, compression of the answer. Safe from any io thread once made.
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+#include "api/http/message.h"
+#include "api/http/router.h"
+#include "base/thread_pool.h"
+
+namespace orthant {
+
+struct DispatcherOptions {
+  std::size_t max_body_bytes = std::size_t{32} << 20;
+  // Answers from this size on are compressed where the client accepts it.
+  std::size_t compress_from_bytes = std::size_t{32} << 10;
+  // Work that takes longer than this many bytes' worth leaves the io thread.
+  std::size_t offload_from_bytes = std::size_t{64} << 10;
+  // Where decompression, compression and the parsing of large bodies run; null while there is none (then on the io thread).
+  std::function<ThreadPool*()> pool = [] { return nullptr; };
+};
+
+class Dispatcher {
+ public:
+  Dispatcher(Router router, DispatcherOptions options);
+  ~Dispatcher();
+
+  Awaitable<Response> handle(Request& request) const;
+
+ private:
+  struct RouteMetrics;
+  Awaitable<Response> run_route(const Route& route, Request& request) const;
+  Awaitable<Result<std::string>> read_content(Request& request) const;
+  Awaitable<void> compress_answer(const Request& request, Response& response) const;
+  Response answer_unrouted(Request& request) const;
+  void count_request(const Route& route, const Request& request, const Response& response) const;
+
+  const Router router_;
+  const DispatcherOptions options_;
+  const std::unique_ptr<RouteMetrics[]> metrics_;
+};
+
+}  // namespace orthant

@@ -1,0 +1,366 @@
+#include "api/http/session.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/parser.hpp>
+
+#include "base/log.h"
+
+namespace orthant {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast_http = boost::beast::http;
+using boost::system::error_code;
+
+constexpr std::size_t kSmallBuffer = std::size_t{8} << 10;
+constexpr std::size_t kLargeBuffer = std::size_t{64} << 10;
+constexpr std::size_t kReusableDrainBytes = std::size_t{256} << 10;
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+Method method_of(beast_http::verb verb) {
+  switch (verb) {
+    case beast_http::verb::get: return Method::kGet;
+    case beast_http::verb::head: return Method::kHead;
+    case beast_http::verb::post: return Method::kPost;
+    case beast_http::verb::put: return Method::kPut;
+    case beast_http::verb::patch: return Method::kPatch;
+    case beast_http::verb::delete_: return Method::kDelete;
+    case beast_http::verb::options: return Method::kOptions;
+    default: return Method::kOther;
+  }
+}
+
+bool has_no_body(int status) {
+  return status / 100 == 1 || status == 204 || status == 304;
+}
+
+std::string render_head(const Response& response, bool keep_alive) {
+  std::string head;
+  head.reserve(256);
+  const boost::beast::string_view reason = beast_http::obsolete_reason(static_cast<beast_http::status>(response.status));
+  fmt::format_to(std::back_inserter(head), "HTTP/1.1 {} {}\r\n", response.status, std::string_view(reason.data(), reason.size()));
+  if (!has_no_body(response.status)) {
+    if (!response.body.empty()) fmt::format_to(std::back_inserter(head), "Content-Type: {}\r\n", response.content_type);
+    fmt::format_to(std::back_inserter(head), "Content-Length: {}\r\n", response.body.size());
+  }
+  for (const auto& [name, value] : response.headers) fmt::format_to(std::back_inserter(head), "{}: {}\r\n", name, value);
+  head += keep_alive ? "\r\n" : "Connection: close\r\n\r\n";
+  return head;
+}
+
+}  // namespace
+
+struct Session::Message {
+  beast_http::request_parser<beast_http::buffer_body> parser;
+  std::uint64_t remaining = 0;  // of a body with Content-Length
+  bool chunked = false;
+  bool expects_continue = false;
+  bool body_done = true;
+  bool body_failed = false;
+  std::uint64_t body_bytes = 0;
+  Clock::time_point body_began{};
+};
+
+Session::Session(TcpSocket socket, const SessionLimits& limits, const RequestHandler& handler)
+    : socket_(std::move(socket)), limits_(limits), handler_(handler) {
+  error_code ignored;
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+}
+
+Session::~Session() = default;
+
+Awaitable<void> Session::run() {
+  while (keep_alive_ && !finishing_) {
+    const HeaderResult header = co_await read_header();
+    if (header == HeaderResult::kClosed) break;
+    keep_alive_ = header == HeaderResult::kComplete;
+    if (keep_alive_) {
+      co_await serve_request();
+    } else if (header == HeaderResult::kTimedOut) {
+      co_await respond(text_response(408, "the request's header did not arrive in time"), false);
+    } else if (header == HeaderResult::kTooLarge) {
+      co_await respond(text_response(431, "the request's header is too large"), false);
+    } else {
+      co_await respond(text_response(400, "the request is not valid HTTP/1.1"), false);
+    }
+  }
+  co_await close_gently();
+}
+
+// ---- deadlines and clients that leave ----
+
+void Session::check(Clock::time_point now) {
+  if (state_ == State::kHandling) {
+    pollfd peer{socket_.native_handle(), POLLRDHUP, 0};
+    if (poll(&peer, 1, 0) > 0) {
+      if ((peer.revents & (POLLERR | POLLHUP)) != 0) cancelled_->store(true);
+      if (!peer_finished_) peer_finished_ = now;
+      if (now - *peer_finished_ > limits_.half_closed_grace) cancelled_->store(true);
+    }
+    return;
+  }
+  if (now < deadline_ || timed_out_) return;
+  timed_out_ = true;
+  error_code ignored;
+  socket_.cancel(ignored);
+}
+
+void Session::finish() {
+  finishing_ = true;
+  error_code ignored;
+  if (state_ == State::kIdle) socket_.cancel(ignored);
+}
+
+void Session::abort() {
+  finish();
+  aborting_ = true;
+  if (cancelled_ != nullptr) cancelled_->store(true);
+  error_code ignored;
+  if (state_ == State::kReading) socket_.cancel(ignored);
+  deadline_ = std::min(deadline_, Clock::now() + std::chrono::seconds(1));
+}
+
+// ---- reading ----
+
+Awaitable<std::size_t> Session::receive(std::span<char> out, State state) {
+  if (timed_out_ || aborting_) co_return 0;
+  state_ = state;
+  error_code error;
+  const std::size_t count =
+      co_await socket_.async_read_some(asio::buffer(out.data(), out.size()), asio::redirect_error(use_io_awaitable, error));
+  state_ = State::kHandling;
+  co_return error ? 0 : count;
+}
+
+// Adds to the buffer; false when nothing more came.
+Awaitable<bool> Session::fill(State state) {
+  if (buffer_begin_ == buffer_end_) buffer_begin_ = buffer_end_ = 0;
+  if (buffer_end_ == buffer_.size()) {
+    if (buffer_begin_ > 0) {
+      std::memmove(buffer_.data(), buffer_.data() + buffer_begin_, buffer_end_ - buffer_begin_);
+      buffer_end_ -= buffer_begin_;
+      buffer_begin_ = 0;
+    } else {
+      buffer_.resize(std::max(kSmallBuffer, buffer_.size() * 2));
+    }
+  }
+  const std::size_t count = co_await receive(std::span(buffer_).subspan(buffer_end_), state);
+  buffer_end_ += count;
+  co_return count != 0;
+}
+
+Awaitable<Session::HeaderResult> Session::read_header() {
+  message_ = std::make_unique<Message>();
+  auto& parser = message_->parser;
+  parser.header_limit(static_cast<std::uint32_t>(limits_.max_header_bytes));
+  parser.body_limit(boost::none);
+  timed_out_ = false;
+  bool began = false;
+  bool need_more = false;
+  extend_deadline(limits_.idle_timeout);
+  while (!parser.is_header_done()) {
+    // Empty lines between requests are allowed (RFC 9112, section 2.2).
+    while (!began && buffer_begin_ < buffer_end_ && (buffer_[buffer_begin_] == '\r' || buffer_[buffer_begin_] == '\n')) {
+      ++buffer_begin_;
+    }
+    if (!began && buffer_begin_ < buffer_end_) {
+      began = true;
+      extend_deadline(limits_.header_timeout);
+    }
+    if (need_more || buffer_begin_ == buffer_end_) {
+      if (!began && finishing_) co_return HeaderResult::kClosed;
+      const bool more = co_await fill(began ? State::kReading : State::kIdle);
+      if (!more) co_return began&& timed_out_ ? HeaderResult::kTimedOut : HeaderResult::kClosed;
+      need_more = false;
+      continue;
+    }
+    error_code error;
+    buffer_begin_ += parser.put(asio::buffer(buffered()), error);
+    need_more = error == beast_http::error::need_more;
+    if (error == beast_http::error::header_limit) co_return HeaderResult::kTooLarge;
+    if (error && !need_more) co_return HeaderResult::kMalformed;
+    if (need_more && buffer_end_ - buffer_begin_ > limits_.max_header_bytes) co_return HeaderResult::kTooLarge;
+  }
+  co_return HeaderResult::kComplete;
+}
+
+Result<Request> Session::make_request() {
+  const auto& head = message_->parser.get();
+  message_->chunked = message_->parser.chunked();
+  message_->remaining = message_->chunked ? 0 : message_->parser.content_length().value_or(0);
+  message_->body_done = !message_->chunked && message_->remaining == 0;
+  Request request;
+  request.method = method_of(head.method());
+  for (const auto& field : head) request.headers.add(std::string(field.name_string()), std::string(field.value()));
+  const std::string_view coding = request.headers.find("transfer-encoding");
+  if (!coding.empty() && (!message_->chunked || coding.contains(','))) {
+    return invalid_argument("Transfer-Encoding must be 'chunked'");
+  }
+  message_->expects_continue = boost::beast::iequals(request.headers.find("expect"), "100-continue");
+  const std::string_view target(head.target().data(), head.target().size());
+  ORTHANT_TRY(parse_target(target, request));
+  request.cancelled = cancelled_;
+  request.body = this;
+  return request;
+}
+
+std::optional<std::uint64_t> Session::content_length() const {
+  if (message_->chunked) return std::nullopt;
+  return message_->parser.content_length().value_or(0);
+}
+
+std::unexpected<Error> Session::read_failure() const {
+  if (aborting_) return fail(ErrorCode::kUnavailable, "the server is stopping");
+  if (timed_out_) return fail(ErrorCode::kDeadlineExceeded, "the request's body did not arrive in time");
+  return fail(ErrorCode::kCancelled, "the connection ended within the request's body");
+}
+
+Awaitable<Result<std::size_t>> Session::read_some(std::span<char> out) {
+  if (message_->body_failed) co_return read_failure();
+  if (message_->body_done) co_return std::size_t{0};
+  if (message_->body_bytes == 0) message_->body_began = Clock::now();
+  if (message_->expects_continue && buffered().empty()) {
+    message_->expects_continue = false;
+    const bool sent = co_await send(kContinue, {});
+    if (!sent) co_return read_failure();
+  }
+  extend_deadline(limits_.read_timeout);
+  // Not as one conditional expression: GCC 12 destroys the awaited result twice there.
+  Result<std::size_t> count = std::size_t{0};
+  if (message_->chunked) {
+    count = co_await read_chunked(out);
+  } else {
+    count = co_await read_counted(out);
+  }
+  deadline_ = Clock::time_point::max();
+  message_->body_failed = !count.has_value();
+  if (count) message_->body_bytes += *count;
+  co_return count;
+}
+
+Awaitable<Result<std::size_t>> Session::read_counted(std::span<char> out) {
+  out = out.first(static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), message_->remaining)));
+  std::size_t count = buffered().copy(out.data(), out.size());
+  buffer_begin_ += count;
+  if (count == 0) count = co_await receive(out, State::kReading);
+  if (count == 0) co_return read_failure();
+  message_->remaining -= count;
+  message_->body_done = message_->remaining == 0;
+  co_return count;
+}
+
+Awaitable<Result<std::size_t>> Session::read_chunked(std::span<char> out) {
+  auto& parser = message_->parser;
+  parser.eager(true);
+  auto& target = parser.get().body();
+  target.data = out.data();
+  target.size = out.size();
+  target.more = true;
+  bool need_more = false;
+  while (target.size == out.size() && !parser.is_done()) {
+    if (need_more || buffered().empty()) {
+      const bool more = co_await fill(State::kReading);
+      if (!more) co_return read_failure();
+    }
+    error_code error;
+    buffer_begin_ += parser.put(asio::buffer(buffered()), error);
+    need_more = error == beast_http::error::need_more;
+    if (error == beast_http::error::need_buffer) error = {};
+    if (error && !need_more) {
+      co_return invalid_argument(fmt::format("the request's chunked body is malformed ({})", error.message()));
+    }
+    if (need_more && buffer_end_ - buffer_begin_ > limits_.max_header_bytes) {
+      co_return invalid_argument("a chunk header or trailer of the request is too large");
+    }
+  }
+  message_->body_done = parser.is_done();
+  co_return out.size() - target.size;
+}
+
+// ---- handling and writing ----
+
+Awaitable<void> Session::serve_request() {
+  state_ = State::kHandling;
+  deadline_ = Clock::time_point::max();
+  cancelled_ = std::make_shared<std::atomic<bool>>(aborting_);
+  peer_finished_.reset();
+  Result<Request> request = make_request();
+  if (!request) {
+    keep_alive_ = false;
+    co_await respond(text_response(400, request.error().message), false);
+    co_return;
+  }
+  const Response response = co_await handler_(*request);
+  keep_alive_ = message_->parser.keep_alive() && message_->parser.get().version() >= 11 && !response.close && !finishing_ &&
+                !message_->body_failed;
+  if (!message_->body_done && keep_alive_) co_await drain_body();
+  co_await respond(response, request->method == Method::kHead);
+}
+
+// A short rest of a body is read over so that the connection can be kept.
+Awaitable<void> Session::drain_body() {
+  const bool may_come = !message_->expects_continue && message_->remaining <= kReusableDrainBytes;
+  keep_alive_ = may_come;
+  std::array<char, 4096> dropped;
+  for (std::size_t total = 0; keep_alive_ && !message_->body_done;) {
+    const Result<std::size_t> count = co_await read_some(dropped);
+    total += count.value_or(0);
+    keep_alive_ = count.has_value() && total <= kReusableDrainBytes;
+  }
+}
+
+Awaitable<bool> Session::send(std::string_view head, std::string_view body) {
+  if (aborting_) timed_out_ = false;
+  const State before = state_;
+  state_ = State::kWriting;
+  const auto size_allowance = std::chrono::milliseconds(body.size() >> 6);  // 64 KiB a second
+  extend_deadline(aborting_ ? std::chrono::milliseconds(1'000) : limits_.write_timeout + size_allowance);
+  const std::array<asio::const_buffer, 2> buffers = {asio::buffer(head.data(), head.size()),
+                                                     asio::buffer(body.data(), body.size())};
+  error_code error;
+  co_await asio::async_write(socket_, buffers, asio::redirect_error(use_io_awaitable, error));
+  state_ = before;
+  deadline_ = Clock::time_point::max();
+  co_return !error;
+}
+
+Awaitable<void> Session::respond(const Response& response, bool head_only) {
+  timed_out_ = false;
+  const std::string head = render_head(response, keep_alive_);
+  const bool without_body = head_only || has_no_body(response.status);
+  const bool sent = co_await send(head, without_body ? std::string_view() : std::string_view(response.body));
+  if (!sent) keep_alive_ = false;
+  if (buffer_.size() > kLargeBuffer) {
+    buffer_ = std::string(buffered());
+    buffer_begin_ = 0;
+    buffer_end_ = buffer_.size();
+  }
+}
+
+// Closing a socket with unread bytes resets the connection, and the client may lose the answer: first let the client finish.
+Awaitable<void> Session::close_gently() {
+  error_code error;
+  socket_.shutdown(TcpSocket::shutdown_send, error);
+  timed_out_ = false;
+  if (!error && !aborting_) extend_deadline(limits_.drain_timeout);
+  std::array<char, 16384> dropped;
+  std::size_t total = 0;
+  while (!error && !aborting_ && !finishing_ && total < limits_.max_drained_bytes) {
+    const std::size_t count = co_await receive(dropped, State::kReading);
+    if (count == 0) break;
+    total += count;
+  }
+  socket_.close(error);
+}
+
+}  // namespace orthant
