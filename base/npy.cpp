@@ -163,24 +163,68 @@ Result<FloatMatrix> read_npy_floats(const std::filesystem::path& path) {
 
 Status write_npy(const std::filesystem::path& path, NpyType type, std::size_t rows, std::size_t columns,
                  std::span<const std::uint8_t> elements) {
-  const std::string_view descr = type == NpyType::kFloat32 ? "<f4" : type == NpyType::kInt8 ? "|i1" : "|u1";
-  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}, {}), }}", descr, rows, columns);
+  if (elements.size() != rows * columns * npy_element_bytes(type)) {
+    return internal_error(fmt::format("{}: {} bytes given for {} x {} elements", path.string(), elements.size(), rows, columns));
+  }
+  NpyWriter writer = ORTHANT_TRY(NpyWriter::create(path, type, columns));
+  ORTHANT_TRY(writer.append(elements));
+  return writer.finish();
+}
+
+NpyWriter::NpyWriter(std::filesystem::path path, NpyType type, std::size_t columns)
+    : path_(std::move(path)), beside_(path_.string() + ".partial"), type_(type), columns_(columns) {}
+
+NpyWriter::~NpyWriter() {
+  if (!out_.is_open()) return;
+  out_.close();
+  std::error_code ignored;
+  std::filesystem::remove(beside_, ignored);
+}
+
+Result<NpyWriter> NpyWriter::create(const std::filesystem::path& path, NpyType type, std::size_t columns) {
+  NpyWriter writer(path, type, columns);
+  writer.out_.open(writer.beside_, std::ios::binary | std::ios::trunc);
+  writer.out_ << writer.header();
+  if (!writer.out_) return io_error(writer.beside_.string() + ": cannot be written");
+  return writer;
+}
+
+// Padded to a length that does not depend on the number of rows, so that finish() can write it again in place.
+std::string NpyWriter::header() const {
+  const std::string_view descr = type_ == NpyType::kFloat32 ? "<f4" : type_ == NpyType::kInt8 ? "|i1" : "|u1";
+  constexpr std::size_t kHeaderBytes = 128;
   constexpr std::size_t kPrefixBytes = 10;
-  constexpr std::size_t kAlignment = 64;
-  header.append(kAlignment - 1 - (kPrefixBytes + header.size()) % kAlignment, ' ');
+  std::string header(kMagic);
+  header += '\x01';
+  header += '\0';
+  append_value(header, static_cast<std::uint16_t>(kHeaderBytes - kPrefixBytes));
+  header += fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}, {}), }}", descr, rows_, columns_);
+  header.resize(kHeaderBytes - 1, ' ');
   header += '\n';
-  std::string prefix(kMagic);
-  prefix += '\x01';
-  prefix += '\0';
-  append_value(prefix, static_cast<std::uint16_t>(header.size()));
-  const std::filesystem::path beside = path.string() + ".partial";
-  std::ofstream out(beside, std::ios::binary | std::ios::trunc);
-  out << prefix << header << as_string_view(elements);
-  out.close();
-  if (!out) return io_error(beside.string() + ": writing failed");
+  return header;
+}
+
+Status NpyWriter::append(std::span<const std::uint8_t> elements) {
+  const std::size_t row_bytes = columns_ * npy_element_bytes(type_);
+  if (row_bytes == 0 || elements.size() % row_bytes != 0) {
+    if (elements.empty()) return {};
+    return internal_error(fmt::format("{}: {} bytes are no whole rows of {}", path_.string(), elements.size(), row_bytes));
+  }
+  out_ << as_string_view(elements);
+  if (!out_) return io_error(beside_.string() + ": writing failed");
+  rows_ += elements.size() / row_bytes;
+  return {};
+}
+
+Status NpyWriter::finish() {
+  out_.seekp(0);
+  out_ << header();
+  out_.flush();
+  if (!out_) return io_error(beside_.string() + ": writing failed");
   std::error_code error;
-  std::filesystem::rename(beside, path, error);
-  if (error) return io_error(fmt::format("{}: cannot be renamed to {}: {}", beside.string(), path.string(), error.message()));
+  std::filesystem::rename(beside_, path_, error);
+  if (error) return io_error(fmt::format("{}: cannot be renamed to {}: {}", beside_.string(), path_.string(), error.message()));
+  out_.close();
   return {};
 }
 

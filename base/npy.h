@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <span>
 #include <string>
 #include <vector>
@@ -39,5 +40,31 @@ Result<FloatMatrix> read_npy_floats(const std::filesystem::path& path);
 // `elements` holds rows x columns elements of `type`. The file appears whole or not at all (written beside, then renamed).
 Status write_npy(const std::filesystem::path& path, NpyType type, std::size_t rows, std::size_t columns,
                  std::span<const std::uint8_t> elements);
+
+// Writes a file whose number of rows is not known before the end, in bounded memory. Owns the file beside `path` until finish()
+// renames it; without finish() the file beside is removed. One thread at a time.
+class NpyWriter {
+ public:
+  static Result<NpyWriter> create(const std::filesystem::path& path, NpyType type, std::size_t columns);
+  ~NpyWriter();
+  NpyWriter(NpyWriter&&) = default;
+  NpyWriter& operator=(NpyWriter&&) = delete;
+
+  // Whole rows, row-major.
+  Status append(std::span<const std::uint8_t> elements);
+  // States the number of rows and gives the file its name. Nothing may be appended after that.
+  Status finish();
+
+ private:
+  NpyWriter(std::filesystem::path path, NpyType type, std::size_t columns);
+  std::string header() const;
+
+  std::filesystem::path path_;
+  std::filesystem::path beside_;
+  NpyType type_;
+  std::size_t columns_;
+  std::size_t rows_ = 0;
+  std::ofstream out_;
+};
 
 }  // namespace orthant
