@@ -1,0 +1,60 @@
+#pragma once
+// BatchUploader: sends batches of documents to a collection over several connections, so that the daemon encodes one batch while it
+// parses the next. Answers come back in the order of the batches. Owns its connections; one thread at a time.
+
+#include <cstdint>
+#include <deque>
+#include <future>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/cli/daemon.h"
+#include "api/cli/document_reader.h"
+#include "base/result.h"
+
+namespace orthant {
+
+// Documents of neighbouring lines of an input file.
+struct DocumentBatch {
+  std::string ndjson;
+  std::vector<std::uint64_t> line_numbers;  // in the input file, one a line of `ndjson`
+  std::uint64_t last_line = 0;              // the input is dealt with up to here once this batch is answered
+
+  void append(const Document& document, std::uint64_t line_number);
+  bool empty() const { return line_numbers.empty(); }
+};
+
+struct RefusedLine {
+  std::uint64_t line_number = 0;  // in the input file
+  std::string reason;
+};
+
+struct BatchAnswer {
+  std::uint64_t last_line = 0;
+  std::uint64_t accepted = 0;
+  std::uint64_t truncated = 0;
+  std::vector<RefusedLine> refused;
+};
+
+class BatchUploader {
+ public:
+  static Result<BatchUploader> create(std::string_view url, std::string_view collection, std::size_t connections);
+
+  // Starts to send. Where every connection is busy, waits for the oldest batch and returns its answer. A daemon that is full or
+  // away for a moment is asked again for some seconds; sending a batch twice changes nothing.
+  Result<std::optional<BatchAnswer>> send(DocumentBatch batch);
+  // The answer of the oldest batch on its way; nothing when there is none.
+  Result<std::optional<BatchAnswer>> wait();
+
+ private:
+  BatchUploader(std::string collection, std::vector<Daemon> connections);
+
+  std::string collection_;
+  std::vector<Daemon> connections_;
+  std::size_t next_connection_ = 0;
+  std::deque<std::future<Result<BatchAnswer>>> on_their_way_;  // after connections_: its end waits for the last batch
+};
+
+}  // namespace orthant

@@ -1,0 +1,149 @@
+// orthant eval: what each quantizer costs and keeps, measured on a retrieval set with human judgements.
+
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "api/cli/beir_dataset.h"
+#include "api/cli/commands.h"
+#include "api/cli/parallel_encoder.h"
+#include "api/cli/progress.h"
+#include "api/cli/vectors_cache.h"
+#include "api/json/json_writer.h"
+#include "encoder/encoder_registry.h"
+#include "engine/evaluation.h"
+
+namespace orthant {
+namespace {
+
+struct EvalArguments {
+  std::string folder;
+  std::string model{kDefaultModelName};
+  std::string split = "test";
+  std::string json_file;
+  std::string vectors_cache;
+  std::size_t dimensions = 0;
+  std::optional<double> oversampling;
+  std::optional<double> target_recall;
+};
+
+Result<EmbeddingMatrix> embed(ParallelEncoder& encoder, const VectorsCache& cache, std::span<const std::string> texts,
+                              const EncodeOptions& options) {
+  const EncoderInfo& model = encoder.encoder().info();
+  if (auto kept = cache.find(model, options, texts)) return *std::move(kept);
+  const bool queries = options.purpose == Purpose::kQuery;
+  Progress progress(queries ? "encoding queries" : "encoding documents", queries ? "queries" : "documents");
+  EncodeResult result = ORTHANT_TRY(encoder.encode(texts, options, [&](std::size_t done) {
+    progress.update(done, static_cast<double>(done) / static_cast<double>(texts.size()));
+  }));
+  ORTHANT_TRY(cache.keep(model, options, texts, result.embeddings));
+  return std::move(result.embeddings);
+}
+
+std::string heading(const EvalArguments& arguments, const BeirDataset& dataset, const EncoderInfo& model, std::size_t dim) {
+  std::string text = fmt::format("{} ({}): {} documents, {} queries; {}, {} dimensions\n", arguments.folder, arguments.split,
+                                 group_digits(dataset.documents.size()), group_digits(dataset.queries.size()), model.name, dim);
+  if (dataset.judged_documents_missing > 0) {
+    text += fmt::format("{} judged documents are not in the corpus; they count as never found\n", dataset.judged_documents_missing);
+  }
+  if (dataset.judged_queries_missing > 0) {
+    text += fmt::format("{} judged queries are not in queries.jsonl; they are left out\n", dataset.judged_queries_missing);
+  }
+  return text;
+}
+
+std::string table(std::span<const StageReport> reports) {
+  std::string text = fmt::format("\n{:<22}{:>9}{:>11}{:>11}{:>12}{:>9}{:>10}{:>14}{:>10}\n", "stage", "nDCG@10", "retention",
+                                 "recall@10", "recall@100", "MRR@10", "exact@10", "bytes/vector", "us/query");
+  for (const StageReport& report : reports) {
+    text += fmt::format("{:<22}{:>9.4f}{:>9.1f} %{:>11.4f}{:>12.4f}{:>9.4f}{:>10.4f}{:>14.1f}{:>10.1f}\n",
+                        search_stages_name(report.stages), report.ndcg_at_10, report.retention * 100, report.recall_at_10,
+                        report.recall_at_100, report.mrr_at_10, report.exact_recall_at_10, report.bytes_per_vector,
+                        report.microseconds_per_query);
+  }
+  return text +
+         "\nretention: nDCG@10 against float32. exact@10: overlap with the ten best of an exact float search.\n"
+         "bytes/vector: what the stage needs in memory; floats that re-rank stay in the store. us/query: one thread, ten "
+         "results.\n";
+}
+
+std::string to_json(std::span<const StageReport> reports) {
+  std::string text;
+  JsonWriter json(text);
+  json.begin_array();
+  for (const StageReport& report : reports) {
+    json.begin_object();
+    json.key("stage").string(search_stages_name(report.stages));
+    json.key("ndcg@10").number(report.ndcg_at_10);
+    json.key("recall@10").number(report.recall_at_10);
+    json.key("recall@100").number(report.recall_at_100);
+    json.key("mrr@10").number(report.mrr_at_10);
+    json.key("retention").number(report.retention);
+    json.key("bytes_per_vector").number(report.bytes_per_vector);
+    json.key("us_per_query").number(report.microseconds_per_query);
+    json.key("exact_recall@10").number(report.exact_recall_at_10);
+    json.end_object();
+  }
+  json.end_array();
+  return text + '\n';
+}
+
+Status write_text(const std::string& path, std::string_view text) {
+  std::ofstream out(path, std::ios::binary | std::ios::trunc);
+  out << text;
+  out.close();
+  if (!out) return io_error(path + ": cannot be written");
+  return {};
+}
+
+Result<int> run_eval(const EvalArguments& arguments) {
+  const BeirDataset dataset = ORTHANT_TRY(read_beir_dataset(arguments.folder, arguments.split));
+  ParallelEncoder encoder = ORTHANT_TRY(ParallelEncoder::load(arguments.model));
+  const VectorsCache cache(arguments.vectors_cache);
+  RetrievalSet set;
+  set.documents = ORTHANT_TRY(embed(encoder, cache, dataset.documents, {Purpose::kDocument, arguments.dimensions}));
+  set.queries = ORTHANT_TRY(embed(encoder, cache, dataset.queries, {Purpose::kQuery, arguments.dimensions}));
+  set.judgements = dataset.judgements;
+  const EvaluationOptions options{.oversampling = arguments.oversampling, .target_recall = arguments.target_recall};
+  const auto reports = ORTHANT_TRY(evaluate(set, options, &encoder.pool()));
+  fmt::print("{}{}", heading(arguments, dataset, encoder.encoder().info(), set.documents.dim), table(reports));
+  if (!arguments.json_file.empty()) ORTHANT_TRY(write_text(arguments.json_file, to_json(reports)));
+  return kExitSuccess;
+}
+
+}  // namespace
+
+void add_eval_command(CLI::App& program, Action& action) {
+  auto arguments = std::make_shared<EvalArguments>();
+  CLI::App& command = *program.add_subcommand("eval", "Measure every quantizer on a retrieval set: quality kept, memory, speed");
+  command.footer(
+      "Encodes a set in BEIR's layout (corpus.jsonl, queries.jsonl, qrels/<split>.tsv or qrels.tsv), searches it with every stage\n"
+      "of the index and compares with the judgements: nDCG@10, recall@10, recall@100 and MRR@10 as trec_eval computes them.\n"
+      "A stage is a form of the vectors, or several: binary+int8+float scans sign bits, re-ranks with int8 and then with "
+      "floats.\n\n"
+      "Examples:\n"
+      "  orthant eval demo/xquad-en\n"
+      "  orthant eval ./scifact --model ./my-model --split test --json result.json\n"
+      "  orthant eval ./scifact --oversampling 4 --vectors-cache ~/.cache/orthant/eval");
+  command.add_option("folder", arguments->folder, "Folder of the set")->required();
+  command.add_option("--model", arguments->model, "A model's name in the cache, or its folder")->capture_default_str();
+  command.add_option("--split", arguments->split, "Which judgements: qrels/<split>.tsv")->capture_default_str();
+  command.add_option("--json", arguments->json_file, "Also write the figures to this file");
+  command.add_option("--vectors-cache", arguments->vectors_cache, "Folder that keeps embeddings for the next run");
+  command.add_option("--dimensions", arguments->dimensions,
+                     "Keep the first N values of each vector (Matryoshka models); default: all");
+  auto* oversampling = command.add_option("--oversampling", arguments->oversampling,
+                                          "Candidates a wanted result that the first stage hands on; default: as deep as the index "
+                                          "calibrates for --target-recall");
+  oversampling->check(CLI::Range(1.0, 1e6));
+  command.add_option("--target-recall", arguments->target_recall, "Recall@10 against exact search to calibrate for (default 0.99)")
+      ->check(CLI::Range(0.5, 1.0))
+      ->excludes(oversampling);
+  command.callback([arguments, &action] { action = [arguments] { return run_eval(*arguments); }; });
+}
+
+}  // namespace orthant

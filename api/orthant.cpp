@@ -1,0 +1,62 @@
+// orthant: the command line. Parses, runs the one command that the user named, and turns its outcome into an exit code: 0 done,
+// 1 failed (one line on standard error says why), 2 wrong usage.
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "api/cli/commands.h"
+#include "api/cli/version.h"
+#include "base/cpu.h"
+
+namespace {
+
+constexpr const char* kIntroduction =
+    "Text in, ranked documents out: a vector retrieval engine around quantized embeddings.\n\n"
+    "The daemon (orthantd) keeps collections of documents, embeds their texts and answers searches over HTTP. This program starts\n"
+    "it, fills and searches collections, and works with models and retrieval sets without any daemon.";
+
+constexpr const char* kFirstSteps =
+    "\nFirst steps:\n"
+    "  orthant serve                                              start the daemon on http://127.0.0.1:6333\n"
+    "  orthant ingest notes.jsonl --collection notes              put documents in: {\"id\": 1, \"text\": \"...\"} a line\n"
+    "  orthant search \"what do I look for?\" --collection notes    and find them again\n"
+    "  orthant eval demo/xquad-en                                 see what each quantizer keeps of the quality\n\n"
+    "`orthant COMMAND --help` explains a command.";
+
+void add_commands(CLI::App& program, orthant::Action& action) {
+  orthant::add_serve_command(program, action);
+  orthant::add_ingest_command(program, action);
+  orthant::add_search_command(program, action);
+  orthant::add_info_command(program, action);
+  orthant::add_doctor_command(program, action);
+  orthant::add_encode_command(program, action);
+  orthant::add_tokenize_command(program, action);
+  orthant::add_eval_command(program, action);
+  orthant::add_fetch_model_command(program, action);
+  orthant::add_version_command(program, action);
+}
+
+int fail_with(const orthant::Error& error) {
+  fmt::print(stderr, "orthant: {}\n", error.message);
+  return orthant::kExitFailure;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App program(kIntroduction, "orthant");
+  program.set_version_flag("--version", fmt::format("orthant {}", orthant::kVersion));
+  program.footer(kFirstSteps);
+  program.require_subcommand(1);
+  orthant::Action action;
+  add_commands(program, action);
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return program.exit(error) == 0 ? orthant::kExitSuccess : orthant::kExitUsage;
+  }
+  const auto level = orthant::choose_cpu_level();
+  if (!level) return fail_with(level.error());
+  const auto outcome = action();
+  return outcome ? *outcome : fail_with(outcome.error());
+}

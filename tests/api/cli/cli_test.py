@@ -1,0 +1,397 @@
+#!/usr/bin/env python3
+"""Runs the real `orthant` (and orthantd beside it) as users and scripts do. Python's standard library alone.
+
+Usage: cli_test.py ORTHANT_BINARY CASE   (CASE: a class below, lower-case). Exit code 77: skipped, the last line says why.
+"""
+
+import array
+import ctypes
+import json
+import math
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+GOLDEN = pathlib.Path(__file__).resolve().parent / "golden"
+DEMO = ROOT / "demo" / "xquad-en"
+MODEL = "all-MiniLM-L6-v2"
+SKIPPED = 77
+ORTHANT = ""
+
+
+def orthant_home():
+    home = os.environ.get("ORTHANT_HOME")
+    if home:
+        return pathlib.Path(home)
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (pathlib.Path(cache) if cache else pathlib.Path.home() / ".cache") / "orthant"
+
+
+def model_folder():
+    return orthant_home() / "models" / MODEL
+
+
+def run(*arguments, env=None, expect=0):
+    done = subprocess.run([ORTHANT, *map(str, arguments)], capture_output=True, text=True, timeout=300,
+                          env={**os.environ, **(env or {})})
+    if expect is not None and done.returncode != expect:
+        raise AssertionError(f"orthant {arguments}: exit code {done.returncode}, expected {expect}\n{done.stdout}\n{done.stderr}")
+    return done
+
+
+def read_npy(path):
+    """Rows of a little-endian two-dimensional .npy file, and its element type."""
+    data = pathlib.Path(path).read_bytes()
+    assert data[:6] == b"\x93NUMPY" and data[6] == 1, path
+    length = int.from_bytes(data[8:10], "little")
+    header = eval(data[10:10 + length].decode(), {"__builtins__": {}})  # a literal
+    assert not header["fortran_order"]
+    rows, columns = header["shape"]
+    values = array.array({"<f4": "f", "|i1": "b", "|u1": "B"}[header["descr"]])
+    values.frombytes(data[10 + length:])
+    assert len(values) == rows * columns, (len(values), rows, columns)
+    return [values[i * columns:(i + 1) * columns] for i in range(rows)], header["descr"]
+
+
+def f32(value):
+    return ctypes.c_float(value).value
+
+
+def cosine(a, b):
+    dot = sum(x * y for x, y in zip(a, b))
+    return dot / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+
+
+class Usage(unittest.TestCase):
+    def test_help_teaches_every_command(self):
+        text = run("--help").stdout
+        for command in ("serve", "ingest", "search", "info", "doctor", "encode", "tokenize", "eval", "fetch-model", "version"):
+            self.assertIn(command, text)
+        for command in ("ingest", "search", "encode", "tokenize", "eval", "doctor", "fetch-model"):
+            help_text = run(command, "--help").stdout
+            self.assertIn("Example", help_text, command)
+            self.assertIn(f"orthant {command}", help_text, command)
+
+    def test_exit_codes_tell_usage_from_failure(self):
+        run("version")
+        run("--version")
+        for wrong in ([], ["no-such-command"], ["encode"], ["encode", "--input", "x", "--output", "y", "--precision", "int4"],
+                      ["eval", ".", "--oversampling", "0.5"], ["search", "text"]):
+            done = run(*wrong, expect=2)
+            self.assertTrue(done.stderr.strip(), wrong)
+        done = run("eval", "/no/such/folder", expect=1)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assertIn("/no/such/folder", done.stderr)
+
+    def test_a_daemon_that_is_not_there_is_named(self):
+        for arguments in (("search", "text", "--collection", "c"), ("info",)):
+            done = run(*arguments, "--url", "http://127.0.0.1:9", expect=1)
+            self.assertIn("127.0.0.1:9", done.stderr)
+            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+
+    def test_doctor_says_what_it_found(self):
+        done = run("doctor", "--url", "http://127.0.0.1:9", expect=None)
+        for subject in ("version", "CPU", "memory", "open files", "home", "data", "model", "daemon"):
+            self.assertIn(subject, done.stdout)
+        self.assertEqual(run("doctor", "--data", "/proc/no/such", expect=1).stdout.count("BAD"), 1)
+
+    def test_a_level_that_does_not_exist_is_refused(self):
+        self.assertIn("ORTHANT_CPU", run("doctor", env={"ORTHANT_CPU": "mmx"}, expect=1).stderr)
+
+
+class NeedsModel(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        if not model_folder().is_dir():
+            raise unittest.SkipTest(f"needs the default model, which is not in {model_folder()}")
+        cls.folder = tempfile.TemporaryDirectory(prefix="orthant-cli-")
+        cls.path = pathlib.Path(cls.folder.name)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+
+class Encode(NeedsModel):
+    def encode(self, *options, name="out.npy", source=GOLDEN / "texts.jsonl"):
+        run("encode", "--model", MODEL, "--input", source, "--output", self.path / name, *options)
+        return read_npy(self.path / name)
+
+    def test_tokens_are_those_of_the_hugging_face_tokenizer(self):
+        run("tokenize", "--model", MODEL, "--input", GOLDEN / "texts.jsonl", "--output", self.path / "ids.jsonl")
+        found = [json.loads(line) for line in open(self.path / "ids.jsonl")]
+        wanted = [json.loads(line) for line in open(GOLDEN / "ids.jsonl")]
+        self.assertEqual(found, wanted)
+
+    def test_floats_are_those_of_sentence_transformers(self):
+        found, kind = self.encode("--precision", "float32")
+        wanted, _ = read_npy(GOLDEN / "float32.npy")
+        self.assertEqual((kind, len(found)), ("<f4", len(wanted)))
+        for row, reference in zip(found, wanted):
+            self.assertGreater(cosine(row, reference), 0.99999)
+
+    def test_codes_follow_from_our_own_floats_byte_for_byte(self):
+        floats, _ = self.encode("--precision", "float32")
+        ranges, _ = read_npy(GOLDEN / "ranges.npy")
+        for precision, kind, offset in (("int8", "|i1", 128), ("uint8", "|u1", 0)):
+            codes, found_kind = self.encode("--precision", precision, "--ranges", GOLDEN / "ranges.npy")
+            self.assertEqual(found_kind, kind)
+            for row, code in zip(floats, codes):
+                for x, low, high, q in zip(row, ranges[0], ranges[1], code):
+                    step = f32(f32(high - low) / 255) or 1.0
+                    self.assertEqual(q, max(0, min(255, math.floor(f32(f32(x - low) / step)))) - offset)
+        for precision, kind, flip in (("binary", "|i1", 128), ("ubinary", "|u1", 0)):
+            codes, found_kind = self.encode("--precision", precision)
+            self.assertEqual(found_kind, kind)
+            for row, code in zip(floats, codes):
+                bits = [sum((row[i + bit] > 0) << (7 - bit) for bit in range(8)) - flip for i in range(0, len(row), 8)]
+                self.assertEqual(bits, list(code))
+
+    def test_codes_are_those_of_sentence_transformers_up_to_rounding_of_floats(self):
+        for precision in ("int8", "uint8", "binary", "ubinary"):
+            codes, _ = self.encode("--precision", precision, "--ranges", GOLDEN / "ranges.npy")
+            wanted, _ = read_npy(GOLDEN / f"{precision}.npy")
+            values = sum(len(row) for row in wanted)
+            different = sum(a != b for row, reference in zip(codes, wanted) for a, b in zip(row, reference))
+            self.assertLess(different, values / 100, precision)
+
+    def test_calibration_vectors_give_the_ranges_of_their_columns(self):
+        with_vectors, _ = self.encode("--precision", "uint8", "--calibration", GOLDEN / "float32.npy")
+        floats, _ = self.encode("--precision", "float32")
+        vectors, _ = read_npy(GOLDEN / "float32.npy")
+        for column in range(0, len(vectors[0]), 37):
+            low = min(row[column] for row in vectors)
+            step = f32(f32(max(row[column] for row in vectors) - low) / 255)
+            for row, code in zip(floats, with_vectors):
+                self.assertEqual(code[column], max(0, min(255, math.floor(f32(f32(row[column] - low) / step)))))
+
+    def test_int8_needs_no_ranges_of_the_users(self):
+        codes, kind = self.encode("--precision", "int8")
+        self.assertEqual(kind, "|i1")
+        self.assertGreater(len({value for row in codes for value in row}), 200)
+        again, _ = self.encode("--precision", "int8")
+        self.assertEqual([list(row) for row in codes], [list(row) for row in again])
+
+    def test_dimensions_are_cut_and_normalized_again(self):
+        floats, _ = self.encode("--precision", "float32")
+        cut, _ = self.encode("--precision", "float32", "--dimensions", "100")
+        for row, whole in zip(cut, floats):
+            self.assertEqual(len(row), 100)
+            self.assertAlmostEqual(sum(x * x for x in row), 1, places=5)
+            self.assertGreater(cosine(row, whole[:100]), 0.999999)
+
+    def test_plain_text_gives_one_row_a_line_and_long_input_streams(self):
+        texts = self.path / "texts.txt"
+        texts.write_text("one\n\ntwo\nthree")
+        rows, _ = self.encode(source=texts)
+        self.assertEqual(len(rows), 4)
+        many = self.path / "many.txt"
+        many.write_text("".join(f"number {i % 50}\n" for i in range(5000)))
+        rows, _ = self.encode(source=many)
+        self.assertEqual(len(rows), 5000)
+        # Another block and another batch: the same text, the same vector.
+        self.assertLess(max(abs(a - b) for a, b in zip(rows[7], rows[4957])), 1e-6)
+
+    def test_wrong_input_is_named_and_leaves_no_file(self):
+        bad = self.path / "bad.jsonl"
+        bad.write_text('"good"\n{"txt": 1}\n')
+        target = self.path / "never.npy"
+        done = run("encode", "--model", MODEL, "--input", bad, "--output", target, expect=1)
+        self.assertIn("bad.jsonl:2", done.stderr)
+        for options in (["--ranges", GOLDEN / "int8.npy"], ["--ranges", GOLDEN / "float32.npy"],
+                        ["--calibration", self.path / "absent.npy"], ["--dimensions", "385"]):
+            run("encode", "--model", MODEL, "--input", GOLDEN / "texts.jsonl", "--output", target, "--precision", "int8", *options,
+                expect=1)
+        done = run("encode", "--model", "no-such-model", "--input", GOLDEN / "texts.jsonl", "--output", target, expect=1)
+        self.assertIn("no-such-model", done.stderr)
+        self.assertEqual([path.name for path in self.path.glob("never*")], [])
+
+
+class Eval(NeedsModel):
+    STAGES = ["float32", "int8", "binary", "asymmetric", "binary+float", "binary+int8", "binary+int8+float", "asymmetric+int8+float"]
+
+    def evaluate(self, *options):
+        done = run("eval", DEMO, "--model", MODEL, "--json", self.path / "eval.json", "--vectors-cache", self.path / "vectors", *options)
+        return done.stdout, {stage["stage"]: stage for stage in json.load(open(self.path / "eval.json"))}
+
+    def test_the_demo_corpus_gives_the_figures_of_the_reference(self):
+        table, stages = self.evaluate()
+        self.assertEqual(list(stages), self.STAGES)
+        for name in self.STAGES:
+            self.assertIn(name, table)
+        self.assertAlmostEqual(stages["float32"]["ndcg@10"], 0.9416, places=3)
+        self.assertAlmostEqual(stages["float32"]["recall@10"], 0.9882, places=3)
+        self.assertAlmostEqual(stages["float32"]["recall@100"], 1.0, places=3)
+        self.assertEqual(stages["float32"]["retention"], 1)
+        self.assertEqual(stages["float32"]["exact_recall@10"], 1)
+        # What signs and int8 keep is known from an independent implementation; ties may fall otherwise.
+        self.assertAlmostEqual(stages["int8"]["ndcg@10"], 0.9413, delta=0.003)
+        self.assertAlmostEqual(stages["binary"]["ndcg@10"], 0.9068, delta=0.006)
+        self.assertGreater(stages["asymmetric"]["ndcg@10"], stages["binary"]["ndcg@10"])
+        for stage in stages.values():
+            self.assertAlmostEqual(stage["retention"], stage["ndcg@10"] / stages["float32"]["ndcg@10"], places=9)
+            self.assertGreater(stage["us_per_query"], 0)
+            self.assertGreater(stage["bytes_per_vector"], 0)
+            for measure in ("ndcg@10", "recall@10", "recall@100", "mrr@10", "exact_recall@10"):
+                self.assertTrue(0 <= stage[measure] <= 1, (stage["stage"], measure))
+        for name in ("binary+float", "binary+int8+float", "asymmetric+int8+float"):
+            self.assertGreater(stages[name]["retention"], 0.99, name)
+
+    def test_a_second_run_gives_the_same_quality(self):
+        measures = ("ndcg@10", "recall@10", "recall@100", "mrr@10", "exact_recall@10", "bytes_per_vector")
+        first = [[stage[measure] for measure in measures] for stage in self.evaluate()[1].values()]
+        second = [[stage[measure] for measure in measures] for stage in self.evaluate()[1].values()]
+        self.assertEqual(first, second)
+
+    def test_sets_that_are_incomplete_are_refused(self):
+        broken = self.path / "broken"
+        broken.mkdir()
+        self.assertIn("corpus.jsonl", run("eval", broken, expect=1).stderr)
+        self.assertIn("nosuch.tsv", run("eval", DEMO, "--split", "nosuch", expect=1).stderr)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Daemon(NeedsModel):
+    def setUp(self):
+        self.process = None
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.data = pathlib.Path(tempfile.mkdtemp(dir=self.path))
+        # The state of ingestion goes into a home of our own; the model is named by its folder.
+        self.env = {"ORTHANT_HOME": str(self.data / "home")}
+        self.start()
+
+    def tearDown(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(30)
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [ORTHANT, "serve", "--data", str(self.data / "data"), "--http-port", str(self.port), "--model", f"{MODEL}={model_folder()}"],
+            stderr=open(self.data / "log.txt", "a"), env={**os.environ, **self.env})
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                urllib.request.urlopen(self.url + "/readyz", timeout=1)
+                return
+            except OSError:
+                self.assertIsNone(self.process.poll(), (self.data / "log.txt").read_text())
+                time.sleep(0.05)
+        self.fail("the daemon is not ready after a minute")
+
+    def kill_and_start(self):
+        self.process.kill()
+        self.process.wait(30)
+        self.start()
+
+    def ingest(self, *arguments, expect=0):
+        return run("ingest", *arguments, "--url", self.url, env=self.env, expect=expect)
+
+    def search(self, text, *options):
+        done = run("search", text, "--url", self.url, "--json", *options, env=self.env)
+        return json.loads(done.stdout)
+
+    def count(self, collection):
+        request = urllib.request.Request(f"{self.url}/collections/{collection}/points/count", b'{"exact": true}',
+                                         {"content-type": "application/json"})
+        return json.load(urllib.request.urlopen(request))["result"]["count"]
+
+    def test_documents_are_found_after_kill_and_restart(self):
+        done = self.ingest(DEMO / "corpus.jsonl", "--collection", "demo")
+        self.assertIn("240 documents", done.stdout)
+        self.assertEqual(self.count("demo"), 240)
+        questions = [json.loads(line) for line in open(DEMO / "queries.jsonl")][::60]
+        judged = dict(line.split("\t")[:2] for line in open(DEMO / "qrels/test.tsv").read().splitlines()[1:])
+        before = [self.search(question["text"], "--collection", "demo") for question in questions]
+        found = sum(judged[question["_id"]] in [point["payload"]["_id"] for point in points]
+                    for question, points in zip(questions, before))
+        self.assertGreaterEqual(found, len(questions) - 2)
+        shown = run("search", questions[0]["text"], "--collection", "demo", "--url", self.url).stdout
+        self.assertIn(before[0][0]["payload"]["_id"], shown)
+        self.assertIn(before[0][0]["payload"]["title"], shown)
+        self.kill_and_start()
+        after = [self.search(question["text"], "--collection", "demo") for question in questions]
+        self.assertEqual(before, after)
+        info = run("info", "--url", self.url).stdout
+        self.assertIn("demo", info)
+        self.assertIn("240", info)
+
+    def test_bad_lines_are_reported_and_the_rest_is_in(self):
+        source = self.data / "mixed.jsonl"
+        source.write_text('{"id": 1, "text": "a first text"}\n{"id": 2}\nnot json\n\n{"id": 1, "text": "the same id again"}\n'
+                          '{"_id": "name", "title": "T", "text": "mapped", "colour": "red"}\n')
+        done = self.ingest(source, "--collection", "mixed", expect=1)
+        self.assertIn("mixed.jsonl:2:", done.stderr)
+        self.assertIn("mixed.jsonl:3:", done.stderr)
+        self.assertIn("2 lines refused", done.stdout)
+        self.assertIn("1 lines repeat an id", done.stdout)
+        self.assertEqual(self.count("mixed"), 2)
+        first = self.search("the same id again", "--collection", "mixed", "--limit", "1")
+        self.assertEqual(first[0]["id"], 1)
+        red = self.search("anything", "--collection", "mixed", "--filter", '{"must": [{"key": "colour", "match": {"value": "red"}}]}')
+        self.assertEqual([point["payload"]["_id"] for point in red], ["name"])
+
+    def test_ingestion_goes_on_after_the_daemon_was_killed(self):
+        source = self.data / "many.jsonl"
+        source.write_text("".join(json.dumps({"id": i, "text": f"document {i} is about subject {i % 97}"}) + "\n" for i in range(6000)))
+        running = subprocess.Popen([ORTHANT, "ingest", str(source), "--collection", "many", "--url", self.url],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **self.env})
+        state = self.data / "home" / "ingest"
+        deadline = time.monotonic() + 60
+        while not list(state.glob("*.json")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        running.kill()
+        running.communicate()
+        acknowledged = json.load(open(next(state.glob("*.json"))))["acknowledged_line"]
+        self.assertTrue(0 < acknowledged < 6000, acknowledged)
+        self.kill_and_start()
+        self.assertGreaterEqual(self.count("many"), acknowledged)
+        done = self.ingest(source, "--collection", "many")
+        self.assertIn(f"going on after line {acknowledged:,}", done.stderr)
+        self.assertEqual(self.count("many"), 6000)
+        self.assertEqual(list(state.glob("*.json")), [])
+
+    def test_packed_files_and_tables_are_read(self):
+        import gzip
+        packed = self.data / "table.tsv.gz"
+        packed.write_bytes(gzip.compress(b"id\ttitle\ttext\tyear\n1\tRose\tsmells sweet\t1999\n2\tIron\tis hard\t2001\n"))
+        self.ingest(packed, "--collection", "table")
+        points = self.search("something hard", "--collection", "table", "--limit", "1")
+        self.assertEqual((points[0]["id"], points[0]["payload"]["year"]), (2, "2001"))
+
+    def test_errors_of_the_daemon_are_passed_on(self):
+        done = run("search", "x", "--collection", "absent", "--url", self.url, expect=1)
+        self.assertIn("absent", done.stderr)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+
+
+def main():
+    global ORTHANT
+    ORTHANT = sys.argv[1]
+    cases = {name.lower(): case for name, case in globals().items() if isinstance(case, type) and issubclass(case, unittest.TestCase)}
+    suite = unittest.defaultTestLoader.loadTestsFromTestCase(cases[sys.argv[2]])
+    result = unittest.TextTestRunner(verbosity=2).run(suite)
+    if not result.wasSuccessful():
+        return 1
+    if result.skipped and result.testsRun == 0:
+        print(f"SKIPPED: {result.skipped[0][1]}")
+        return SKIPPED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
