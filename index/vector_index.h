@@ -47,15 +47,15 @@ struct SearchParams {
   // Scan floats whatever the size.
   bool exact = false;
   // Unset: rescore with floats. False: give the scores of the codes.
-  std::optional<bool> rescore;
+  std::optional<bool> rescore = std::nullopt;
   // The first stage hands on limit * oversampling candidates. Unset: the calibrated depth.
-  std::optional<double> oversampling;
+  std::optional<double> oversampling = std::nullopt;
   // Overrides the index's target for this search.
-  std::optional<double> target_recall;
+  std::optional<double> target_recall = std::nullopt;
   // Rows that may be returned; null: all. Shorter than the row count: rows past its end are not allowed.
   const Bitmap* allowed = nullptr;
   // Only scores strictly better than this.
-  std::optional<float> score_threshold;
+  std::optional<float> score_threshold = std::nullopt;
 };
 
 struct ScoredOrdinal {
