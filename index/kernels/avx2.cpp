@@ -1,0 +1,320 @@
+// Kernels for AVX2, FMA and POPCNT.
+
+#include <immintrin.h>
+
+#include "index/kernels/distance_kernels.h"
+
+namespace orthant {
+namespace {
+
+// ---- blocked 1-bit codes ----
+
+// Sums of 64 rows. In `even` and `odd` stand, as 16-bit lanes, the rows 2 i and 2 i + 1 of each half block.
+struct BlockSums {
+  __m256i even[2];
+  __m256i odd[2];
+};
+
+__m256i look_up(__m256i codes, __m256i upper, __m256i lower) {
+  const __m256i half_mask = _mm256_set1_epi8(0x0f);
+  const __m256i high = _mm256_and_si256(_mm256_srli_epi16(codes, 4), half_mask);
+  const __m256i low = _mm256_and_si256(codes, half_mask);
+  return _mm256_add_epi8(_mm256_shuffle_epi8(upper, high), _mm256_shuffle_epi8(lower, low));
+}
+
+// A group is summed in bytes, then added to 16-bit sums: once to the pairs as they stand (low byte plus 256 times the high byte),
+// once to the high bytes alone, so that no byte has to be masked out; the surplus is taken off at the end.
+BlockSums sum_block(const std::uint8_t* tables, const std::uint8_t* block, std::size_t code_bytes) {
+  BlockSums sums;
+  for (int half = 0; half < 2; ++half) sums.even[half] = sums.odd[half] = _mm256_setzero_si256();
+  for (std::size_t byte = 0; byte < code_bytes;) {
+    const std::size_t group_end = byte + kTableGroupBytes < code_bytes ? byte + kTableGroupBytes : code_bytes;
+    __m256i first = _mm256_setzero_si256();
+    __m256i second = _mm256_setzero_si256();
+    for (; byte < group_end; ++byte) {
+      const auto* table = reinterpret_cast<const __m128i*>(tables + byte * kTableBytesPerCodeByte);
+      const auto* codes = reinterpret_cast<const __m256i*>(block + byte * kBlockRows);
+      const __m256i upper = _mm256_broadcastsi128_si256(_mm_loadu_si128(table));
+      const __m256i lower = _mm256_broadcastsi128_si256(_mm_loadu_si128(table + 1));
+      first = _mm256_add_epi8(first, look_up(_mm256_loadu_si256(codes), upper, lower));
+      second = _mm256_add_epi8(second, look_up(_mm256_loadu_si256(codes + 1), upper, lower));
+    }
+    sums.even[0] = _mm256_add_epi16(sums.even[0], first);
+    sums.even[1] = _mm256_add_epi16(sums.even[1], second);
+    sums.odd[0] = _mm256_add_epi16(sums.odd[0], _mm256_srli_epi16(first, 8));
+    sums.odd[1] = _mm256_add_epi16(sums.odd[1], _mm256_srli_epi16(second, 8));
+  }
+  for (int half = 0; half < 2; ++half) {
+    sums.even[half] = _mm256_sub_epi16(sums.even[half], _mm256_slli_epi16(sums.odd[half], 8));
+  }
+  return sums;
+}
+
+void store_sums(const BlockSums& sums, std::uint16_t* out) {
+  for (int half = 0; half < 2; ++half) {
+    const __m256i low = _mm256_unpacklo_epi16(sums.even[half], sums.odd[half]);
+    const __m256i high = _mm256_unpackhi_epi16(sums.even[half], sums.odd[half]);
+    auto* target = reinterpret_cast<__m256i*>(out + half * 32);
+    _mm256_storeu_si256(target, _mm256_permute2x128_si256(low, high, 0x20));
+    _mm256_storeu_si256(target + 1, _mm256_permute2x128_si256(low, high, 0x31));
+  }
+}
+
+void table_sums_block(const std::uint8_t* tables, const std::uint8_t* block, std::size_t code_bytes, std::uint16_t* sums) {
+  store_sums(sum_block(tables, block, code_bytes), sums);
+}
+
+// The smallest integer that is not below the bound, for comparisons of sums: sum < bound exactly if sum < integer_bound.
+std::uint32_t integer_bound(float bound) {
+  if (!(bound > 0)) return 0;
+  if (bound > 65535) return 65536;
+  const auto floor = static_cast<std::uint32_t>(bound);
+  return floor + (static_cast<float>(floor) < bound ? 1 : 0);
+}
+
+std::size_t emit(std::uint64_t rows, const std::uint16_t* sums, std::uint32_t first_ordinal, Candidate* found) {
+  std::size_t count = 0;
+  for (; rows != 0; rows &= rows - 1) {
+    const auto row = static_cast<std::uint32_t>(__builtin_ctzll(rows));
+    found[count++] = {static_cast<float>(sums[row]), first_ordinal + row};
+  }
+  return count;
+}
+
+std::size_t emit(std::uint64_t rows, const float* distances, std::uint32_t first_ordinal, Candidate* found) {
+  std::size_t count = 0;
+  for (; rows != 0; rows &= rows - 1) {
+    const auto row = static_cast<std::uint32_t>(__builtin_ctzll(rows));
+    found[count++] = {distances[row], first_ordinal + row};
+  }
+  return count;
+}
+
+std::uint64_t rows_below(const std::uint16_t* sums, std::uint32_t bound) {
+  std::uint64_t rows = 0;
+  for (unsigned row = 0; row < kBlockRows; ++row) rows |= std::uint64_t{sums[row] < bound} << row;
+  return rows;
+}
+
+std::size_t scan_sums(const BlockScan& scan, const std::uint8_t* blocks, const std::uint64_t* masks, std::size_t block_count,
+                      std::uint32_t first_ordinal, Candidate* found) {
+  const std::uint32_t bound = integer_bound(scan.bound);
+  const __m256i bounds = _mm256_set1_epi16(static_cast<short>(bound > 65535 ? 65535 : bound));
+  std::size_t count = 0;
+  for (std::size_t block = 0; block < block_count; ++block) {
+    if (masks[block] == 0) continue;
+    const BlockSums sums = sum_block(scan.tables, blocks + block * kBlockRows * scan.code_bytes, scan.code_bytes);
+    // The saturating difference is zero unless the sum is below the bound.
+    const __m256i below =
+        _mm256_or_si256(_mm256_or_si256(_mm256_subs_epu16(bounds, sums.even[0]), _mm256_subs_epu16(bounds, sums.even[1])),
+                        _mm256_or_si256(_mm256_subs_epu16(bounds, sums.odd[0]), _mm256_subs_epu16(bounds, sums.odd[1])));
+    if (bound <= 65535 && _mm256_testz_si256(below, below) != 0) continue;
+    alignas(32) std::uint16_t values[kBlockRows];
+    store_sums(sums, values);
+    count += emit(rows_below(values, bound) & masks[block], values, first_ordinal + static_cast<std::uint32_t>(block * kBlockRows),
+                  found + count);
+  }
+  return count;
+}
+
+__m256 scaled_distance(const BlockScan& scan, const std::uint16_t* sums, std::size_t first_row) {
+  const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(sums)));
+  __m256 distance = _mm256_mul_ps(_mm256_cvtepi32_ps(wide), _mm256_set1_ps(scan.step));
+  distance = _mm256_add_ps(distance, _mm256_set1_ps(scan.base));
+  distance = _mm256_mul_ps(distance, _mm256_loadu_ps(scan.scales + first_row));
+  if (scan.offsets != nullptr) distance = _mm256_add_ps(distance, _mm256_loadu_ps(scan.offsets + first_row));
+  return distance;
+}
+
+std::size_t scan_scaled(const BlockScan& scan, const std::uint8_t* blocks, const std::uint64_t* masks, std::size_t block_count,
+                        std::uint32_t first_ordinal, Candidate* found) {
+  const __m256 bound = _mm256_set1_ps(scan.bound);
+  std::size_t count = 0;
+  for (std::size_t block = 0; block < block_count; ++block) {
+    if (masks[block] == 0) continue;
+    alignas(32) std::uint16_t sums[kBlockRows];
+    alignas(32) float distances[kBlockRows];
+    store_sums(sum_block(scan.tables, blocks + block * kBlockRows * scan.code_bytes, scan.code_bytes), sums);
+    std::uint64_t rows = 0;
+    for (std::size_t row = 0; row < kBlockRows; row += 8) {
+      const __m256 distance = scaled_distance(scan, sums + row, block * kBlockRows + row);
+      _mm256_store_ps(distances + row, distance);
+      const int below = _mm256_movemask_ps(_mm256_cmp_ps(distance, bound, _CMP_LT_OQ));
+      rows |= static_cast<std::uint64_t>(static_cast<unsigned>(below)) << row;
+    }
+    count += emit(rows & masks[block], distances, first_ordinal + static_cast<std::uint32_t>(block * kBlockRows), found + count);
+  }
+  return count;
+}
+
+std::size_t scan_blocks(const BlockScan& scan, const std::uint8_t* blocks, const std::uint64_t* masks, std::size_t block_count,
+                        std::uint32_t first_ordinal, Candidate* found) {
+  const auto run = scan.scales == nullptr ? scan_sums : scan_scaled;
+  return run(scan, blocks, masks, block_count, first_ordinal, found);
+}
+
+// ---- int8 ----
+
+std::int32_t add_lanes(__m256i sums) {
+  __m128i half = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+  half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4e));
+  half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0xb1));
+  return _mm_cvtsi128_si32(half);
+}
+
+// 16 values of the query against 16 stored ones, in 16 bits: products of pairs fit 32 bits, nothing saturates.
+__m256i dot_step(__m256i query, const std::uint8_t* code) {
+  const __m256i wide = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(code)));
+  return _mm256_madd_epi16(query, _mm256_sub_epi16(wide, _mm256_set1_epi16(128)));
+}
+
+std::int32_t dot_i8_rest(const std::int8_t* query, const std::uint8_t* code, std::size_t first, std::size_t dim) {
+  std::int32_t sum = 0;
+  for (std::size_t i = first; i < dim; ++i) sum += query[i] * (code[i] - 128);
+  return sum;
+}
+
+template <int kRows>
+void dot_i8_group(const std::int8_t* query, const std::uint8_t* const* rows, std::size_t dim, std::int32_t* out) {
+  __m256i sums[kRows];
+  for (int row = 0; row < kRows; ++row) sums[row] = _mm256_setzero_si256();
+  std::size_t i = 0;
+  for (; i + 16 <= dim; i += 16) {
+    const __m256i wide = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(query + i)));
+    for (int row = 0; row < kRows; ++row) sums[row] = _mm256_add_epi32(sums[row], dot_step(wide, rows[row] + i));
+  }
+  for (int row = 0; row < kRows; ++row) out[row] = add_lanes(sums[row]) + dot_i8_rest(query, rows[row], i, dim);
+}
+
+// ---- float ----
+
+float add_lanes(__m256 sums) {
+  __m128 half = _mm_add_ps(_mm256_castps256_ps128(sums), _mm256_extractf128_ps(sums, 1));
+  half = _mm_add_ps(half, _mm_movehl_ps(half, half));
+  half = _mm_add_ss(half, _mm_movehdup_ps(half));
+  return _mm_cvtss_f32(half);
+}
+
+__m256i first_lanes(std::size_t count) {
+  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), lanes);
+}
+
+struct Dot {
+  static __m256 add(__m256 sum, __m256 query, __m256 row) { return _mm256_fmadd_ps(query, row, sum); }
+};
+struct L2 {
+  static __m256 add(__m256 sum, __m256 query, __m256 row) {
+    const __m256 difference = _mm256_sub_ps(query, row);
+    return _mm256_fmadd_ps(difference, difference, sum);
+  }
+};
+struct L1 {
+  static __m256 add(__m256 sum, __m256 query, __m256 row) {
+    return _mm256_add_ps(sum, _mm256_andnot_ps(_mm256_set1_ps(-0.0f), _mm256_sub_ps(query, row)));
+  }
+};
+
+template <typename Distance, int kRows>
+void f32_group(const float* query, const float* const* rows, std::size_t dim, float* out) {
+  __m256 sums[kRows];
+  for (int row = 0; row < kRows; ++row) sums[row] = _mm256_setzero_ps();
+  std::size_t i = 0;
+  for (; i + 8 <= dim; i += 8) {
+    const __m256 values = _mm256_loadu_ps(query + i);
+    for (int row = 0; row < kRows; ++row) sums[row] = Distance::add(sums[row], values, _mm256_loadu_ps(rows[row] + i));
+  }
+  if (i < dim) {
+    const __m256i lanes = first_lanes(dim - i);
+    const __m256 values = _mm256_maskload_ps(query + i, lanes);
+    for (int row = 0; row < kRows; ++row) sums[row] = Distance::add(sums[row], values, _mm256_maskload_ps(rows[row] + i, lanes));
+  }
+  for (int row = 0; row < kRows; ++row) out[row] = add_lanes(sums[row]);
+}
+
+// ---- rows and lists ----
+
+void prefetch_row(const void* row, std::size_t bytes) {
+  for (std::size_t offset = 0; offset < bytes; offset += 64) {
+    _mm_prefetch(static_cast<const char*>(row) + offset, _MM_HINT_T0);
+  }
+}
+
+constexpr int kGroup = 4;
+constexpr std::size_t kPrefetchRows = 8;
+
+template <auto group, auto single, typename Query, typename Element, typename Out>
+void over_rows(const Query* query, const Element* rows, std::size_t dim, std::size_t count, Out* out) {
+  std::size_t row = 0;
+  for (; row + kGroup <= count; row += kGroup) {
+    const Element* pointers[kGroup];
+    for (int i = 0; i < kGroup; ++i) pointers[i] = rows + (row + static_cast<std::size_t>(i)) * dim;
+    group(query, pointers, dim, out + row);
+  }
+  for (; row < count; ++row) {
+    const Element* pointer = rows + row * dim;
+    single(query, &pointer, dim, out + row);
+  }
+}
+
+// Listed rows lie anywhere in memory: those some places ahead are fetched while the present ones are computed.
+template <auto group, auto single, typename Query, typename Element, typename Out>
+void over_list(const Query* query, const Element* const* rows, std::size_t dim, std::size_t count, Out* out) {
+  for (std::size_t row = 0; row < count && row < kPrefetchRows; ++row) prefetch_row(rows[row], dim * sizeof(Element));
+  std::size_t row = 0;
+  for (; row + kGroup <= count; row += kGroup) {
+    for (std::size_t ahead = row + kPrefetchRows; ahead < row + kPrefetchRows + kGroup && ahead < count; ++ahead) {
+      prefetch_row(rows[ahead], dim * sizeof(Element));
+    }
+    group(query, rows + row, dim, out + row);
+  }
+  for (; row < count; ++row) single(query, rows + row, dim, out + row);
+}
+
+void hamming_rows(const std::uint8_t* query, const std::uint8_t* rows, std::size_t code_bytes, std::size_t count,
+                  std::uint32_t* out) {
+  for (std::size_t row = 0; row < count; ++row) {
+    const std::uint8_t* code = rows + row * code_bytes;
+    std::uint64_t sum = 0;
+    std::size_t byte = 0;
+    for (; byte + 8 <= code_bytes; byte += 8) {
+      std::uint64_t a = 0;
+      std::uint64_t b = 0;
+      __builtin_memcpy(&a, query + byte, 8);
+      __builtin_memcpy(&b, code + byte, 8);
+      sum += static_cast<std::uint64_t>(__builtin_popcountll(a ^ b));
+    }
+    for (; byte < code_bytes; ++byte) sum += static_cast<std::uint64_t>(__builtin_popcount(query[byte] ^ code[byte]));
+    out[row] = static_cast<std::uint32_t>(sum);
+  }
+}
+
+void decode_i8(const std::uint8_t* code, std::size_t dim, float scale, float* out) {
+  const __m256 scales = _mm256_set1_ps(scale);
+  std::size_t i = 0;
+  for (; i + 8 <= dim; i += 8) {
+    const __m256i wide = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(code + i)));
+    const __m256 values = _mm256_cvtepi32_ps(_mm256_sub_epi32(wide, _mm256_set1_epi32(128)));
+    _mm256_storeu_ps(out + i, _mm256_mul_ps(scales, values));
+  }
+  for (; i < dim; ++i) out[i] = scale * static_cast<float>(code[i] - 128);
+}
+
+}  // namespace
+
+extern const DistanceKernels kAvx2Kernels = {
+    .table_sums_block = table_sums_block,
+    .scan_blocks = scan_blocks,
+    .dot_i8_rows = over_rows<dot_i8_group<kGroup>, dot_i8_group<1>, std::int8_t, std::uint8_t, std::int32_t>,
+    .dot_i8_list = over_list<dot_i8_group<kGroup>, dot_i8_group<1>, std::int8_t, std::uint8_t, std::int32_t>,
+    .dot_f32_rows = over_rows<f32_group<Dot, kGroup>, f32_group<Dot, 1>, float, float, float>,
+    .dot_f32_list = over_list<f32_group<Dot, kGroup>, f32_group<Dot, 1>, float, float, float>,
+    .l2_f32_rows = over_rows<f32_group<L2, kGroup>, f32_group<L2, 1>, float, float, float>,
+    .l2_f32_list = over_list<f32_group<L2, kGroup>, f32_group<L2, 1>, float, float, float>,
+    .l1_f32_rows = over_rows<f32_group<L1, kGroup>, f32_group<L1, 1>, float, float, float>,
+    .l1_f32_list = over_list<f32_group<L1, kGroup>, f32_group<L1, 1>, float, float, float>,
+    .hamming_rows = hamming_rows,
+    .decode_i8 = decode_i8,
+};
+
+}  // namespace orthant

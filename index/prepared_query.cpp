@@ -1,0 +1,33 @@
+#include "index/prepared_query.h"
+
+#include <cmath>
+
+#include "index/sign_quantizer.h"
+
+namespace orthant {
+
+void normalize(std::span<float> vector) {
+  double squares = 0;
+  for (float value : vector) squares += double{value} * value;
+  if (squares == 0) return;
+  const double inverse_norm = 1 / std::sqrt(squares);
+  for (float& value : vector) value = static_cast<float>(value * inverse_norm);
+}
+
+PreparedQuery prepare_query(Metric metric, const BinaryQuantizer* quantizer, std::span<const float> query, QueryForms forms) {
+  PreparedQuery prepared;
+  prepared.metric = metric;
+  prepared.floats.assign(query.begin(), query.end());
+  if (metric == Metric::kCosine) normalize(prepared.floats);
+  if (metric == Metric::kEuclid) prepared.squared_norm = squared_norm(query);
+  if (forms.estimate) prepared.estimate = quantizer->estimate_tables(prepared.floats);
+  if (forms.hamming) prepared.hamming = quantizer->hamming_tables(prepared.floats);
+  if (forms.int8) prepared.int8 = quantize_query(prepared.floats);
+  if (forms.bits) {
+    prepared.bits.resize((query.size() + 7) / 8);
+    write_sign_code(query, prepared.bits);
+  }
+  return prepared;
+}
+
+}  // namespace orthant

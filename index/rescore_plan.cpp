@@ -1,0 +1,152 @@
+#include "index/rescore_plan.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace orthant {
+namespace {
+
+// Depths are measured at limit 10; smaller limits keep the depth of 10, which is cheap and safe.
+constexpr std::size_t kMeasuredLimit = 10;
+// Hamming distance needs several times the depth of the estimate for the same recall (DESIGN section 6).
+constexpr double kHammingDepthFactor = 4;
+constexpr double kDefaultDecodedOversampling = 4;
+// Costs a row, relative to a row of the 1-bit scan.
+constexpr std::size_t kListedInt8Cost = 24;
+
+std::size_t depth_of(std::size_t limit, double oversampling) {
+  const double depth = static_cast<double>(std::max(limit, kMeasuredLimit)) * oversampling;
+  return std::max(limit, static_cast<std::size_t>(std::min(std::ceil(depth), double{kNoOrdinal})));
+}
+
+std::size_t given_depth(std::size_t limit, double oversampling) {
+  const double depth = std::ceil(static_cast<double>(limit) * oversampling);
+  return std::max(limit, static_cast<std::size_t>(std::min(depth, double{kNoOrdinal})));
+}
+
+// The rank of a neighbour in a coarse order falls as rows are added, slower than their number.
+double growth(const CalibratedDepths& calibrated, std::size_t row_count) {
+  if (calibrated.row_count == 0 || row_count <= calibrated.row_count) return 1;
+  return std::sqrt(static_cast<double>(row_count) / static_cast<double>(calibrated.row_count));
+}
+
+class Planner {
+ public:
+  Planner(const IndexConfig& config, const SearchParams& params, const CalibratedDepths& calibrated, const PlanFacts& facts)
+      : config_(config),
+        params_(params),
+        facts_(facts),
+        depths_(calibrated.depths_for(params.target_recall.value_or(config.target_recall))) {
+    depths_.first_oversampling *= growth(calibrated, facts.row_count);
+  }
+
+  Result<RescorePlan> plan() const {
+    switch (config_.form) {
+      case VectorForm::kUbinary: return plan_ubinary();
+      case VectorForm::kInt8: return plan_int8();
+      case VectorForm::kFloat32: break;
+    }
+    return params_.stages == SearchStages::kAuto ? plan_auto() : plan_named();
+  }
+
+ private:
+  RescorePlan make(FirstStage first, std::size_t first_depth, std::size_t int8_depth, LastStage last) const {
+    return {first, std::max(first_depth, params_.limit), int8_depth, last, params_.limit};
+  }
+  RescorePlan exact() const { return make(FirstStage::kFloat, params_.limit, 0, LastStage::kNone); }
+
+  std::size_t first_depth(double factor) const {
+    if (params_.oversampling) return given_depth(params_.limit, *params_.oversampling);
+    return depth_of(params_.limit, depths_.first_oversampling * factor);
+  }
+  std::size_t int8_depth() const { return depth_of(params_.limit, depths_.int8_oversampling); }
+
+  std::unexpected<Error> no_such_stages() const {
+    return invalid_argument(fmt::format("stages {}: not for {} vectors under {}", search_stages_name(params_.stages),
+                                        config_.form == VectorForm::kFloat32 ? "float32"
+                                        : config_.form == VectorForm::kInt8  ? "int8"
+                                                                             : "ubinary",
+                                        metric_name(config_.metric)));
+  }
+
+  Result<RescorePlan> plan_ubinary() const {
+    if (params_.stages != SearchStages::kAuto && params_.stages != SearchStages::kBinary) return no_such_stages();
+    return make(FirstStage::kHamming, params_.limit, 0, LastStage::kNone);
+  }
+
+  // The query keeps its precision in the last stage, so an exact search is one whose first stage drops nothing.
+  Result<RescorePlan> plan_int8() const {
+    const bool exact = params_.exact || params_.stages == SearchStages::kFloat32;
+    const bool codes_only = params_.stages == SearchStages::kInt8 || (params_.rescore == false && !exact);
+    if (!exact && params_.stages != SearchStages::kAuto && params_.stages != SearchStages::kInt8) return no_such_stages();
+    if (config_.metric == Metric::kManhattan || codes_only) return make(FirstStage::kInt8, params_.limit, 0, LastStage::kNone);
+    const std::size_t depth = exact                  ? facts_.row_count
+                              : params_.oversampling ? given_depth(params_.limit, *params_.oversampling)
+                                                     : depth_of(params_.limit, kDefaultDecodedOversampling);
+    return make(FirstStage::kInt8, depth, 0, LastStage::kDecoded);
+  }
+
+  Result<RescorePlan> plan_auto() const {
+    if (params_.exact) return exact();
+    const bool floats = params_.rescore.value_or(true);
+    const LastStage last = floats ? LastStage::kFloat : LastStage::kNone;
+    if (floats && facts_.exact_is_cheap) return exact();
+    if (floats && (depths_.first == FirstStage::kFloat || facts_.eligible_count <= int8_depth())) return exact();
+    const std::size_t depth = first_depth(1);
+    if (depths_.first != FirstStage::kEstimate || config_.metric == Metric::kManhattan || few_are_eligible(depth)) {
+      return make(FirstStage::kInt8, floats ? int8_depth() : params_.limit, 0, last);
+    }
+    return make(FirstStage::kEstimate, depth, floats ? std::min(int8_depth(), depth) : params_.limit, last);
+  }
+
+  // Scoring the eligible rows alone costs less than scanning all bits and rescoring the depth.
+  bool few_are_eligible(std::size_t depth) const {
+    return facts_.eligible_count <= depth || (facts_.eligible_count - depth) * kListedInt8Cost <= facts_.row_count;
+  }
+
+  Result<RescorePlan> plan_named() const {
+    const std::size_t limit = params_.limit;
+    if (config_.metric == Metric::kManhattan &&
+        (params_.stages == SearchStages::kAsymmetric || params_.stages == SearchStages::kAsymmetricInt8Float)) {
+      return no_such_stages();
+    }
+    const std::size_t hamming_depth = first_depth(kHammingDepthFactor);
+    switch (params_.stages) {
+      case SearchStages::kAuto:
+      case SearchStages::kFloat32: break;
+      case SearchStages::kInt8: return make(FirstStage::kInt8, limit, 0, LastStage::kNone);
+      case SearchStages::kBinary: return make(FirstStage::kHamming, limit, 0, LastStage::kNone);
+      case SearchStages::kAsymmetric: return make(FirstStage::kEstimate, limit, 0, LastStage::kNone);
+      case SearchStages::kBinaryFloat: return make(FirstStage::kHamming, hamming_depth, 0, LastStage::kFloat);
+      case SearchStages::kBinaryInt8: return make(FirstStage::kHamming, hamming_depth, limit, LastStage::kNone);
+      case SearchStages::kBinaryInt8Float: return make(FirstStage::kHamming, hamming_depth, int8_depth(), LastStage::kFloat);
+      case SearchStages::kAsymmetricInt8Float: return make(FirstStage::kEstimate, first_depth(1), int8_depth(), LastStage::kFloat);
+    }
+    return exact();
+  }
+
+  const IndexConfig& config_;
+  const SearchParams& params_;
+  const PlanFacts& facts_;
+  StageDepths depths_;
+};
+
+}  // namespace
+
+StageDepths CalibratedDepths::depths_for(double target_recall) const {
+  if (target_recall >= 1) return {FirstStage::kFloat, 1, 1};
+  for (const Entry& entry : entries) {
+    if (entry.target_recall >= target_recall) return entry.depths;
+  }
+  if (entries.empty()) return target_recall > 0.995 ? StageDepths{FirstStage::kEstimate, 100, 5} : StageDepths{};
+  return {FirstStage::kFloat, 1, 1};
+}
+
+Result<RescorePlan> make_rescore_plan(const IndexConfig& config, const SearchParams& params, const CalibratedDepths& calibrated,
+                                      const PlanFacts& facts) {
+  return Planner(config, params, calibrated, facts).plan();
+}
+
+}  // namespace orthant

@@ -1,0 +1,66 @@
+#pragma once
+// RescorePlan: the stages of one search and how many candidates pass each. The only place where depths are decided. Values and free
+// functions, any thread.
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "index/index_config.h"
+#include "index/vector_index.h"
+
+namespace orthant {
+
+enum class FirstStage : std::uint8_t {
+  kFloat = 0,     // exact scan of floats
+  kInt8 = 1,      // int8 codes on both sides
+  kEstimate = 2,  // float query against 1-bit codes
+  kHamming = 3,   // bits on both sides
+};
+
+enum class LastStage {
+  kNone,
+  kFloat,    // floats, resident or read from the store
+  kDecoded,  // int8 codes against the query's floats: as exact as codes brought by users allow
+};
+
+struct RescorePlan {
+  FirstStage first = FirstStage::kFloat;
+  std::size_t first_depth = 0;  // candidates that the first stage hands on
+  std::size_t int8_depth = 0;   // candidates that int8 rescoring hands on; 0: no such stage
+  LastStage last = LastStage::kNone;
+  std::size_t limit = 0;
+};
+
+// Depths as multiples of the limit, measured at limit 10.
+struct StageDepths {
+  FirstStage first = FirstStage::kEstimate;
+  double first_oversampling = 20;
+  double int8_oversampling = 3;
+};
+
+// What calibration measured: the depths that reach each target, ascending by target. Before the first calibration: depths that are
+// safe for sentence embeddings.
+struct CalibratedDepths {
+  struct Entry {
+    double target_recall = 1;
+    StageDepths depths;
+  };
+  std::size_t row_count = 0;  // 0: not measured
+  std::vector<Entry> entries;
+
+  // The first entry that reaches the target. A target beyond all of them needs exact search.
+  StageDepths depths_for(double target_recall) const;
+};
+
+struct PlanFacts {
+  std::size_t row_count = 0;
+  std::size_t eligible_count = 0;  // rows that the search may return
+  bool exact_is_cheap = false;     // all floats are small and in memory
+};
+
+// invalid_argument when the stages asked for do not exist for this form or metric.
+Result<RescorePlan> make_rescore_plan(const IndexConfig& config, const SearchParams& params, const CalibratedDepths& calibrated,
+                                      const PlanFacts& facts);
+
+}  // namespace orthant

@@ -1,0 +1,66 @@
+#pragma once
+// Distances of one query to rows, exact for the representation that the type names, lower is nearer: negated dot product for
+// Metric::kCosine and kDot, squared distance for kEuclid, plain distance for kManhattan. Results are finite. Views for the time of
+// one search; a Decoded object has a buffer and belongs to one thread.
+//
+// `rows` asks for count rows from `first` on, within one block of 64; `list` for at most 64 rows anywhere. All are published.
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "index/code_tables.h"
+#include "index/kernels/distance_kernels.h"
+#include "index/prepared_query.h"
+
+namespace orthant {
+
+// int8 codes against the query's int8 form. Not for kManhattan, which no dot product gives.
+class Int8Distances {
+ public:
+  Int8Distances(const CodeTables& tables, const DistanceKernels& kernels, const PreparedQuery& query)
+      : tables_(tables), kernels_(kernels), query_(query) {}
+  void rows(Ordinal first, std::size_t count, float* out) const;
+  void list(std::span<const Ordinal> ordinals, float* out) const;
+
+ private:
+  float distance(std::int32_t dot, Ordinal ordinal) const;
+
+  const CodeTables& tables_;
+  const DistanceKernels& kernels_;
+  const PreparedQuery& query_;
+};
+
+// int8 codes, decoded, against the floats of the query: any metric.
+class DecodedDistances {
+ public:
+  DecodedDistances(const CodeTables& tables, const DistanceKernels& kernels, const PreparedQuery& query)
+      : tables_(tables), kernels_(kernels), query_(query), buffer_(query.floats.size()) {}
+  void rows(Ordinal first, std::size_t count, float* out) const;
+  void list(std::span<const Ordinal> ordinals, float* out) const;
+
+ private:
+  const CodeTables& tables_;
+  const DistanceKernels& kernels_;
+  const PreparedQuery& query_;
+  mutable std::vector<float> buffer_;
+};
+
+// Resident floats.
+class FloatDistances {
+ public:
+  FloatDistances(const RowColumn& floats, const DistanceKernels& kernels, const PreparedQuery& query)
+      : floats_(floats), kernels_(kernels), query_(query) {}
+  void rows(Ordinal first, std::size_t count, float* out) const;
+  void list(std::span<const Ordinal> ordinals, float* out) const;
+
+ private:
+  const RowColumn& floats_;
+  const DistanceKernels& kernels_;
+  const PreparedQuery& query_;
+};
+
+// Float rows that stand one after another in memory, as the store gives them.
+void float_distances(const DistanceKernels& kernels, const PreparedQuery& query, const float* rows, std::size_t count, float* out);
+
+}  // namespace orthant

@@ -1,0 +1,69 @@
+#include "index/scalar_quantizer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace orthant {
+namespace {
+
+constexpr float kLargestCode = 127;
+
+float largest_magnitude(std::span<const float> vector) {
+  float largest = 0;
+  for (float value : vector) largest = std::max(largest, std::fabs(value));
+  return largest;
+}
+
+bool fits_int8(std::span<const float> query) {
+  return std::ranges::all_of(query, [](float value) { return value >= -128 && value <= 127 && value == std::nearbyint(value); });
+}
+
+// Rounds half to even by the addition of 1.5 * 2^23, which leaves the integer in the low bits: the compiler vectorizes it.
+float rounded(float value) {
+  constexpr float kRoundingConstant = 12'582'912;
+  return (value + kRoundingConstant) - kRoundingConstant;
+}
+
+// 1 / scale would overflow for denormal scales, hence division by the largest magnitude in double precision.
+float codes_per_unit(float largest) {
+  return static_cast<float>(std::min(double{kLargestCode} / largest, double{std::numeric_limits<float>::max()}));
+}
+
+}  // namespace
+
+float quantize_row(std::span<const float> vector, std::span<std::uint8_t> code) {
+  const float largest = largest_magnitude(vector);
+  if (largest == 0) {
+    std::ranges::fill(code, std::uint8_t{128});
+    return 0;
+  }
+  const float factor = codes_per_unit(largest);
+  for (std::size_t i = 0; i < vector.size(); ++i) {
+    const float value = std::clamp(rounded(vector[i] * factor), -kLargestCode, kLargestCode);
+    code[i] = static_cast<std::uint8_t>(static_cast<int>(value) + 128);
+  }
+  return largest / kLargestCode;
+}
+
+QuantizedQuery quantize_query(std::span<const float> query) {
+  QuantizedQuery result = {std::vector<std::int8_t>(query.size()), 1};
+  float factor = 1;
+  if (!fits_int8(query)) {
+    const float largest = largest_magnitude(query);
+    factor = codes_per_unit(largest);
+    result.scale = largest / kLargestCode;
+  }
+  for (std::size_t i = 0; i < query.size(); ++i) {
+    result.values[i] = static_cast<std::int8_t>(std::clamp(rounded(query[i] * factor), -128.0f, kLargestCode));
+  }
+  return result;
+}
+
+float squared_norm(std::span<const float> vector) {
+  double sum = 0;
+  for (float value : vector) sum += double{value} * value;
+  return static_cast<float>(std::min(sum, double{std::numeric_limits<float>::max()}));
+}
+
+}  // namespace orthant

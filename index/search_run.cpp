@@ -1,0 +1,251 @@
+#include "index/search_run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "base/log.h"
+#include "index/candidates/flat_scan.h"
+#include "index/row_distances.h"
+#include "index/top_k.h"
+
+namespace orthant {
+namespace {
+
+// Rows read from the store at once by an exact search over few rows.
+constexpr std::size_t kReadRows = 256;
+// An exact search over floats on disk reads row by row when at most one in so many takes part, else it scans.
+constexpr std::size_t kSparseFraction = 8;
+
+using Clock = std::chrono::steady_clock;
+
+// Adds what happened since its construction to the trace; does nothing without one.
+class StageTimer {
+ public:
+  StageTimer(SearchTrace* trace, std::string_view name, std::size_t candidates_in) : trace_(trace) {
+    if (trace_ == nullptr) return;
+    stage_.name = name;
+    stage_.candidates_in = candidates_in;
+    begin_ = Clock::now();
+  }
+  void finish(std::size_t candidates_out) {
+    if (trace_ == nullptr) return;
+    stage_.candidates_out = candidates_out;
+    stage_.microseconds = std::chrono::duration<double, std::micro>(Clock::now() - begin_).count();
+    trace_->stages.push_back(std::move(stage_));
+  }
+
+ private:
+  SearchTrace* trace_;
+  SearchTrace::Stage stage_;
+  Clock::time_point begin_;
+};
+
+// The nearest `depth`, in no order.
+void cut(std::vector<Candidate>& candidates, std::size_t depth) {
+  if (candidates.size() <= depth) return;
+  std::ranges::nth_element(candidates, candidates.begin() + static_cast<std::ptrdiff_t>(depth), nearer);
+  candidates.resize(depth);
+}
+
+template <typename Distances>
+void rescore(std::vector<Candidate>& candidates, const Distances& distances) {
+  std::array<Ordinal, kBlockRows> ordinals;
+  std::array<float, kBlockRows> values;
+  for (std::size_t first = 0; first < candidates.size(); first += kBlockRows) {
+    const std::size_t count = std::min(kBlockRows, candidates.size() - first);
+    for (std::size_t i = 0; i < count; ++i) ordinals[i] = candidates[first + i].ordinal;
+    distances.list({ordinals.data(), count}, values.data());
+    for (std::size_t i = 0; i < count; ++i) candidates[first + i].distance = values[i];
+  }
+}
+
+class PlanRun {
+ public:
+  PlanRun(const IndexParts& parts, const RescorePlan& plan, const PreparedQuery& query, const RowMask& mask, SearchTrace* trace)
+      : parts_(parts), plan_(plan), query_(query), mask_(mask), trace_(trace), resident_(parts.tables.floats()) {}
+
+  Result<std::vector<Candidate>> run() {
+    std::vector<Candidate> candidates = ORTHANT_TRY(first_stage());
+    if (plan_.int8_depth != 0) rescore_int8(candidates);
+    if (plan_.last == LastStage::kDecoded) rescore_decoded(candidates);
+    if (plan_.last == LastStage::kFloat) ORTHANT_TRY(rescore_floats(candidates));
+    cut(candidates, plan_.limit);
+    std::ranges::sort(candidates, nearer);
+    return candidates;
+  }
+
+ private:
+  Result<std::vector<Candidate>> first_stage() {
+    StageTimer timer(trace_, first_stage_name(), mask_.row_count());
+    std::vector<Candidate> candidates = ORTHANT_TRY(scan());
+    timer.finish(candidates.size());
+    return candidates;
+  }
+
+  std::string_view first_stage_name() const {
+    switch (plan_.first) {
+      case FirstStage::kFloat: return "float32";
+      case FirstStage::kInt8: return "int8";
+      case FirstStage::kEstimate: return "asymmetric";
+      case FirstStage::kHamming: return "binary";
+    }
+    return "float32";
+  }
+
+  Result<std::vector<Candidate>> scan() {
+    const FlatScan flat(parts_.tables, parts_.kernels, mask_, query_);
+    switch (plan_.first) {
+      case FirstStage::kInt8: return flat.int8(plan_.first_depth);
+      case FirstStage::kEstimate: return flat.estimates(plan_.first_depth);
+      case FirstStage::kHamming:
+        return parts_.tables.bits() != nullptr ? flat.hamming(plan_.first_depth) : flat.row_major_hamming(plan_.first_depth);
+      case FirstStage::kFloat: break;
+    }
+    if (resident_.rows() != nullptr) return flat.floats(*resident_.rows(), plan_.first_depth);
+    if (mask_.count() * kSparseFraction <= mask_.row_count()) return read_allowed();
+    return scan_stored();
+  }
+
+  Result<std::vector<Candidate>> scan_stored() {
+    NearestCandidates nearest(plan_.first_depth);
+    ORTHANT_TRY(parts_.stored->scan(0, static_cast<Ordinal>(mask_.row_count()), [&](Ordinal ordinal, std::span<const float> row) {
+      if (!mask_.contains(ordinal)) return true;
+      float distance = 0;
+      float_distances(parts_.kernels, query_, row.data(), 1, &distance);
+      nearest.offer({distance, ordinal});
+      return true;
+    }));
+    return nearest.take();
+  }
+
+  Result<std::vector<Candidate>> read_allowed() {
+    NearestCandidates nearest(plan_.first_depth);
+    std::vector<Candidate> batch;
+    const auto flush = [&]() -> Status {
+      ORTHANT_TRY(read_distances(batch));
+      for (const Candidate& candidate : batch) nearest.offer(candidate);
+      batch.clear();
+      return {};
+    };
+    Status status;
+    mask_.for_each([&](Ordinal ordinal) {
+      batch.push_back({0, ordinal});
+      if (batch.size() == kReadRows && status) status = flush();
+    });
+    if (status) status = flush();
+    ORTHANT_TRY(std::move(status));
+    return nearest.take();
+  }
+
+  void rescore_int8(std::vector<Candidate>& candidates) {
+    StageTimer timer(trace_, "int8 rescoring", candidates.size());
+    if (parts_.config.metric == Metric::kManhattan) {
+      rescore(candidates, DecodedDistances(parts_.tables, parts_.kernels, query_));
+    } else {
+      rescore(candidates, Int8Distances(parts_.tables, parts_.kernels, query_));
+    }
+    cut(candidates, plan_.int8_depth);
+    timer.finish(candidates.size());
+  }
+
+  void rescore_decoded(std::vector<Candidate>& candidates) {
+    StageTimer timer(trace_, "float query rescoring", candidates.size());
+    rescore(candidates, DecodedDistances(parts_.tables, parts_.kernels, query_));
+    timer.finish(std::min(plan_.limit, candidates.size()));
+  }
+
+  Status rescore_floats(std::vector<Candidate>& candidates) {
+    StageTimer timer(trace_, "float rescoring", candidates.size());
+    if (resident_.rows() != nullptr) {
+      rescore(candidates, FloatDistances(*resident_.rows(), parts_.kernels, query_));
+    } else {
+      ORTHANT_TRY(read_distances(candidates));
+    }
+    timer.finish(std::min(plan_.limit, candidates.size()));
+    return {};
+  }
+
+  // One batched read. When a row is gone, reads row by row and leaves out those that are.
+  Status read_distances(std::vector<Candidate>& candidates) {
+    const std::size_t dim = parts_.config.dim;
+    std::vector<Ordinal> ordinals;
+    ordinals.reserve(candidates.size());
+    for (const Candidate& candidate : candidates) ordinals.push_back(candidate.ordinal);
+    std::vector<float> rows(ordinals.size() * dim);
+    std::vector<float> distances(ordinals.size());
+    const Status whole = parts_.stored->read(ordinals, rows);
+    if (!whole && whole.error().code == ErrorCode::kDataCorruption) return read_one_by_one(candidates);
+    if (!whole) return whole;
+    float_distances(parts_.kernels, query_, rows.data(), ordinals.size(), distances.data());
+    for (std::size_t i = 0; i < candidates.size(); ++i) candidates[i].distance = distances[i];
+    return {};
+  }
+
+  Status read_one_by_one(std::vector<Candidate>& candidates) {
+    std::vector<float> row(parts_.config.dim);
+    std::vector<Candidate> kept;
+    for (Candidate candidate : candidates) {
+      const Status read = parts_.stored->read({&candidate.ordinal, 1}, row);
+      if (!read && read.error().code != ErrorCode::kDataCorruption) return read;
+      if (!read) {
+        if (!parts_.tables.is_buried(candidate.ordinal)) log_warning("search leaves out a row: " + read.error().message);
+        continue;
+      }
+      float_distances(parts_.kernels, query_, row.data(), 1, &candidate.distance);
+      kept.push_back(candidate);
+    }
+    candidates = std::move(kept);
+    return {};
+  }
+
+  const IndexParts& parts_;
+  const RescorePlan& plan_;
+  const PreparedQuery& query_;
+  const RowMask& mask_;
+  SearchTrace* trace_;
+  ResidentFloats::Use resident_;
+};
+
+// Scores of bits alone: signs as +1 and -1 for the dot product, bits as 0 and 1 for distances.
+float hamming_score(const IndexConfig& config, float differing) {
+  const auto dim = static_cast<float>(config.dim);
+  switch (config.metric) {
+    case Metric::kCosine: return 1 - 2 * differing / dim;
+    case Metric::kDot: return dim - 2 * differing;
+    case Metric::kEuclid: return std::sqrt(differing);
+    case Metric::kManhattan: return differing;
+  }
+  return differing;
+}
+
+}  // namespace
+
+QueryForms forms_for(const RescorePlan& plan, const IndexConfig& config) {
+  QueryForms forms;
+  forms.estimate = plan.first == FirstStage::kEstimate;
+  forms.hamming = plan.first == FirstStage::kHamming && config.form == VectorForm::kFloat32;
+  forms.bits = plan.first == FirstStage::kHamming && config.form == VectorForm::kUbinary;
+  forms.int8 = plan.first == FirstStage::kInt8 || plan.int8_depth != 0;
+  return forms;
+}
+
+Result<std::vector<Candidate>> run_plan(const IndexParts& parts, const RescorePlan& plan, const PreparedQuery& query,
+                                        const RowMask& mask, SearchTrace* trace) {
+  if (plan.limit == 0 || mask.row_count() == 0) return std::vector<Candidate>();
+  return PlanRun(parts, plan, query, mask, trace).run();
+}
+
+float score_of(const IndexConfig& config, const RescorePlan& plan, float distance) {
+  const bool bits_only = plan.first == FirstStage::kHamming && plan.int8_depth == 0 && plan.last == LastStage::kNone;
+  if (bits_only) return hamming_score(config, distance);
+  switch (config.metric) {
+    case Metric::kCosine:
+    case Metric::kDot: return 0.0f - distance;  // never -0
+    case Metric::kEuclid: return std::sqrt(std::max(distance, 0.0f));
+    case Metric::kManhattan: break;
+  }
+  return distance;
+}
+
+}  // namespace orthant

@@ -1,0 +1,67 @@
+#include "index/sign_quantizer.h"
+
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <vector>
+
+namespace orthant {
+namespace {
+
+// |x|^2 / |x|_1, in the range of float; 0 for the zero vector.
+float sign_scale(std::span<const float> vector) {
+  double squares = 0;
+  double magnitudes = 0;
+  for (float value : vector) {
+    squares += double{value} * value;
+    magnitudes += std::fabs(double{value});
+  }
+  if (magnitudes == 0) return 0;
+  return static_cast<float>(std::fmin(squares / magnitudes, std::numeric_limits<float>::max()));
+}
+
+}  // namespace
+
+void write_sign_code(std::span<const float> vector, std::span<std::uint8_t> code) {
+  for (std::size_t byte = 0; byte < code.size(); ++byte) {
+    unsigned bits = 0;
+    for (std::size_t i = 0; i < 8; ++i) {
+      const std::size_t position = byte * 8 + i;
+      bits = bits << 1 | (position < vector.size() && vector[position] > 0 ? 1u : 0u);
+    }
+    code[byte] = static_cast<std::uint8_t>(bits);
+  }
+}
+
+void SignQuantizer::encode(std::span<const float> rows, std::span<std::uint8_t> codes, std::span<float> scales) const {
+  const std::size_t count = rows.size() / dim_;
+  for (std::size_t row = 0; row < count; ++row) {
+    const auto vector = rows.subspan(row * dim_, dim_);
+    write_sign_code(vector, codes.subspan(row * code_bytes(), code_bytes()));
+    if (row_scales_) scales[row] = sign_scale(vector);
+  }
+}
+
+EstimateTables SignQuantizer::estimate_tables(std::span<const float> query) const {
+  std::vector<float> negated(query.begin(), query.end());
+  for (float& value : negated) value = -value;
+  EstimateTables result = {make_signed_sum_tables(negated), 0};
+  if (!row_scales_) {
+    const auto expected_scale = static_cast<float>(std::sqrt(std::numbers::pi / 2 / static_cast<double>(dim_)));
+    result.tables.step *= expected_scale;
+    result.tables.base *= expected_scale;
+  }
+  return result;
+}
+
+LookUpTables SignQuantizer::hamming_tables(std::span<const float> query) const {
+  std::vector<std::uint8_t> code(code_bytes());
+  write_sign_code(query, code);
+  return make_hamming_tables(code, dim_);
+}
+
+std::unique_ptr<const BinaryQuantizer> make_binary_quantizer(const IndexConfig& config) {
+  return std::make_unique<SignQuantizer>(config.dim, config.metric == Metric::kDot || config.metric == Metric::kEuclid);
+}
+
+}  // namespace orthant

@@ -1,0 +1,341 @@
+#include "index/vector_index.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <mutex>
+
+#include <fmt/format.h>
+
+#include "index/calibrate.h"
+#include "index/kernels/dispatch.h"
+#include "index/row_encoder.h"
+#include "index/search_run.h"
+#include "index/snapshot.h"
+
+namespace orthant {
+namespace {
+
+// Rows encoded together, and pieces encoded before they are appended, when an index is rebuilt.
+constexpr std::size_t kRebuildPiece = 2'048;
+constexpr std::size_t kRebuildWave = 64;
+constexpr std::size_t kFewRowsToCalibrate = 1'000;
+
+bool all_finite(std::span<const float> values) {
+  return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
+}
+
+std::size_t float_bytes(const IndexConfig& config, std::size_t row_count) {
+  return row_count * config.dim * sizeof(float);
+}
+
+bool wants_resident_floats(const IndexConfig& config, std::size_t row_count) {
+  if (config.form != VectorForm::kFloat32 || config.residency == FloatResidency::kDisk) return false;
+  return config.residency == FloatResidency::kMemory || float_bytes(config, row_count) < config.exact_below_bytes;
+}
+
+std::unique_ptr<const BinaryQuantizer> quantizer_for(const IndexConfig& config) {
+  return config.form == VectorForm::kFloat32 ? make_binary_quantizer(config) : nullptr;
+}
+
+Status check(const IndexConfig& config, const FloatVectors* stored) {
+  ORTHANT_TRY(validate(config));
+  if (config.form != VectorForm::kFloat32) return {};
+  if (stored == nullptr) return internal_error("an index of floats needs the stored floats");
+  if (stored->dim() != config.dim) {
+    return internal_error(fmt::format("stored vectors have {} dimensions, the index {}", stored->dim(), config.dim));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view search_stages_name(SearchStages stages) {
+  switch (stages) {
+    case SearchStages::kAuto: return "auto";
+    case SearchStages::kFloat32: return "float32";
+    case SearchStages::kInt8: return "int8";
+    case SearchStages::kBinary: return "binary";
+    case SearchStages::kAsymmetric: return "asymmetric";
+    case SearchStages::kBinaryFloat: return "binary+float";
+    case SearchStages::kBinaryInt8: return "binary+int8";
+    case SearchStages::kBinaryInt8Float: return "binary+int8+float";
+    case SearchStages::kAsymmetricInt8Float: return "asymmetric+int8+float";
+  }
+  return "auto";
+}
+
+class VectorIndex::Impl {
+ public:
+  Impl(const IndexConfig& config, const FloatVectors* stored, std::size_t row_count)
+      : config_(config),
+        stored_(stored),
+        quantizer_(quantizer_for(config)),
+        tables_(config, quantizer_ ? quantizer_->code_bytes() : (config.dim + 7) / 8, quantizer_ && quantizer_->has_row_scales(),
+                wants_resident_floats(config, row_count)) {
+    publish_depths({});
+  }
+
+  IndexParts parts() const { return {config_, tables_, distance_kernels(), quantizer_.get(), stored_}; }
+
+  const CalibratedDepths& depths() const { return *depths_.load(std::memory_order_acquire); }
+
+  // Earlier ones stay: searches may be reading them, and there are few (one a doubling of the rows).
+  void publish_depths(CalibratedDepths depths) {
+    const std::lock_guard lock(mutex_);
+    kept_depths_.push_back(std::make_unique<const CalibratedDepths>(std::move(depths)));
+    depths_.store(kept_depths_.back().get(), std::memory_order_release);
+  }
+
+  bool exact_is_cheap(std::size_t row_count) const {
+    return tables_.floats().kept() && float_bytes(config_, row_count) < config_.exact_below_bytes;
+  }
+
+  void append(const EncodedRows& rows) {
+    const std::size_t end = tables_.row_count() + rows.row_count;
+    if (tables_.floats().kept() && !wants_resident_floats(config_, end)) tables_.drop_floats();
+    tables_.append(rows);
+  }
+
+  Result<std::vector<ScoredOrdinal>> search(std::span<const float> query, const SearchParams& params, SearchTrace* trace) const {
+    if (query.size() != config_.dim) {
+      return invalid_argument(fmt::format("query vector: {} dimensions, expected {}", query.size(), config_.dim));
+    }
+    if (!all_finite(query)) return invalid_argument("query vector: holds a value that is not finite");
+    if (params.oversampling && !(*params.oversampling >= 1)) {
+      return invalid_argument(fmt::format("oversampling {}: expected at least 1", *params.oversampling));
+    }
+    const RowMask mask(tables_, params.allowed, tables_.row_count());
+    const PlanFacts facts = {mask.row_count(), mask.count(), exact_is_cheap(mask.row_count())};
+    SearchParams bounded = params;
+    bounded.limit = std::min(params.limit, facts.eligible_count);
+    const RescorePlan plan = ORTHANT_TRY(make_rescore_plan(config_, bounded, depths(), facts));
+    const PreparedQuery prepared = prepare_query(config_.metric, quantizer_.get(), query, forms_for(plan, config_));
+    return scored(plan, ORTHANT_TRY(run_plan(parts(), plan, prepared, mask, trace)), params.score_threshold);
+  }
+
+  Status calibrate(ThreadPool* pool) {
+    if (config_.form != VectorForm::kFloat32) return {};
+    CalibratedDepths depths = ORTHANT_TRY(measure_depths(parts(), pool));
+    if (!depths.entries.empty()) publish_depths(std::move(depths));
+    return {};
+  }
+
+  bool needs_calibration() const {
+    if (config_.form != VectorForm::kFloat32) return false;
+    const std::size_t rows = tables_.row_count();
+    const std::size_t live = rows - tables_.buried_count();
+    return live >= kFewRowsToCalibrate && !exact_is_cheap(rows) && rows >= 2 * depths().row_count;
+  }
+
+  IndexMemory memory() const {
+    const std::size_t rows = tables_.row_count();
+    const auto bytes = [rows](const RowColumn* column) { return column == nullptr ? 0 : rows * column->row_bytes(); };
+    const ResidentFloats::Use resident(tables_.floats());
+    IndexMemory memory;
+    memory.binary_bytes = bytes(tables_.bits()) + bytes(tables_.row_major_bits()) + bytes(tables_.bit_scales());
+    memory.int8_bytes = bytes(tables_.int8_codes()) + bytes(tables_.int8_scales());
+    memory.float_bytes = bytes(resident.rows());
+    memory.other_bytes = bytes(tables_.squared_norms()) + rows / 8;
+    return memory;
+  }
+
+  SnapshotHeader snapshot_header() const {
+    SnapshotHeader header;
+    header.config = config_;
+    header.code_bytes = tables_.code_bytes();
+    if (quantizer_) header.quantizer_name = quantizer_->name();
+    if (quantizer_) header.quantizer_parameters = quantizer_->parameters();
+    header.calibrated = depths();
+    header.row_count = tables_.row_count();
+    return header;
+  }
+
+  bool fits(const SnapshotHeader& header) const {
+    const SnapshotHeader mine = snapshot_header();
+    return header.config.dim == mine.config.dim && header.config.metric == mine.config.metric &&
+           header.config.form == mine.config.form && header.code_bytes == mine.code_bytes &&
+           header.quantizer_name == mine.quantizer_name && header.quantizer_parameters == mine.quantizer_parameters;
+  }
+
+  // After a load: the rows are there, their floats are read from the store again.
+  Status read_resident_floats() {
+    RowColumn* floats = tables_.writable_floats();
+    if (floats == nullptr) return {};
+    Ordinal next = 0;
+    const auto skip_buried = [&](Ordinal end) {
+      while (next < end && tables_.is_buried(next)) std::fill_n(floats->row_as<float>(next++), config_.dim, 0.0f);
+    };
+    ORTHANT_TRY(stored_->scan(0, tables_.row_count(), [&](Ordinal ordinal, std::span<const float> row) {
+      skip_buried(ordinal);
+      if (next != ordinal) return false;
+      std::ranges::copy(row, floats->row_as<float>(next++));
+      return true;
+    }));
+    skip_buried(tables_.row_count());
+    if (next != tables_.row_count()) return data_corruption(fmt::format("vector of row {}: not in the store", next));
+    return {};
+  }
+
+  const IndexConfig config_;
+  const FloatVectors* stored_;
+  std::unique_ptr<const BinaryQuantizer> quantizer_;
+  CodeTables tables_;
+
+ private:
+  std::vector<ScoredOrdinal> scored(const RescorePlan& plan, const std::vector<Candidate>& candidates,
+                                    std::optional<float> threshold) const {
+    const bool lower_is_better = lower_score_is_better(config_.metric);
+    std::vector<ScoredOrdinal> result;
+    result.reserve(candidates.size());
+    for (const Candidate& candidate : candidates) {
+      const float score = score_of(config_, plan, candidate.distance);
+      if (threshold && !(lower_is_better ? score < *threshold : score > *threshold)) continue;
+      result.push_back({candidate.ordinal, score});
+    }
+    return result;
+  }
+
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<const CalibratedDepths>> kept_depths_;  // guarded by mutex_
+  // Published with release once the depths are whole.
+  std::atomic<const CalibratedDepths*> depths_{nullptr};
+};
+
+VectorIndex::VectorIndex(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+VectorIndex::~VectorIndex() = default;
+
+Result<std::unique_ptr<VectorIndex>> VectorIndex::create(const IndexConfig& config, const FloatVectors* stored) {
+  ORTHANT_TRY(check(config, stored));
+  return std::unique_ptr<VectorIndex>(new VectorIndex(std::make_unique<Impl>(config, stored, 0)));
+}
+
+Result<std::unique_ptr<VectorIndex>> VectorIndex::load(const std::filesystem::path& file, const IndexConfig& config,
+                                                       const FloatVectors* stored) {
+  ORTHANT_TRY(check(config, stored));
+  SnapshotReader reader = ORTHANT_TRY(SnapshotReader::open(file));
+  const SnapshotHeader& header = reader.header();
+  auto impl = std::make_unique<Impl>(config, stored, header.row_count);
+  if (!impl->fits(header)) {
+    return data_corruption(fmt::format("index snapshot {}: made for {} dimensions, {}, quantizer \"{}\"; expected {}, {}",
+                                       file.string(), header.config.dim, metric_name(header.config.metric), header.quantizer_name,
+                                       config.dim, metric_name(config.metric)));
+  }
+  ORTHANT_TRY(reader.read_into(impl->tables_));
+  ORTHANT_TRY(impl->read_resident_floats());
+  impl->publish_depths(header.calibrated);
+  return std::unique_ptr<VectorIndex>(new VectorIndex(std::move(impl)));
+}
+
+namespace {
+
+// The rows [first, last) of the store; those that it lacks are marked absent.
+struct StoredRows {
+  std::vector<float> vectors;
+  std::vector<std::uint8_t> present;
+};
+
+Result<StoredRows> read_stored_rows(const FloatVectors& stored, Ordinal first, Ordinal last) {
+  StoredRows rows;
+  rows.vectors.resize((last - first) * stored.dim());
+  rows.present.resize(last - first);
+  ORTHANT_TRY(stored.scan(first, last, [&](Ordinal ordinal, std::span<const float> row) {
+    std::ranges::copy(row, rows.vectors.begin() + static_cast<std::ptrdiff_t>((ordinal - first) * stored.dim()));
+    rows.present[ordinal - first] = 1;
+    return true;
+  }));
+  return rows;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<VectorIndex>> VectorIndex::rebuild(const IndexConfig& config, const FloatVectors* stored, Ordinal row_count,
+                                                          ThreadPool* pool) {
+  ORTHANT_TRY(check(config, stored));
+  if (config.form != VectorForm::kFloat32) return internal_error("an index of users' codes cannot be rebuilt from floats");
+  std::unique_ptr<VectorIndex> index(new VectorIndex(std::make_unique<Impl>(config, stored, row_count)));
+  using Piece = Result<std::shared_ptr<const EncodedRows>>;
+  const std::size_t piece_count = (row_count + kRebuildPiece - 1) / kRebuildPiece;
+  for (std::size_t wave = 0; wave < piece_count; wave += kRebuildWave) {
+    std::vector<Piece> pieces(std::min(kRebuildWave, piece_count - wave));
+    parallel_for(pool, pieces.size(), 1, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) {
+        const auto first = static_cast<Ordinal>((wave + i) * kRebuildPiece);
+        const auto last = static_cast<Ordinal>(std::min<std::size_t>(first + kRebuildPiece, row_count));
+        Result<StoredRows> rows = read_stored_rows(*stored, first, last);
+        pieces[i] = rows ? index->encode_rows(rows->vectors, rows->present) : Piece(std::unexpected(rows.error()));
+      }
+    });
+    for (Piece& piece : pieces) index->append(*ORTHANT_TRY(std::move(piece)));
+  }
+  return index;
+}
+
+Result<std::vector<float>> VectorIndex::prepare_vector(std::span<const float> vector) const {
+  if (!all_finite(vector)) return invalid_argument("vector: holds a value that is not finite");
+  std::vector<float> prepared(vector.begin(), vector.end());
+  if (config().metric == Metric::kCosine && config().form == VectorForm::kFloat32) normalize(prepared);
+  return prepared;
+}
+
+Result<std::shared_ptr<const EncodedRows>> VectorIndex::encode_rows(std::span<const float> vectors,
+                                                                    std::span<const std::uint8_t> present) const {
+  if (config().form != VectorForm::kFloat32) return invalid_argument("vectors: this collection takes ready codes, not floats");
+  if (vectors.size() % config().dim != 0 || (!present.empty() && present.size() != vectors.size() / config().dim)) {
+    return internal_error(fmt::format("{} floats and {} flags for rows of {}", vectors.size(), present.size(), config().dim));
+  }
+  return std::make_shared<const EncodedRows>(
+      encode_float_rows(config(), *impl_->quantizer_, impl_->tables_.floats().kept(), vectors, present));
+}
+
+Result<std::shared_ptr<const EncodedRows>> VectorIndex::encode_codes(std::span<const std::uint8_t> codes,
+                                                                     std::span<const std::uint8_t> present) const {
+  if (config().form == VectorForm::kFloat32) return invalid_argument("vectors: this collection takes floats, not ready codes");
+  const std::size_t row_bytes = code_row_bytes(config());
+  if (codes.size() % row_bytes != 0 || (!present.empty() && present.size() != codes.size() / row_bytes)) {
+    return internal_error(fmt::format("{} code bytes and {} flags for rows of {}", codes.size(), present.size(), row_bytes));
+  }
+  return std::make_shared<const EncodedRows>(encode_code_rows(config(), codes, present));
+}
+
+void VectorIndex::append(const EncodedRows& rows) {
+  impl_->append(rows);
+}
+void VectorIndex::bury(Ordinal ordinal) {
+  impl_->tables_.bury(ordinal);
+}
+
+Ordinal VectorIndex::row_count() const {
+  return impl_->tables_.row_count();
+}
+std::size_t VectorIndex::live_count() const {
+  return row_count() - impl_->tables_.buried_count();
+}
+bool VectorIndex::is_buried(Ordinal ordinal) const {
+  return impl_->tables_.is_buried(ordinal);
+}
+
+Result<std::vector<ScoredOrdinal>> VectorIndex::search(std::span<const float> query, const SearchParams& params,
+                                                       SearchTrace* trace) const {
+  return impl_->search(query, params, trace);
+}
+
+Status VectorIndex::calibrate(ThreadPool* pool) {
+  return impl_->calibrate(pool);
+}
+bool VectorIndex::needs_calibration() const {
+  return impl_->needs_calibration();
+}
+
+const IndexConfig& VectorIndex::config() const {
+  return impl_->config_;
+}
+IndexMemory VectorIndex::memory() const {
+  return impl_->memory();
+}
+
+Status VectorIndex::save(const std::filesystem::path& file) const {
+  return save_snapshot(file, impl_->snapshot_header(), impl_->tables_);
+}
+
+}  // namespace orthant
