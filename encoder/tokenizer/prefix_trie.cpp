@@ -8,9 +8,8 @@ namespace orthant {
 namespace {
 
 constexpr std::size_t kByteValues = 256;
-// Where a place for a node's children is looked for before they go to the end: bounds the time to build, costs some memory.
+// How many free places are tried for a node's children before they go to the end: bounds the time to build, costs some memory.
 constexpr std::size_t kMaxTries = 64;
-constexpr std::size_t kSearchWindow = 4096;
 
 }  // namespace
 
@@ -19,7 +18,7 @@ class PrefixTrie::Builder {
  public:
   Builder(std::span<const Entry> sorted, std::vector<Node>& nodes) : sorted_(sorted), nodes_(nodes) {
     grow(1);
-    used_[0] = true;  // the root
+    use(0);  // the root
   }
 
   void build() {
@@ -41,11 +40,23 @@ class PrefixTrie::Builder {
   };
 
   void grow(std::size_t size) {
-    if (nodes_.size() < size) nodes_.resize(size);
-    if (used_.size() < size) used_.resize(size);
+    if (nodes_.size() >= size) return;
+    nodes_.resize(size);
+    while (free_at_or_after_.size() <= size) free_at_or_after_.push_back(static_cast<std::uint32_t>(free_at_or_after_.size()));
   }
 
-  bool is_free(std::size_t place) const { return place >= used_.size() || !used_[place]; }
+  void use(std::size_t place) { free_at_or_after_[place] = static_cast<std::uint32_t>(place + 1); }
+
+  // Follows the links from used places on, and shortens them. All places past the end are free.
+  std::size_t next_free(std::size_t place) {
+    while (place < nodes_.size() && free_at_or_after_[place] != place) {
+      free_at_or_after_[place] = free_at_or_after_[free_at_or_after_[place]];
+      place = free_at_or_after_[place];
+    }
+    return place;
+  }
+
+  bool is_free(std::size_t place) const { return place >= nodes_.size() || free_at_or_after_[place] == place; }
 
   std::vector<Child> children_of(const Work& work, std::size_t depth) const {
     std::vector<Child> children;
@@ -59,17 +70,13 @@ class PrefixTrie::Builder {
   }
 
   std::size_t find_base(std::span<const Child> children) {
-    while (!is_free(first_free_)) ++first_free_;
     const std::size_t first = children.front().byte;
-    std::size_t tries = 0;
-    const std::size_t end = std::min(used_.size(), first_free_ + kSearchWindow);
-    for (std::size_t place = std::max(first_free_, first); place < end && tries < kMaxTries; ++place) {
-      if (!is_free(place)) continue;
-      ++tries;
+    std::size_t place = next_free(first);
+    for (std::size_t tries = 0; place < nodes_.size() && tries < kMaxTries; ++tries, place = next_free(place + 1)) {
       const std::size_t base = place - first;
       if (std::ranges::all_of(children, [&](const Child& child) { return is_free(base + child.byte); })) return base;
     }
-    return std::max(used_.size(), first) - first;
+    return std::max(nodes_.size(), first) - first;
   }
 
   void place_children(const Work& work, std::size_t depth) {
@@ -80,7 +87,7 @@ class PrefixTrie::Builder {
     nodes_[work.node].children = static_cast<std::uint32_t>(base);
     for (const Child& child : children) {
       const std::size_t place = base + child.byte;
-      used_[place] = true;
+      use(place);
       nodes_[place].parent = work.node;
       // Sorted: a key that ends at the child comes first among those below it.
       if (sorted_[child.begin].key.size() == depth + 1) nodes_[place].value = sorted_[child.begin].value;
@@ -90,8 +97,7 @@ class PrefixTrie::Builder {
 
   std::span<const Entry> sorted_;
   std::vector<Node>& nodes_;
-  std::vector<bool> used_;
-  std::size_t first_free_ = 0;
+  std::vector<std::uint32_t> free_at_or_after_;  // one more than nodes_; a place's own number where it is free
   std::vector<Work> next_level_;
 };
 

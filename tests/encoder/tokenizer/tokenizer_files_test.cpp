@@ -1,0 +1,219 @@
+// What Tokenizer::load makes of files that are unusual, unsupported or hostile.
+
+#include <fstream>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "encoder/tokenizer/tokenizer.h"
+#include "tests/encoder/tokenizer/golden_tokens.h"
+#include "tests/support/random.h"
+#include "tests/support/temporary_directory.h"
+
+namespace orthant {
+namespace {
+
+using test::Ids;
+
+void write(const std::filesystem::path& file, std::string_view content) {
+  std::ofstream(file, std::ios::binary) << content;
+}
+
+std::string replaced(std::string text, std::string_view from, std::string_view to) {
+  const std::size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
+// A whole, small tokenizer.json.
+const std::string kTokenizerJson = R"({
+  "truncation": null, "padding": null,
+  "added_tokens": [{"id": 0, "content": "[UNK]", "special": true, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false},
+                   {"id": 6, "content": "<new>", "special": true, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false}],
+  "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true},
+  "pre_tokenizer": {"type": "BertPreTokenizer"},
+  "post_processor": {"type": "TemplateProcessing",
+    "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "[SEP]", "type_id": 0}}],
+    "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [1], "tokens": ["[CLS]"]}, "[SEP]": {"id": "[SEP]", "ids": [2], "tokens": ["[SEP]"]}}},
+  "decoder": null,
+  "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+            "vocab": {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "hello": 3, "##s": 4, "Hello": 5}}
+})";
+
+class TokenizerFiles : public testing::Test {
+ protected:
+  Result<std::unique_ptr<Tokenizer>> load() const { return Tokenizer::load(directory_.path()); }
+
+  void write_json(std::string_view content) const { write(directory_.path() / "tokenizer.json", content); }
+  void write_config(std::string_view content) const { write(directory_.path() / "tokenizer_config.json", content); }
+
+  Ids ids(std::string_view text) const {
+    const auto tokenizer = load();
+    EXPECT_TRUE(tokenizer) << tokenizer.error().message;
+    return tokenizer ? (*tokenizer)->tokenize(text, 0).ids : Ids();
+  }
+
+  // The error's message holds the file's name and each of the `parts`.
+  void expect_error(ErrorCode code, std::initializer_list<std::string_view> parts) const {
+    const auto tokenizer = load();
+    ASSERT_FALSE(tokenizer);
+    EXPECT_EQ(error_code_name(tokenizer.error().code), error_code_name(code)) << tokenizer.error().message;
+    for (const std::string_view part : parts) {
+      EXPECT_NE(tokenizer.error().message.find(part), std::string::npos) << tokenizer.error().message << "\nwithout: " << part;
+    }
+  }
+
+  void expect_json_error(std::string_view from, std::string_view to, std::initializer_list<std::string_view> parts,
+                         ErrorCode code = ErrorCode::kDataCorruption) const {
+    SCOPED_TRACE(to);
+    write_json(replaced(kTokenizerJson, from, to));
+    expect_error(code, parts);
+  }
+
+  test::TemporaryDirectory directory_;
+};
+
+TEST_F(TokenizerFiles, LoadAsTheyAre) {
+  write_json(kTokenizerJson);
+  EXPECT_EQ(ids("Hello hellos <new>x"), (Ids{1, 3, 3, 4, 6, 0, 2}));
+}
+
+TEST_F(TokenizerFiles, AreNamedWhenAbsent) {
+  expect_error(ErrorCode::kNotFound, {"tokenizer.json", "vocab.txt"});
+}
+
+TEST_F(TokenizerFiles, OfOtherModelsAreRefusedByName) {
+  for (const std::string_view model : {"BPE", "Unigram", "WordLevel"}) {
+    expect_json_error(R"("type": "WordPiece")", fmt::format(R"("type": "{}")", model),
+                      {"tokenizer.json", "model.type", model, "WordPiece"}, ErrorCode::kInvalidArgument);
+  }
+  expect_json_error("BertNormalizer", "NFKC", {"normalizer.type", "NFKC", "BertNormalizer"}, ErrorCode::kInvalidArgument);
+  expect_json_error("BertPreTokenizer", "Metaspace", {"pre_tokenizer.type", "Metaspace"}, ErrorCode::kInvalidArgument);
+  expect_json_error("TemplateProcessing", "ByteLevel", {"post_processor.type", "ByteLevel"}, ErrorCode::kInvalidArgument);
+}
+
+TEST_F(TokenizerFiles, WithWrongTypesNameTheField) {
+  expect_json_error(R"("unk_token": "[UNK]")", R"("unk_token": 7)", {"tokenizer.json", "model.unk_token", "a number", "a string"});
+  expect_json_error(R"("lowercase": true)", R"("lowercase": "yes")", {"normalizer.lowercase", "a boolean"});
+  expect_json_error(R"("strip_accents": null)", R"("strip_accents": [])", {"normalizer.strip_accents", "an array"});
+  expect_json_error(R"("max_input_chars_per_word": 100)", R"("max_input_chars_per_word": -1)", {"model.max_input_chars_per_word"});
+  expect_json_error(R"("pre_tokenizer": {"type": "BertPreTokenizer"})", R"("pre_tokenizer": null)", {"pre_tokenizer", "missing"});
+  expect_json_error(R"("content": "<new>")", R"("content": 3)", {"added_tokens.1.content"});
+  expect_json_error(R"("single": [)", R"("single": {}, "x": [)", {"post_processor.single", "an object", "an array"});
+  expect_json_error(R"("id": "A")", R"("id": "B")", {"post_processor.single.1.Sequence.id", "'B'"});
+  write_json(R"(["model"])");
+  expect_error(ErrorCode::kDataCorruption, {"tokenizer.json", "an array"});
+  write_json(
+      R"({"model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 9, "vocab": ["a"]}})");
+  expect_error(ErrorCode::kDataCorruption, {"model.vocab", "an array", "an object"});
+}
+
+TEST_F(TokenizerFiles, WithBadIdsNameTheToken) {
+  expect_json_error(R"("hello": 3)", R"("hello": 4)", {"model.vocab", "hello", "##s", "4"});
+  expect_json_error(R"("hello": 3)", R"("hello": -3)", {"model.vocab.hello"});
+  expect_json_error(R"("hello": 3)", R"("hello": 4294967296)", {"model.vocab.hello", "out of range"});
+  expect_json_error(R"("hello": 3)", R"("hello": 2.5)", {"model.vocab.hello"});
+  expect_json_error(R"("hello": 3)", R"("Hello": 3)", {"model.vocab", "'Hello'", "twice"});
+  expect_json_error(R"("vocab": {"[UNK]": 0)", R"("vocab": {"[unk]": 0)", {"model.unk_token", "[UNK]"});
+  expect_json_error(R"({"id": 6,)", R"({"id": 7,)", {"added_tokens.1", "<new>", "7", "expected 6"});
+  expect_json_error(R"({"id": 0,)", R"({"id": 3,)", {"added_tokens.0", "[UNK]", "expected 0"});
+  expect_json_error(R"("ids": [2])", R"("ids": [99])", {"post_processor", "99"});
+  expect_json_error(R"("SpecialToken": {"id": "[SEP]")", R"("SpecialToken": {"id": "[END]")", {"special_tokens.[END]", "missing"});
+}
+
+TEST_F(TokenizerFiles, CutAtAnyByteAreErrors) {
+  const std::size_t whole = kTokenizerJson.rfind('}') + 1;
+  for (std::size_t bytes = 0; bytes < whole; bytes += 7) {
+    write_json(kTokenizerJson.substr(0, bytes));
+    expect_error(ErrorCode::kDataCorruption, {"tokenizer.json"});
+  }
+}
+
+// Whatever happens, nothing crashes, and what loads can be used. Worth most under AddressSanitizer.
+TEST_F(TokenizerFiles, WithFlippedBytesLoadOrFail) {
+  std::mt19937_64 random(test::random_seed());
+  for (int round = 0; round < 500; ++round) {
+    std::string content = kTokenizerJson;
+    for (std::uint64_t i = 1 + random() % 3; i > 0; --i) content[random() % content.size()] = static_cast<char>(random());
+    write_json(content);
+    const auto tokenizer = load();
+    if (!tokenizer) continue;
+    for (const std::uint32_t id : (*tokenizer)->tokenize("Hello hellos <new> \xC3\xA9 \xFF", 0).ids) {
+      EXPECT_LT(id, (*tokenizer)->vocabulary_size()) << content;
+    }
+  }
+}
+
+TEST_F(TokenizerFiles, NestedTooDeeplyAreErrors) {
+  write_json(std::string(1'000'000, '['));
+  expect_error(ErrorCode::kDataCorruption, {"tokenizer.json"});
+  write_json(replaced(kTokenizerJson, R"("decoder": null)", R"("decoder": )" + std::string(5000, '[') + std::string(5000, ']')));
+  expect_error(ErrorCode::kDataCorruption, {"tokenizer.json"});
+}
+
+TEST_F(TokenizerFiles, TooLargeAreErrors) {
+  write_json(kTokenizerJson);
+  std::filesystem::resize_file(directory_.path() / "tokenizer.json", std::uintmax_t{1} << 40);  // sparse
+  expect_error(ErrorCode::kInvalidArgument, {"tokenizer.json", "bytes"});
+}
+
+TEST_F(TokenizerFiles, ThatAreFoldersAreErrors) {
+  std::filesystem::create_directory(directory_.path() / "tokenizer.json");
+  expect_error(ErrorCode::kIoError, {"tokenizer.json"});
+}
+
+TEST_F(TokenizerFiles, HoldVocabulariesOfAnySize) {
+  std::string entries;
+  for (int i = 6; i < 200'000; ++i) entries += fmt::format(R"(, "t{}": {})", i * 7919, i);
+  std::string json = replaced(kTokenizerJson, R"("Hello": 5)", R"("Hello": 5)" + entries);
+  write_json(replaced(json, R"({"id": 6,)", R"({"id": 200000,)"));
+  EXPECT_EQ(ids(fmt::format("T{} <new>", 7919 * 123'456)), (Ids{1, 123'456, 200'000, 2}));
+}
+
+TEST_F(TokenizerFiles, LetTheConfigSetFlagsAndLength) {
+  write_json(kTokenizerJson);
+  write_config(R"({"do_lower_case": false, "strip_accents": true, "model_max_length": 384, "cls_token": {"content": "[CLS]"}})");
+  EXPECT_EQ(ids("Hello h\xC3\xA9llo"), (Ids{1, 5, 3, 2}));
+  EXPECT_EQ((*load())->model_max_length(), 384u);
+  write_config(R"({"strip_accents": null, "model_max_length": 1000000000000000019884624838656})");
+  EXPECT_EQ(ids("Hello h\xC3\xA9llo"), (Ids{1, 3, 3, 2}));
+  EXPECT_EQ((*load())->model_max_length(), 0u);
+}
+
+TEST_F(TokenizerFiles, WithABadConfigNameTheField) {
+  write_json(kTokenizerJson);
+  write_config(R"({"do_lower_case": "no"})");
+  expect_error(ErrorCode::kDataCorruption, {"tokenizer_config.json", "do_lower_case", "a boolean"});
+  write_config(R"({"model_max_length": "long"})");
+  expect_error(ErrorCode::kDataCorruption, {"tokenizer_config.json", "model_max_length"});
+  write_config(R"({"model_max_length": -5})");
+  expect_error(ErrorCode::kDataCorruption, {"tokenizer_config.json", "model_max_length"});
+  write_config(R"({"unk_token": 5})");
+  expect_error(ErrorCode::kDataCorruption, {"tokenizer_config.json", "unk_token"});
+  for (const std::string_view broken : {"", "[]", "{", R"({"do_lower_case": tru)", R"({"do_lower_case": true)"}) {
+    SCOPED_TRACE(broken);
+    write_config(broken);
+    expect_error(ErrorCode::kDataCorruption, {"tokenizer_config.json"});
+  }
+}
+
+TEST_F(TokenizerFiles, WithAVocabularyAloneServe) {
+  write(directory_.path() / "vocab.txt", "[PAD]\n[UNK]\n[CLS]\r\n[SEP]\n[MASK]\nhello\n##s\n");
+  EXPECT_EQ(ids("HELLOS [MASK] x"), (Ids{2, 5, 6, 4, 1, 3}));
+  write_config(R"({"do_lower_case": false})");
+  EXPECT_EQ(ids("HELLO hello"), (Ids{2, 1, 5, 3}));
+}
+
+TEST_F(TokenizerFiles, WithABadVocabularyNameTheLine) {
+  write(directory_.path() / "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\nhello\n");
+  expect_error(ErrorCode::kDataCorruption, {"vocab.txt", "line 7", "'hello'"});
+  write(directory_.path() / "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[MASK]\n");
+  expect_error(ErrorCode::kDataCorruption, {"vocab.txt", "[SEP]"});
+  write(directory_.path() / "vocab.txt", "[PAD]\n\xFF\n");
+  expect_error(ErrorCode::kDataCorruption, {"vocab.txt", "line 2", "UTF-8"});
+  write(directory_.path() / "vocab.txt", "");
+  expect_error(ErrorCode::kDataCorruption, {"vocab.txt", "[UNK]"});
+}
+
+}  // namespace
+}  // namespace orthant
