@@ -5,10 +5,10 @@
 #include <chrono>
 #include <cmath>
 #include <memory>
-#include <unordered_map>
-#include <unordered_set>
 
 #include <fmt/format.h>
+
+#include "index/memory_float_vectors.h"
 
 namespace orthant {
 namespace {
@@ -44,38 +44,6 @@ double ideal_gain(std::size_t depth, std::span<const Judgement> judgements) {
   return gain;
 }
 
-// Floats of the set as the index's store would hold them; the index may keep its own copy or ask for rows.
-class SetFloats final : public FloatVectors {
- public:
-  explicit SetFloats(std::size_t dim) : dim_(dim) {}
-
-  void append(std::span<const float> row) { values_.insert(values_.end(), row.begin(), row.end()); }
-  Ordinal row_count() const { return static_cast<Ordinal>(values_.size() / dim_); }
-  std::span<const float> rows(Ordinal first, Ordinal last) const {
-    return std::span(values_).subspan(first * dim_, (last - first) * dim_);
-  }
-
-  std::size_t dim() const override { return dim_; }
-  Status read(std::span<const Ordinal> ordinals, std::span<float> out) const override {
-    for (std::size_t i = 0; i < ordinals.size(); ++i) {
-      if (ordinals[i] >= row_count()) return data_corruption(fmt::format("row {} of {}", ordinals[i], row_count()));
-      std::ranges::copy(rows(ordinals[i], ordinals[i] + 1), out.begin() + static_cast<std::ptrdiff_t>(i * dim_));
-    }
-    return {};
-  }
-  Status scan(Ordinal first, Ordinal last,
-              const std::function<bool(Ordinal ordinal, std::span<const float> row)>& visit) const override {
-    for (Ordinal ordinal = first; ordinal < std::min(last, row_count()); ++ordinal) {
-      if (!visit(ordinal, rows(ordinal, ordinal + 1))) break;
-    }
-    return {};
-  }
-
- private:
-  std::size_t dim_;
-  std::vector<float> values_;
-};
-
 Status check_shapes(const RetrievalSet& set) {
   if (set.documents.rows == 0) return invalid_argument("the set has no documents");
   if (set.queries.rows == 0) return invalid_argument("the set has no judged queries");
@@ -90,34 +58,39 @@ Status check_shapes(const RetrievalSet& set) {
 
 // The same rows twice: with floats in memory for the exact scan, and with codes alone, as a daemon holds a large collection.
 struct Indexes {
-  std::unique_ptr<SetFloats> floats;
-  std::unique_ptr<VectorIndex> in_memory;
+  std::unique_ptr<MemoryFloatVectors> stored;
+  std::unique_ptr<VectorIndex> with_floats;
   std::unique_ptr<VectorIndex> codes_only;
 
-  const VectorIndex& serving(SearchStages stages) const { return stages == SearchStages::kFloat32 ? *in_memory : *codes_only; }
+  const VectorIndex& serving(SearchStages stages) const { return stages == SearchStages::kFloat32 ? *with_floats : *codes_only; }
 };
 
-Status fill_index(VectorIndex& index, const SetFloats& floats) {
-  for (Ordinal first = 0; first < floats.row_count(); first += kRowsPerAppend) {
-    const Ordinal last = std::min<Ordinal>(first + kRowsPerAppend, floats.row_count());
-    const auto rows = ORTHANT_TRY(index.encode_rows(floats.rows(first, last)));
-    index.append(*rows);
+Status append_rows(Indexes& indexes, const EmbeddingMatrix& vectors, std::size_t first, std::size_t last) {
+  std::vector<float> rows;
+  for (std::size_t row = first; row < last; ++row) {
+    const auto prepared = ORTHANT_TRY(indexes.with_floats->prepare_vector(vectors.row(row)));
+    rows.insert(rows.end(), prepared.begin(), prepared.end());
+  }
+  indexes.stored->append(rows);
+  for (VectorIndex* index : {indexes.with_floats.get(), indexes.codes_only.get()}) {
+    index->append(*ORTHANT_TRY(index->encode_rows(rows)));
   }
   return {};
 }
 
 Result<Indexes> build_indexes(const RetrievalSet& set, const EvaluationOptions& options, ThreadPool* pool) {
-  Indexes indexes{std::make_unique<SetFloats>(set.documents.dim), nullptr, nullptr};
-  IndexConfig config{.dim = set.documents.dim, .metric = options.metric, .residency = FloatResidency::kMemory};
-  if (options.target_recall) config.target_recall = *options.target_recall;
-  indexes.in_memory = ORTHANT_TRY(VectorIndex::create(config, indexes.floats.get()));
+  Indexes indexes{std::make_unique<MemoryFloatVectors>(set.documents.dim), nullptr, nullptr};
+  IndexConfig config;
+  config.dim = set.documents.dim;
+  config.metric = options.metric;
+  config.target_recall = options.target_recall.value_or(config.target_recall);
+  config.residency = FloatResidency::kMemory;
+  indexes.with_floats = ORTHANT_TRY(VectorIndex::create(config, indexes.stored.get()));
   config.residency = FloatResidency::kDisk;
-  indexes.codes_only = ORTHANT_TRY(VectorIndex::create(config, indexes.floats.get()));
-  for (std::size_t row = 0; row < set.documents.rows; ++row) {
-    indexes.floats->append(ORTHANT_TRY(indexes.in_memory->prepare_vector(set.documents.row(row))));
+  indexes.codes_only = ORTHANT_TRY(VectorIndex::create(config, indexes.stored.get()));
+  for (std::size_t first = 0; first < set.documents.rows; first += kRowsPerAppend) {
+    ORTHANT_TRY(append_rows(indexes, set.documents, first, std::min(first + kRowsPerAppend, set.documents.rows)));
   }
-  ORTHANT_TRY(fill_index(*indexes.in_memory, *indexes.floats));
-  ORTHANT_TRY(fill_index(*indexes.codes_only, *indexes.floats));
   ORTHANT_TRY(indexes.codes_only->calibrate(pool));
   return indexes;
 }
@@ -159,18 +132,21 @@ Result<double> microseconds_per_query(const VectorIndex& index, const EmbeddingM
   return best;
 }
 
+// Hamming distances need the bits alone, asymmetric ones the rows' scales as well.
 double bytes_per_vector(const VectorIndex& index, SearchStages stages) {
   const IndexMemory memory = index.memory();
-  std::size_t bytes = 0;
+  const double rows = std::max(1.0, static_cast<double>(index.row_count()));
+  const double bits = static_cast<double>((index.config().dim + 7) / 8);
+  const double int8 = static_cast<double>(memory.int8_bytes) / rows;
   switch (stages) {
-    case SearchStages::kFloat32: bytes = memory.float_bytes; break;
-    case SearchStages::kInt8: bytes = memory.int8_bytes; break;
+    case SearchStages::kFloat32: return static_cast<double>(memory.float_bytes) / rows;
+    case SearchStages::kInt8: return int8;
+    case SearchStages::kAsymmetric: return static_cast<double>(memory.binary_bytes) / rows;
+    case SearchStages::kAsymmetricInt8Float: return static_cast<double>(memory.binary_bytes) / rows + int8;
     case SearchStages::kBinaryInt8:
-    case SearchStages::kBinaryInt8Float:
-    case SearchStages::kAsymmetricInt8Float: bytes = memory.binary_bytes + memory.int8_bytes; break;
-    default: bytes = memory.binary_bytes; break;
+    case SearchStages::kBinaryInt8Float: return bits + int8;
+    default: return bits;
   }
-  return static_cast<double>(bytes) / std::max(1.0, static_cast<double>(index.row_count()));
 }
 
 // `exact` holds the ten of the float search of each query.
@@ -244,7 +220,7 @@ Result<std::vector<StageReport>> evaluate(const RetrievalSet& set, const Evaluat
   SearchParams exact_params;
   exact_params.limit = kShortList;
   exact_params.exact = true;
-  const auto exact = ORTHANT_TRY(rank_all(*indexes.in_memory, set.queries, exact_params, pool));
+  const auto exact = ORTHANT_TRY(rank_all(*indexes.with_floats, set.queries, exact_params, pool));
   std::vector<StageReport> reports;
   for (const SearchStages stages : kStages) {
     reports.push_back(ORTHANT_TRY(measure_stage(stages, indexes, set, exact, options, pool)));

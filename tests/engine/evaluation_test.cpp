@@ -118,7 +118,9 @@ TEST(Evaluation, RefusesShapesThatDoNotFit) {
 TEST(Evaluation, ReportsEveryStageAgainstFloats) {
   const RetrievalSet set = topical_set(test::random_seed(), 128, 40, 20);
   ThreadPool pool("test", 2, 64);
-  const auto reports = evaluate(set, {.oversampling = std::nullopt, .target_recall = std::nullopt, .timed_seconds = 0}, &pool);
+  EvaluationOptions options;
+  options.timed_seconds = 0;
+  const auto reports = evaluate(set, options, &pool);
   ASSERT_TRUE(reports.has_value()) << reports.error().message;
   ASSERT_EQ(reports->size(), evaluated_stages().size());
   const StageReport& floats = reports->front();
