@@ -185,8 +185,7 @@ Result<std::string> delete_below(std::string_view value, Steps steps) {
 }  // namespace
 
 Status validate_payload(std::string_view text) {
-  const char* start = skip_json_space(text.data(), text.data() + text.size());
-  if (start == text.data() + text.size() || *start != '{') return invalid_argument("payload: expected a JSON object");
+  if (!is_object(text)) return invalid_argument("payload: expected a JSON object");
   IgnoreParts sink;
   JsonGrammar grammar(text, kMaxPayloadDepth, sink);
   if (!grammar.parse()) {
@@ -212,10 +211,12 @@ Result<std::string> merge_payload(std::string_view payload, std::string_view cha
 }
 
 Result<std::string> merge_payload_at(std::string_view payload, const JsonPath& key, std::string_view changes) {
+  if (!is_object(payload)) return broken();
   return merge_below(payload, key.steps(), changes);
 }
 
 Result<std::string> delete_payload_keys(std::string_view payload, std::span<const JsonPath> keys) {
+  if (!is_object(payload)) return broken();
   std::string text(payload);
   for (const JsonPath& key : keys) text = ORTHANT_TRY(delete_below(text, key.steps()));
   return text;

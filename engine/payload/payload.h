@@ -16,8 +16,8 @@ namespace orthant {
 // Objects and arrays inside one another.
 inline constexpr std::size_t kMaxPayloadDepth = 128;
 
-// Checks the whole text: one JSON object, nothing after it, UTF-8, escapes without lone surrogates, depth. Numbers of any size
-// are valid. invalid_argument says what is wrong and at which byte.
+// Checks the whole text: one JSON object, nothing before it, only space after it, UTF-8, escapes without lone surrogates, depth.
+// Numbers of any size are valid. invalid_argument says what is wrong and at which byte.
 Status validate_payload(std::string_view text);
 
 // `changes` (a payload) merged into `payload` at the top level: its keys replace or are appended; a null removes the key.

@@ -143,8 +143,8 @@ Result<PayloadProjection> PayloadProjection::make(std::span<const std::string> i
 
 Result<std::string> PayloadProjection::apply(std::string_view payload) const {
   std::string included(payload);
-  bool good = true;
-  if (trees_->includes) {
+  bool good = payload.starts_with('{');
+  if (good && trees_->includes) {
     included.clear();
     good = append_included(payload, trees_->include, included);
   }
