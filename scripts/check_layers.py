@@ -12,7 +12,7 @@ ENCODER_DOORS.add("encoder/tokenizer/tokenizer.h")  # TokenizedText is part of t
 INDEX_DOORS = {f"index/{name}.h" for name in ("vector_index", "index_config", "float_vectors", "memory_float_vectors")}
 ENGINE_DOORS = {f"engine/{name}.h" for name in ("engine", "settings", "requests", "evaluation")}
 ENGINE_DOORS |= {"engine/collection/collection.h", "engine/collection/collection_config.h", "engine/payload/filter.h",
-                 "engine/payload/payload.h"}
+                 "engine/payload/payload.h", "engine/payload/json_path.h", "engine/payload/datetime.h"}
 
 # Folder -> (our folders it may include whole, doors it may include). The longest matching prefix counts.
 OURS = {
@@ -37,6 +37,7 @@ LIBRARIES = {
     r"(dnnl|oneapi/dnnl)": ["encoder/kernels/", "bench/"],
     r"simdjson": ["encoder/model/", "encoder/tokenizer/", "engine/payload/", "api/", "tests/"],
     r"rocksdb/": ["engine/storage/", "tests/engine/"],
+    r"utf8proc\.h": ["engine/payload/"],
     r"roaring/": ["engine/payload/"],
     r"(CLI/|yaml-cpp/)": ["engine/settings.cpp", "api/orthant.cpp", "api/cli/"],
     r"boost/": ["api/http/", "api/orthantd.cpp", "tests/api/", "bench/"],
