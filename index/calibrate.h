@@ -1,8 +1,8 @@
 #pragma once
-// Calibration: how deep the stages must go for a target recall, measured on the index's own rows. Rows drawn at random serve as
-// queries; their ten nearest other rows by floats are the truth; the ranks of these in the order of the 1-bit estimate and of int8
-// give the depths. Bounded: some 100 queries against at most some 100,000 rows, spread over the index. Any thread, beside searches
-// and one writer.
+// Calibration: how deep the stages must go for a target recall, measured on the index's own rows. Rows drawn at random and moved
+// a little serve as queries; their ten nearest other rows by floats are the truth; the ranks of these in the order of the 1-bit
+// estimate and of int8 give the depths. Bounded: some 100 queries against at most some 100,000 rows, spread over the index. Any
+// thread, beside searches and one writer.
 
 #include "base/thread_pool.h"
 #include "index/rescore_plan.h"

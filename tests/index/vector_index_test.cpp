@@ -10,8 +10,8 @@
 
 #include <gtest/gtest.h>
 
-#include "index/memory_float_vectors.h"
 #include "tests/index/brute_force.h"
+#include "tests/index/filled_index.h"
 #include "tests/support/random.h"
 
 namespace orthant {
@@ -19,29 +19,8 @@ namespace {
 
 using test::BruteForce;
 using test::clustered_rows;
-
-struct Filled {
-  std::unique_ptr<MemoryFloatVectors> stored;
-  std::unique_ptr<VectorIndex> index;
-};
-
-void add_rows(Filled& filled, std::span<const float> rows) {
-  const std::size_t dim = filled.index->config().dim;
-  std::vector<float> prepared;
-  for (std::size_t row = 0; row < rows.size() / dim; ++row) {
-    const auto vector = filled.index->prepare_vector(rows.subspan(row * dim, dim)).value();
-    prepared.insert(prepared.end(), vector.begin(), vector.end());
-  }
-  filled.stored->append(prepared);
-  filled.index->append(*filled.index->encode_rows(prepared).value());
-}
-
-Filled fill(const IndexConfig& config, std::span<const float> rows) {
-  Filled filled = {std::make_unique<MemoryFloatVectors>(config.dim), nullptr};
-  filled.index = VectorIndex::create(config, filled.stored.get()).value();
-  add_rows(filled, rows);
-  return filled;
-}
+using test::fill_index;
+using test::FilledIndex;
 
 constexpr Metric kMetrics[] = {Metric::kCosine, Metric::kDot, Metric::kEuclid, Metric::kManhattan};
 
@@ -70,7 +49,7 @@ TEST(VectorIndex, ExactSearchEqualsBruteForce) {
       for (FloatResidency residency : {FloatResidency::kMemory, FloatResidency::kDisk}) {
         const auto rows = clustered_rows(700, dim, random);
         const IndexConfig config = {.dim = dim, .metric = metric, .residency = residency};
-        Filled filled = fill(config, rows);
+        FilledIndex filled = fill_index(config, rows);
         for (Ordinal buried : {0, 5, 64, 699}) filled.index->bury(buried);
         Bitmap allowed(650);
         for (std::size_t i = 0; i < 650; i += 3) allowed.set(i);
@@ -94,7 +73,7 @@ TEST(VectorIndex, SmallIndexesAreSearchedExactlyByDefault) {
   std::mt19937_64 random(test::random_seed());
   const auto rows = clustered_rows(300, 24, random);
   for (Metric metric : kMetrics) {
-    const Filled filled = fill({.dim = 24, .metric = metric}, rows);
+    const FilledIndex filled = fill_index({.dim = 24, .metric = metric}, rows);
     const auto query = clustered_rows(1, 24, random);
     SearchTrace trace;
     const auto found = filled.index->search(query, {}, &trace).value();
@@ -131,7 +110,7 @@ TEST(VectorIndex, CodeStagesFindTheNeighboursOfEveryMetric) {
   Bitmap half(2900);
   for (std::size_t i = 0; i < 2900; i += 2) half.set(i);
   for (Metric metric : kMetrics) {
-    Filled filled = fill({.dim = kDim, .metric = metric, .residency = FloatResidency::kDisk}, rows);
+    FilledIndex filled = fill_index({.dim = kDim, .metric = metric, .residency = FloatResidency::kDisk}, rows);
     for (Ordinal buried = 0; buried < 3000; buried += 7) filled.index->bury(buried);
     for (const Bitmap* filter : {static_cast<const Bitmap*>(nullptr), static_cast<const Bitmap*>(&half)}) {
       EXPECT_GE(recall(*filled.index, metric, rows, {.allowed = filter}, random), 0.97) << metric_name(metric);
@@ -150,7 +129,7 @@ TEST(VectorIndex, BinaryStageGivesTheHammingOrder) {
   for (std::size_t dim : {1, 7, 64, 130}) {
     const std::size_t count = 333;
     const auto rows = clustered_rows(count, dim, random);
-    const Filled filled = fill({.dim = dim, .metric = Metric::kCosine}, rows);
+    const FilledIndex filled = fill_index({.dim = dim, .metric = Metric::kCosine}, rows);
     const auto query = clustered_rows(1, dim, random);
     std::vector<std::pair<int, Ordinal>> expected;
     for (std::size_t row = 0; row < count; ++row) {
@@ -172,7 +151,7 @@ TEST(VectorIndex, AsymmetricStageOrdersByQueryTimesSigns) {
   std::mt19937_64 random(test::random_seed());
   constexpr std::size_t kDim = 200;
   const auto rows = clustered_rows(500, kDim, random);
-  const Filled filled = fill({.dim = kDim, .metric = Metric::kDot}, rows);
+  const FilledIndex filled = fill_index({.dim = kDim, .metric = Metric::kDot}, rows);
   const auto query = clustered_rows(1, kDim, random);
   const auto found = filled.index->search(query, {.limit = 500, .stages = SearchStages::kAsymmetric}).value();
   ASSERT_EQ(found.size(), 500u);
@@ -194,7 +173,7 @@ TEST(VectorIndex, AsymmetricStageOrdersByQueryTimesSigns) {
 TEST(VectorIndex, ScoreThresholdKeepsStrictlyBetterScores) {
   for (Metric metric : kMetrics) {
     const std::vector<float> rows = {1, 0, 2, 0, 3, 0};
-    const Filled filled = fill({.dim = 2, .metric = metric == Metric::kCosine ? Metric::kDot : metric}, rows);
+    const FilledIndex filled = fill_index({.dim = 2, .metric = metric == Metric::kCosine ? Metric::kDot : metric}, rows);
     const std::vector<float> query = {1, 0};
     const auto all = filled.index->search(query, {}).value();
     ASSERT_EQ(all.size(), 3u);
@@ -209,7 +188,7 @@ TEST(VectorIndex, EqualScoresComeByAscendingOrdinal) {
   for (int i = 0; i < 500; ++i) rows.insert(rows.end(), {1, 2, 3});
   for (Metric metric : kMetrics) {
     for (FloatResidency residency : {FloatResidency::kMemory, FloatResidency::kDisk}) {
-      const Filled filled = fill({.dim = 3, .metric = metric, .residency = residency}, rows);
+      const FilledIndex filled = fill_index({.dim = 3, .metric = metric, .residency = residency}, rows);
       const auto found = filled.index->search(std::vector<float>{3, 2, 1}, {.limit = 20}).value();
       ASSERT_EQ(found.size(), 20u);
       for (Ordinal i = 0; i < 20; ++i) EXPECT_EQ(found[i].ordinal, i) << metric_name(metric);
@@ -219,7 +198,7 @@ TEST(VectorIndex, EqualScoresComeByAscendingOrdinal) {
 
 TEST(VectorIndex, ZeroVectorsAreFoundAndScoreZero) {
   const std::vector<float> rows = {0, 0, 1, 0, 0, 0};
-  const Filled filled = fill({.dim = 2, .metric = Metric::kCosine, .residency = FloatResidency::kDisk}, rows);
+  const FilledIndex filled = fill_index({.dim = 2, .metric = Metric::kCosine, .residency = FloatResidency::kDisk}, rows);
   const auto by_zero = filled.index->search(std::vector<float>{0, 0}, {}).value();
   ASSERT_EQ(by_zero.size(), 3u);
   for (Ordinal i = 0; i < 3; ++i) {
@@ -239,7 +218,7 @@ TEST(VectorIndex, LimitBeyondTheRowsGivesAllOfThem) {
   for (SearchStages stages : {SearchStages::kAuto, SearchStages::kFloat32, SearchStages::kInt8, SearchStages::kBinary,
                               SearchStages::kAsymmetric, SearchStages::kBinaryFloat, SearchStages::kBinaryInt8,
                               SearchStages::kBinaryInt8Float, SearchStages::kAsymmetricInt8Float}) {
-    Filled filled = fill({.dim = 9, .residency = FloatResidency::kDisk}, rows);
+    FilledIndex filled = fill_index({.dim = 9, .residency = FloatResidency::kDisk}, rows);
     filled.index->bury(69);
     const auto found = filled.index->search(std::span(rows).first(9), {.limit = 1'000'000, .stages = stages}).value();
     EXPECT_EQ(found.size(), 69u) << search_stages_name(stages);
@@ -247,14 +226,14 @@ TEST(VectorIndex, LimitBeyondTheRowsGivesAllOfThem) {
 }
 
 TEST(VectorIndex, EmptyIndexAndZeroLimitGiveNothing) {
-  Filled filled = fill({.dim = 2}, {});
+  FilledIndex filled = fill_index({.dim = 2}, {});
   EXPECT_TRUE(filled.index->search(std::vector<float>{1, 1}, {}).value().empty());
-  add_rows(filled, std::vector<float>{1, 1});
+  filled.add(std::vector<float>{1, 1});
   EXPECT_TRUE(filled.index->search(std::vector<float>{1, 1}, {.limit = 0}).value().empty());
 }
 
 TEST(VectorIndex, RefusesBadQueriesAndVectors) {
-  const Filled filled = fill({.dim = 2}, std::vector<float>{1, 1});
+  const FilledIndex filled = fill_index({.dim = 2}, std::vector<float>{1, 1});
   EXPECT_EQ(filled.index->search(std::vector<float>{1}, {}).error().code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(filled.index->search(std::vector<float>{1, NAN}, {}).error().code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(filled.index->search(std::vector<float>{1, 1}, {.oversampling = NAN}).error().code, ErrorCode::kInvalidArgument);
@@ -277,9 +256,9 @@ TEST(VectorIndex, RowsWithoutAVectorAreNeverReturned) {
 TEST(VectorIndex, FloatsLeaveMemoryWhenTheyOutgrowTheLimit) {
   std::mt19937_64 random(test::random_seed());
   const auto rows = clustered_rows(400, 16, random);
-  Filled filled = fill({.dim = 16, .exact_below_bytes = 300 * 16 * sizeof(float)}, std::span(rows).first(100 * 16));
+  FilledIndex filled = fill_index({.dim = 16, .exact_below_bytes = 300 * 16 * sizeof(float)}, std::span(rows).first(100 * 16));
   EXPECT_EQ(filled.index->memory().float_bytes, 100u * 16 * sizeof(float));
-  add_rows(filled, std::span(rows).subspan(100 * 16));
+  filled.add(std::span(rows).subspan(100 * 16));
   EXPECT_EQ(filled.index->memory().float_bytes, 0u);
   const auto query = clustered_rows(1, 16, random);
   expect_exact(filled.index->search(query, {.exact = true}).value(), BruteForce(Metric::kCosine, query, rows), 10, Metric::kCosine);
@@ -289,7 +268,7 @@ TEST(VectorIndex, RebuildGivesTheSameAnswersAndBuriesMissingRows) {
   std::mt19937_64 random(test::random_seed());
   const auto rows = clustered_rows(5000, 20, random);
   const IndexConfig config = {.dim = 20, .metric = Metric::kEuclid, .residency = FloatResidency::kDisk};
-  Filled filled = fill(config, rows);
+  FilledIndex filled = fill_index(config, rows);
   for (Ordinal gone : {3, 64, 4999}) {
     filled.stored->erase(gone);
     filled.index->bury(gone);
@@ -313,7 +292,7 @@ TEST(VectorIndex, RebuildGivesTheSameAnswersAndBuriesMissingRows) {
 TEST(VectorIndex, LeavesOutRowsThatVanishFromTheStoreDuringASearch) {
   std::mt19937_64 random(test::random_seed());
   const auto rows = clustered_rows(300, 8, random);
-  Filled filled = fill({.dim = 8, .residency = FloatResidency::kDisk}, rows);
+  FilledIndex filled = fill_index({.dim = 8, .residency = FloatResidency::kDisk}, rows);
   const std::vector<float> query(rows.begin(), rows.begin() + 8);
   const Ordinal best = filled.index->search(query, {}).value()[0].ordinal;
   filled.stored->erase(best);
