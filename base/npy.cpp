@@ -94,7 +94,12 @@ constexpr Element kElements[] = {{"<f4", NpyType::kFloat32, 4},
 Result<std::string> read_whole_file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) return io_error(path.string() + ": cannot be opened");
-  std::string bytes((std::istreambuf_iterator<char>(in)), {});
+  // read() turns what a stream buffer throws (a folder, a failing disk) into bad().
+  std::string bytes;
+  std::vector<char> buffer(1 << 20);
+  while (in.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) || in.gcount() > 0) {
+    bytes.append(buffer.data(), static_cast<std::size_t>(in.gcount()));
+  }
   if (in.bad()) return io_error(path.string() + ": reading failed");
   return bytes;
 }
@@ -134,7 +139,9 @@ Result<NpyArray> read_npy(const std::filesystem::path& path) {
   for (const Element& element : kElements) {
     if (element.descr != header->descr) continue;
     NpyArray array{element.type, header->shape[0], header->shape[1], {}};
-    const long double expected = static_cast<long double>(array.rows) * static_cast<long double>(array.columns * element.bytes);
+    // In long double, where no header can make the product overflow.
+    const long double expected =
+        static_cast<long double>(array.rows) * static_cast<long double>(array.columns) * static_cast<long double>(element.bytes);
     if (expected != static_cast<long double>(reader.rest().size())) {
       return invalid_argument(fmt::format("{}: {} x {} elements of {} bytes expected, found {} bytes", path.string(), array.rows,
                                           array.columns, element.bytes, reader.rest().size()));

@@ -23,8 +23,8 @@ Result<std::string> read_whole_file(const std::filesystem::path& file, std::uint
   if (error) return io_error(fmt::format("{}: {}", file.string(), error.message()));
   if (bytes > max_bytes) return invalid_argument(fmt::format("{}: {} bytes, at most {} are read", file.string(), bytes, max_bytes));
   std::ifstream in(file, std::ios::binary);
-  std::string content((std::istreambuf_iterator<char>(in)), {});
-  if (!in || content.size() != bytes) return io_error(file.string() + ": reading failed");
+  std::string content(bytes, '\0');
+  if (!in.read(content.data(), static_cast<std::streamsize>(bytes))) return io_error(file.string() + ": reading failed");
   return content;
 }
 
