@@ -1,0 +1,74 @@
+#include "encoder/calibration_store.h"
+
+#include <filesystem>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "base/digest.h"
+#include "base/log.h"
+#include "base/npy.h"
+#include "encoder/calibration_texts.h"
+#include "encoder/encoder.h"
+#include "encoder/output_quantization.h"
+
+namespace orthant {
+namespace {
+
+std::filesystem::path ranges_file(const EncoderInfo& info) {
+  const std::string identity = fmt::format("{} {} {}", info.model_sha256, info.max_seq_length, kCalibrationTexts);
+  return info.folder / fmt::format("orthant-ranges-{:016x}.npy", checksum64(identity));
+}
+
+Result<EmbeddingMatrix> read_ranges(const std::filesystem::path& file, std::size_t dim) {
+  FloatMatrix matrix = ORTHANT_TRY(read_npy_floats(file));
+  if (matrix.rows != 2 || matrix.columns != dim) {
+    return data_corruption(fmt::format("{}: {} x {} values, expected 2 x {}", file.string(), matrix.rows, matrix.columns, dim));
+  }
+  return EmbeddingMatrix{matrix.rows, matrix.columns, std::move(matrix.values)};
+}
+
+Result<EmbeddingMatrix> make_ranges(const Encoder& encoder) {
+  const std::vector<std::string_view> texts = calibration_texts();
+  const EncodeResult encoded = ORTHANT_TRY(encoder.encode(texts, {}));
+  QuantizationRanges ranges = ORTHANT_TRY(ranges_of(encoded.embeddings));
+  EmbeddingMatrix matrix{2, encoder.info().dim, std::move(ranges.minima)};
+  matrix.values.insert(matrix.values.end(), ranges.maxima.begin(), ranges.maxima.end());
+  return matrix;
+}
+
+}  // namespace
+
+std::vector<std::string_view> calibration_texts() {
+  std::vector<std::string_view> texts;
+  std::string_view rest = kCalibrationTexts;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    if (end > 0) texts.push_back(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return texts;
+}
+
+Result<EmbeddingMatrix> CalibrationStore::ranges(const Encoder& encoder) {
+  const std::lock_guard lock(mutex_);
+  if (ranges_) return *ranges_;
+  const std::filesystem::path file = ranges_file(encoder.info());
+  std::error_code ignored;
+  if (std::filesystem::exists(file, ignored)) {
+    Result<EmbeddingMatrix> kept = read_ranges(file, encoder.info().dim);
+    if (kept) {
+      ranges_ = std::move(*kept);
+      return *ranges_;
+    }
+    log_warning(fmt::format("calibration ranges are made anew: {}", kept.error().message));
+  }
+  ranges_ = ORTHANT_TRY(make_ranges(encoder));
+  const ByteSpan bytes(reinterpret_cast<const std::uint8_t*>(ranges_->values.data()), ranges_->values.size() * sizeof(float));
+  ignore_error(write_npy(file, NpyType::kFloat32, 2, encoder.info().dim, bytes), "a model's folder may be read-only");
+  return *ranges_;
+}
+
+}  // namespace orthant

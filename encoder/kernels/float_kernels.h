@@ -1,0 +1,67 @@
+#pragma once
+// Float32 kernels of the transformer, one table a CPU level. The levels agree to 1e-5 of the values' scale (they sum in different
+// orders); a given level always gives the same bits for the same input. All functions may be called from any thread; matrices are
+// row-major, a stride is the distance of two rows in floats.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace orthant {
+
+enum class Activation : std::uint8_t { kNone, kGeluErf, kGeluTanh, kRelu, kTanh };
+
+// One head of one sequence. Query, key and value rows of token t start at query + t * stride (key, value alike).
+struct AttentionHead {
+  const float* query;
+  const float* key;
+  const float* value;
+  std::size_t stride;
+  std::size_t tokens;
+  std::size_t head_dim;
+  float scale;           // of the scores, before the softmax
+  float* output;         // tokens x head_dim
+  std::size_t output_stride;
+  float* scratch;        // attention_scratch_floats(tokens, head_dim) floats, 64-byte aligned
+};
+
+// Residual and layer norm of one block of rows: output = norm(input + bias + residual) * gamma + beta. `bias` is one row;
+// output may be residual or input.
+struct ResidualNorm {
+  const float* input;
+  const float* bias;
+  const float* residual;
+  const float* gamma;
+  const float* beta;
+  float epsilon;
+  std::size_t rows;
+  std::size_t columns;
+  float* output;
+};
+
+struct FloatKernels {
+  // Weights are stored in panels of this many columns (linear.h): the width of the widest tile of gemm.
+  std::size_t panel_columns;
+  // c = a b: a is rows x depth, b is depth x columns, c is rows x columns.
+  void (*gemm)(std::size_t rows, std::size_t columns, std::size_t depth, const float* a, std::size_t a_stride, const float* b,
+               std::size_t b_stride, float* c, std::size_t c_stride);
+  // values = activation(values + bias), in place; bias is one row of `columns`.
+  void (*bias_activation)(std::size_t rows, std::size_t columns, const float* bias, Activation activation, float* values,
+                          std::size_t stride);
+  void (*residual_norm)(const ResidualNorm& block);
+  void (*attention)(const AttentionHead& head);
+};
+
+inline constexpr std::size_t kAttentionQueryRows = 16;
+inline constexpr std::size_t kMaxVectorFloats = 16;
+
+// Keys transposed (head_dim x padded tokens), then a block of score rows.
+constexpr std::size_t attention_scratch_floats(std::size_t tokens, std::size_t head_dim) {
+  const std::size_t padded = (tokens + kMaxVectorFloats - 1) / kMaxVectorFloats * kMaxVectorFloats;
+  return padded * (head_dim + kAttentionQueryRows);
+}
+
+extern const FloatKernels kFloatKernelsPortable;
+extern const FloatKernels kFloatKernelsAvx2;
+extern const FloatKernels kFloatKernelsAvx512;
+
+}  // namespace orthant

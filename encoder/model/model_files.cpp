@@ -1,0 +1,326 @@
+#include "encoder/model/model_files.h"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <span>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "encoder/model/config_file.h"
+
+namespace orthant {
+namespace {
+
+constexpr std::size_t kMaxHiddenSize = 16384;
+constexpr std::size_t kMaxLayers = 512;
+constexpr std::size_t kMaxPositions = 1 << 20;
+constexpr std::size_t kMaxVocabulary = 1 << 24;
+
+struct Named {
+  std::string_view name;
+  Activation activation;
+};
+
+constexpr Named kHiddenActivations[] = {{"gelu", Activation::kGeluErf},
+                                        {"gelu_new", Activation::kGeluTanh},
+                                        {"gelu_pytorch_tanh", Activation::kGeluTanh},
+                                        {"relu", Activation::kRelu}};
+
+constexpr Named kDenseActivations[] = {{"torch.nn.modules.activation.Tanh", Activation::kTanh},
+                                       {"torch.nn.modules.linear.Identity", Activation::kNone},
+                                       {"torch.nn.modules.activation.ReLU", Activation::kRelu},
+                                       {"torch.nn.modules.activation.GELU", Activation::kGeluErf}};
+
+Result<Activation> find_activation(std::span<const Named> known, std::string_view name, const ConfigFile& file, std::string_view field) {
+  std::string supported;
+  for (const Named& entry : known) {
+    if (entry.name == name) return entry.activation;
+    supported += fmt::format("{}{}", supported.empty() ? "" : ", ", entry.name);
+  }
+  return invalid_argument(fmt::format("{}: {}: \"{}\" is not supported, expected one of {}", file.path().string(), field, name, supported));
+}
+
+struct PoolingName {
+  PoolingMode mode;
+  std::string_view name;
+  std::string_view legacy_flag;
+};
+// In the order in which Sentence Transformers concatenates them.
+constexpr PoolingName kPoolingNames[] = {
+    {PoolingMode::kCls, "cls", "pooling_mode_cls_token"},
+    {PoolingMode::kMax, "max", "pooling_mode_max_tokens"},
+    {PoolingMode::kMean, "mean", "pooling_mode_mean_tokens"},
+    {PoolingMode::kMeanSqrtLength, "mean_sqrt_len_tokens", "pooling_mode_mean_sqrt_len_tokens"},
+    {PoolingMode::kWeightedMean, "weightedmean", "pooling_mode_weightedmean_tokens"},
+    {PoolingMode::kLastToken, "lasttoken", "pooling_mode_lasttoken"},
+};
+
+Status check_range(const ConfigFile& file, std::string_view field, std::size_t value, std::size_t lowest, std::size_t highest) {
+  if (value >= lowest && value <= highest) return {};
+  return file.mismatch(field, fmt::format("{} to {}", lowest, highest));
+}
+
+Result<std::string> architecture_of(const ConfigFile& file) {
+  const auto names = file.element("architectures");
+  simdjson::dom::array list;
+  std::string_view first;
+  if (names && names->get_array().get(list) == simdjson::SUCCESS && list.size() > 0 &&
+      list.at(0).get_string().get(first) == simdjson::SUCCESS) {
+    return std::string(first);
+  }
+  return ORTHANT_TRY(file.text("model_type")).value_or("");
+}
+
+// Decoders, other position schemes and other families compute something else than what we would: refused by name.
+Status check_architecture(const ConfigFile& file, const std::string& architecture) {
+  const std::string type = ORTHANT_TRY(file.text("model_type")).value_or("");
+  const bool bert_name = architecture.starts_with("Bert") || architecture == "bert";
+  if (!bert_name || (!type.empty() && type != "bert")) {
+    return invalid_argument(fmt::format("{}: architecture \"{}\" (model_type \"{}\") is not supported, expected BertModel (model_type bert)",
+                                        file.path().string(), architecture, type));
+  }
+  const std::string positions = ORTHANT_TRY(file.text("position_embedding_type")).value_or("absolute");
+  if (positions != "absolute") {
+    return invalid_argument(fmt::format("{}: position_embedding_type \"{}\" is not supported, expected \"absolute\"",
+                                        file.path().string(), positions));
+  }
+  for (const std::string_view flag : {"is_decoder", "add_cross_attention"}) {
+    if (ORTHANT_TRY(file.boolean_or(flag, false))) {
+      return invalid_argument(fmt::format("{}: {}: true is not supported, expected an encoder", file.path().string(), flag));
+    }
+  }
+  return {};
+}
+
+Result<TransformerConfig> read_transformer_config(const std::filesystem::path& folder) {
+  const ConfigFile file = ORTHANT_TRY(ConfigFile::open(folder / "config.json"));
+  TransformerConfig config;
+  config.architecture = ORTHANT_TRY(architecture_of(file));
+  ORTHANT_TRY(check_architecture(file, config.architecture));
+  config.hidden_size = ORTHANT_TRY(file.required_size("hidden_size"));
+  config.layers = ORTHANT_TRY(file.required_size("num_hidden_layers"));
+  config.heads = ORTHANT_TRY(file.required_size("num_attention_heads"));
+  config.intermediate_size = ORTHANT_TRY(file.required_size("intermediate_size"));
+  config.vocabulary_size = ORTHANT_TRY(file.required_size("vocab_size"));
+  config.max_positions = ORTHANT_TRY(file.required_size("max_position_embeddings"));
+  config.token_types = ORTHANT_TRY(file.size("type_vocab_size")).value_or(2);
+  config.layer_norm_epsilon = static_cast<float>(ORTHANT_TRY(file.number("layer_norm_eps")).value_or(1e-12));
+  ORTHANT_TRY(check_range(file, "hidden_size", config.hidden_size, 1, kMaxHiddenSize));
+  ORTHANT_TRY(check_range(file, "num_hidden_layers", config.layers, 1, kMaxLayers));
+  ORTHANT_TRY(check_range(file, "num_attention_heads", config.heads, 1, config.hidden_size));
+  ORTHANT_TRY(check_range(file, "intermediate_size", config.intermediate_size, 1, kMaxHiddenSize * 8));
+  ORTHANT_TRY(check_range(file, "vocab_size", config.vocabulary_size, 1, kMaxVocabulary));
+  ORTHANT_TRY(check_range(file, "max_position_embeddings", config.max_positions, 1, kMaxPositions));
+  ORTHANT_TRY(check_range(file, "type_vocab_size", config.token_types, 1, kMaxVocabulary));
+  if (config.hidden_size % config.heads != 0) {
+    return file.mismatch("num_attention_heads", fmt::format("a divisor of hidden_size, which is {}", config.hidden_size));
+  }
+  if (!(config.layer_norm_epsilon >= 0.0F && config.layer_norm_epsilon < 1.0F)) {
+    return file.mismatch("layer_norm_eps", "a number from 0 to 1");
+  }
+  const std::string activation = ORTHANT_TRY(file.text("hidden_act")).value_or("gelu");
+  config.activation = ORTHANT_TRY(find_activation(kHiddenActivations, activation, file, "hidden_act"));
+  return config;
+}
+
+Result<PoolingMode> parse_pooling_mode(std::string_view name, const ConfigFile& file) {
+  for (const PoolingName& known : kPoolingNames) {
+    if (known.name == name) return known.mode;
+  }
+  return invalid_argument(fmt::format(
+      "{}: pooling_mode: \"{}\" is not supported, expected cls, max, mean, mean_sqrt_len_tokens, weightedmean or lasttoken",
+      file.path().string(), name));
+}
+
+Result<std::vector<PoolingMode>> read_pooling_modes(const ConfigFile& file) {
+  std::vector<PoolingMode> modes;
+  if (const auto value = file.element("pooling_mode")) {
+    std::string_view name;
+    simdjson::dom::array names;
+    if (value->get_string().get(name) == simdjson::SUCCESS) {
+      modes.push_back(ORTHANT_TRY(parse_pooling_mode(name, file)));
+    } else if (value->get_array().get(names) == simdjson::SUCCESS) {
+      for (simdjson::dom::element entry : names) {
+        if (entry.get_string().get(name) != simdjson::SUCCESS) return file.mismatch("pooling_mode", "names of pooling modes");
+        modes.push_back(ORTHANT_TRY(parse_pooling_mode(name, file)));
+      }
+    }
+    if (modes.empty() || modes.size() > std::size(kPoolingNames)) {
+      return file.mismatch("pooling_mode", "the name of a pooling mode or a list of names");
+    }
+    return modes;
+  }
+  for (const PoolingName& known : kPoolingNames) {
+    if (ORTHANT_TRY(file.boolean_or(known.legacy_flag, false))) modes.push_back(known.mode);
+  }
+  if (modes.empty()) modes.push_back(PoolingMode::kMean);
+  return modes;
+}
+
+Status read_pooling(const std::filesystem::path& folder, ModelFiles& files) {
+  const ConfigFile file = ORTHANT_TRY(ConfigFile::open(folder / "config.json"));
+  files.pooling = ORTHANT_TRY(read_pooling_modes(file));
+  std::optional<std::size_t> size = ORTHANT_TRY(file.size("embedding_dimension"));
+  if (!size) size = ORTHANT_TRY(file.size("word_embedding_dimension"));
+  if (size && *size != files.transformer.hidden_size) {
+    return data_corruption(fmt::format("{}: pools vectors of {} dimensions, the transformer gives {}", file.path().string(), *size,
+                                       files.transformer.hidden_size));
+  }
+  const bool has_prompts = std::any_of(files.prompts.begin(), files.prompts.end(), [](const auto& p) { return !p.second.empty(); });
+  if (has_prompts && !ORTHANT_TRY(file.boolean_or("include_prompt", true))) {
+    return invalid_argument(fmt::format("{}: include_prompt: false is not supported for a model with prompts", file.path().string()));
+  }
+  return {};
+}
+
+Result<DenseStage> read_dense(const std::filesystem::path& folder) {
+  const ConfigFile file = ORTHANT_TRY(ConfigFile::open(folder / "config.json"));
+  DenseStage stage;
+  stage.weights = folder / "model.safetensors";
+  stage.input_size = ORTHANT_TRY(file.required_size("in_features"));
+  stage.output_size = ORTHANT_TRY(file.required_size("out_features"));
+  ORTHANT_TRY(check_range(file, "in_features", stage.input_size, 1, kMaxHiddenSize * std::size(kPoolingNames)));
+  ORTHANT_TRY(check_range(file, "out_features", stage.output_size, 1, kMaxHiddenSize * std::size(kPoolingNames)));
+  stage.bias = ORTHANT_TRY(file.boolean_or("bias", true));
+  const std::string activation = ORTHANT_TRY(file.text("activation_function")).value_or("torch.nn.modules.activation.Tanh");
+  stage.activation = ORTHANT_TRY(find_activation(kDenseActivations, activation, file, "activation_function"));
+  if (ORTHANT_TRY(file.boolean_or("use_residual", false))) {
+    return invalid_argument(fmt::format("{}: use_residual: true is not supported", file.path().string()));
+  }
+  return stage;
+}
+
+struct Module {
+  std::string type;  // the class alone: "Pooling"
+  std::filesystem::path folder;
+};
+
+// Sentence Transformers moved its classes between packages; the class name is what stays.
+Result<std::vector<Module>> read_modules(const std::filesystem::path& folder) {
+  const std::optional<ConfigFile> file = ORTHANT_TRY(ConfigFile::open_if_there(folder / "modules.json"));
+  if (!file) return std::vector<Module>{{"Transformer", folder}};
+  simdjson::dom::array entries;
+  if (file->root().get_array().get(entries) != simdjson::SUCCESS) {
+    return data_corruption(fmt::format("{}: expected a list of modules", file->path().string()));
+  }
+  std::vector<Module> modules;
+  for (simdjson::dom::element entry : entries) {
+    std::string_view type;
+    std::string_view path;
+    if (!entry.is_object() || entry["type"].get_string().get(type) != simdjson::SUCCESS ||
+        entry["path"].get_string().get(path) != simdjson::SUCCESS) {
+      return data_corruption(fmt::format("{}: entry {}: expected type and path", file->path().string(), modules.size()));
+    }
+    const std::filesystem::path relative(path);
+    const bool leaves = relative.is_absolute() || std::find(relative.begin(), relative.end(), "..") != relative.end();
+    if (leaves) return data_corruption(fmt::format("{}: path \"{}\" leads out of the model's folder", file->path().string(), path));
+    modules.push_back({std::string(type.substr(type.rfind('.') + 1)), folder / relative});
+  }
+  return modules;
+}
+
+Status read_prompts(const std::filesystem::path& folder, ModelFiles& files) {
+  const std::optional<ConfigFile> file = ORTHANT_TRY(ConfigFile::open_if_there(folder / "config_sentence_transformers.json"));
+  if (!file) return {};
+  if (const auto prompts = file->element("prompts")) {
+    simdjson::dom::object object;
+    if (prompts->get_object().get(object) != simdjson::SUCCESS) return file->mismatch("prompts", "an object of names and texts");
+    for (const auto& [name, value] : object) {
+      std::string_view text;
+      if (value.get_string().get(text) != simdjson::SUCCESS) return file->mismatch("prompts", "an object of names and texts");
+      files.prompts.insert_or_assign(std::string(name), std::string(text));
+    }
+  }
+  files.default_prompt_name = ORTHANT_TRY(file->text("default_prompt_name")).value_or("");
+  if (!files.default_prompt_name.empty() && !files.prompts.contains(files.default_prompt_name)) {
+    return file->mismatch("default_prompt_name", "the name of one of the prompts");
+  }
+  return {};
+}
+
+Status read_max_seq_length(ModelFiles& files) {
+  const std::optional<ConfigFile> file =
+      ORTHANT_TRY(ConfigFile::open_if_there(files.transformer_folder / "sentence_bert_config.json"));
+  if (!file) return {};
+  files.max_seq_length = ORTHANT_TRY(file->size("max_seq_length")).value_or(0);
+  return {};
+}
+
+Status read_stage(const Module& module, ModelFiles& files) {
+  if (module.type == "Dropout") return {};  // does nothing at inference
+  if (module.type == "Normalize") {
+    files.stages.emplace_back(NormalizeStage{});
+    return {};
+  }
+  if (module.type == "Dense") {
+    const std::size_t given = files.embedding_size();
+    const DenseStage dense = ORTHANT_TRY(read_dense(module.folder));
+    if (dense.input_size != given) {
+      return data_corruption(fmt::format("{}: in_features is {}, the module before it gives {}",
+                                         (module.folder / "config.json").string(), dense.input_size, given));
+    }
+    files.stages.emplace_back(dense);
+    return {};
+  }
+  return invalid_argument(fmt::format("{}: module \"{}\" is not supported, expected Transformer, Pooling, Dense, Dropout and Normalize",
+                                      module.folder.string(), module.type));
+}
+
+}  // namespace
+
+std::string_view pooling_mode_name(PoolingMode mode) {
+  return kPoolingNames[static_cast<std::size_t>(mode)].name;
+}
+
+std::string_view ModelFiles::prompt_for(Purpose purpose) const {
+  static constexpr std::array<std::string_view, 1> kQueryNames = {"query"};
+  static constexpr std::array<std::string_view, 3> kDocumentNames = {"document", "passage", "corpus"};
+  const std::span<const std::string_view> names =
+      purpose == Purpose::kQuery ? std::span<const std::string_view>(kQueryNames) : std::span<const std::string_view>(kDocumentNames);
+  for (const std::string_view name : names) {
+    const auto found = prompts.find(std::string(name));
+    if (found != prompts.end()) return found->second;
+  }
+  const auto found = prompts.find(default_prompt_name);
+  return found == prompts.end() ? std::string_view() : std::string_view(found->second);
+}
+
+std::size_t ModelFiles::embedding_size() const {
+  std::size_t size = transformer.hidden_size * pooling.size();
+  for (const Stage& stage : stages) {
+    if (const DenseStage* dense = std::get_if<DenseStage>(&stage)) size = dense->output_size;
+  }
+  return size;
+}
+
+Result<ModelFiles> read_model_files(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(folder / "modules.json", ignored) && !std::filesystem::exists(folder / "config.json", ignored)) {
+    return not_found(fmt::format("{}: no model there (neither modules.json nor config.json)", folder.string()));
+  }
+  const std::vector<Module> modules = ORTHANT_TRY(read_modules(folder));
+  if (modules.empty() || modules[0].type != "Transformer") {
+    return invalid_argument(fmt::format("{}: the first module is \"{}\", expected Transformer", folder.string(),
+                                        modules.empty() ? "" : modules[0].type));
+  }
+  ModelFiles files;
+  files.transformer_folder = modules[0].folder;
+  files.transformer = ORTHANT_TRY(read_transformer_config(files.transformer_folder));
+  ORTHANT_TRY(read_prompts(folder, files));
+  ORTHANT_TRY(read_max_seq_length(files));
+  std::size_t next = 1;
+  if (modules.size() > 1 && modules[1].type == "Pooling") {
+    ORTHANT_TRY(read_pooling(modules[1].folder, files));
+    next = 2;
+  } else if (modules.size() == 1) {
+    files.pooling = {PoolingMode::kMean};  // what Sentence Transformers does with a bare transformer
+  } else {
+    return invalid_argument(fmt::format("{}: the second module is \"{}\", expected Pooling", folder.string(), modules[1].type));
+  }
+  for (; next < modules.size(); ++next) ORTHANT_TRY(read_stage(modules[next], files));
+  return files;
+}
+
+}  // namespace orthant
