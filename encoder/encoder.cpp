@@ -81,7 +81,8 @@ EmbeddingMatrix truncated_rows(const EmbeddingMatrix& whole, std::size_t dimensi
 
 Result<EncodeResult> BertEncoder::encode_tokens(std::span<const TokenizedText> texts, const EncodeOptions& options) const {
   if (options.dimensions > info_.dim) {
-    return invalid_argument(fmt::format("dimensions: found {}, the model \"{}\" gives {}", options.dimensions, info_.name, info_.dim));
+    return invalid_argument(
+        fmt::format("dimensions: found {}, the model \"{}\" gives {}", options.dimensions, info_.name, info_.dim));
   }
   EncodeResult result;
   result.embeddings = {texts.size(), info_.dim, std::vector<float>(texts.size() * info_.dim)};
@@ -92,7 +93,8 @@ Result<EncodeResult> BertEncoder::encode_tokens(std::span<const TokenizedText> t
   // Texts of like length together: there is no padding to save, but passes fill evenly.
   std::vector<std::size_t> order(texts.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return texts[a].ids.size() > texts[b].ids.size(); });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return texts[a].ids.size() > texts[b].ids.size(); });
   for (std::size_t first = 0; first < order.size();) {
     std::size_t last = first;
     for (std::size_t tokens = 0; last < order.size(); ++last) {
@@ -179,7 +181,8 @@ Result<std::unique_ptr<Encoder>> Encoder::load(const std::filesystem::path& fold
   info.parameter_count = transformer.parameter_count() + head.parameter_count();
   info.memory_bytes = transformer.memory_bytes() + head.parameter_count() * sizeof(float);
   info.model_sha256 = ORTHANT_TRY(digest.get());
-  return std::make_unique<BertEncoder>(std::move(files), std::move(tokenizer), std::move(transformer), std::move(head), std::move(info));
+  return std::make_unique<BertEncoder>(std::move(files), std::move(tokenizer), std::move(transformer), std::move(head),
+                                       std::move(info));
 }
 
 }  // namespace orthant

@@ -18,10 +18,10 @@ struct AttentionHead {
   std::size_t stride;
   std::size_t tokens;
   std::size_t head_dim;
-  float scale;           // of the scores, before the softmax
-  float* output;         // tokens x head_dim
+  float scale;    // of the scores, before the softmax
+  float* output;  // tokens x head_dim
   std::size_t output_stride;
-  float* scratch;        // attention_scratch_floats(tokens, head_dim) floats, 64-byte aligned
+  float* scratch;  // attention_scratch_floats(tokens, head_dim) floats, 64-byte aligned
 };
 
 // Residual and layer norm of one block of rows: output = norm(input + bias + residual) * gamma + beta. `bias` is one row;

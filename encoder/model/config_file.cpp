@@ -17,7 +17,8 @@ Result<std::optional<ConfigFile>> ConfigFile::open_if_there(const std::filesyste
   if (!std::filesystem::is_regular_file(file, error)) return std::nullopt;
   const std::uintmax_t size = std::filesystem::file_size(file, error);
   if (error) return io_error(fmt::format("{}: {}", file.string(), error.message()));
-  if (size > kMaxConfigBytes) return data_corruption(fmt::format("{}: {} bytes are too many for a configuration file", file.string(), size));
+  if (size > kMaxConfigBytes)
+    return data_corruption(fmt::format("{}: {} bytes are too many for a configuration file", file.string(), size));
   ConfigFile config;
   config.path_ = file;
   const auto failure = config.parser_->load(file.string()).get(config.root_);

@@ -51,7 +51,9 @@ void pool(PoolingMode mode, std::span<const float> hidden, std::span<float> out)
       weighted_sum(hidden, out, [](std::size_t token) { return static_cast<float>(token + 1); });
       divide(out, tokens * (tokens + 1.0F) / 2.0F);
       return;
-    case PoolingMode::kLastToken: std::copy(hidden.end() - static_cast<std::ptrdiff_t>(out.size()), hidden.end(), out.begin()); return;
+    case PoolingMode::kLastToken:
+      std::copy(hidden.end() - static_cast<std::ptrdiff_t>(out.size()), hidden.end(), out.begin());
+      return;
   }
 }
 

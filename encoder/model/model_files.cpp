@@ -33,13 +33,15 @@ constexpr Named kDenseActivations[] = {{"torch.nn.modules.activation.Tanh", Acti
                                        {"torch.nn.modules.activation.ReLU", Activation::kRelu},
                                        {"torch.nn.modules.activation.GELU", Activation::kGeluErf}};
 
-Result<Activation> find_activation(std::span<const Named> known, std::string_view name, const ConfigFile& file, std::string_view field) {
+Result<Activation> find_activation(std::span<const Named> known, std::string_view name, const ConfigFile& file,
+                                   std::string_view field) {
   std::string supported;
   for (const Named& entry : known) {
     if (entry.name == name) return entry.activation;
     supported += fmt::format("{}{}", supported.empty() ? "" : ", ", entry.name);
   }
-  return invalid_argument(fmt::format("{}: {}: \"{}\" is not supported, expected one of {}", file.path().string(), field, name, supported));
+  return invalid_argument(
+      fmt::format("{}: {}: \"{}\" is not supported, expected one of {}", file.path().string(), field, name, supported));
 }
 
 struct PoolingName {
@@ -78,13 +80,14 @@ Status check_architecture(const ConfigFile& file, const std::string& architectur
   const std::string type = ORTHANT_TRY(file.text("model_type")).value_or("");
   const bool bert_name = architecture.starts_with("Bert") || architecture == "bert";
   if (!bert_name || (!type.empty() && type != "bert")) {
-    return invalid_argument(fmt::format("{}: architecture \"{}\" (model_type \"{}\") is not supported, expected BertModel (model_type bert)",
-                                        file.path().string(), architecture, type));
+    return invalid_argument(
+        fmt::format("{}: architecture \"{}\" (model_type \"{}\") is not supported, expected BertModel (model_type bert)",
+                    file.path().string(), architecture, type));
   }
   const std::string positions = ORTHANT_TRY(file.text("position_embedding_type")).value_or("absolute");
   if (positions != "absolute") {
-    return invalid_argument(fmt::format("{}: position_embedding_type \"{}\" is not supported, expected \"absolute\"",
-                                        file.path().string(), positions));
+    return invalid_argument(
+        fmt::format("{}: position_embedding_type \"{}\" is not supported, expected \"absolute\"", file.path().string(), positions));
   }
   for (const std::string_view flag : {"is_decoder", "add_cross_attention"}) {
     if (ORTHANT_TRY(file.boolean_or(flag, false))) {
@@ -170,7 +173,8 @@ Status read_pooling(const std::filesystem::path& folder, ModelFiles& files) {
   }
   const bool has_prompts = std::any_of(files.prompts.begin(), files.prompts.end(), [](const auto& p) { return !p.second.empty(); });
   if (has_prompts && !ORTHANT_TRY(file.boolean_or("include_prompt", true))) {
-    return invalid_argument(fmt::format("{}: include_prompt: false is not supported for a model with prompts", file.path().string()));
+    return invalid_argument(
+        fmt::format("{}: include_prompt: false is not supported for a model with prompts", file.path().string()));
   }
   return {};
 }
@@ -264,8 +268,9 @@ Status read_stage(const Module& module, ModelFiles& files) {
     files.stages.emplace_back(dense);
     return {};
   }
-  return invalid_argument(fmt::format("{}: module \"{}\" is not supported, expected Transformer, Pooling, Dense, Dropout and Normalize",
-                                      module.folder.string(), module.type));
+  return invalid_argument(
+      fmt::format("{}: module \"{}\" is not supported, expected Transformer, Pooling, Dense, Dropout and Normalize",
+                  module.folder.string(), module.type));
 }
 
 }  // namespace
@@ -277,8 +282,8 @@ std::string_view pooling_mode_name(PoolingMode mode) {
 std::string_view ModelFiles::prompt_for(Purpose purpose) const {
   static constexpr std::array<std::string_view, 1> kQueryNames = {"query"};
   static constexpr std::array<std::string_view, 3> kDocumentNames = {"document", "passage", "corpus"};
-  const std::span<const std::string_view> names =
-      purpose == Purpose::kQuery ? std::span<const std::string_view>(kQueryNames) : std::span<const std::string_view>(kDocumentNames);
+  const std::span<const std::string_view> names = purpose == Purpose::kQuery ? std::span<const std::string_view>(kQueryNames)
+                                                                             : std::span<const std::string_view>(kDocumentNames);
   for (const std::string_view name : names) {
     const auto found = prompts.find(std::string(name));
     if (found != prompts.end()) return found->second;

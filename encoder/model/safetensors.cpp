@@ -30,10 +30,10 @@ struct TypeInfo {
   TensorType type;
 };
 constexpr TypeInfo kTypes[] = {
-    {"F32", 4, TensorType::kFloat32}, {"F16", 2, TensorType::kFloat16},  {"BF16", 2, TensorType::kBfloat16},
-    {"F64", 8, TensorType::kOther},   {"I64", 8, TensorType::kOther},    {"U64", 8, TensorType::kOther},
-    {"I32", 4, TensorType::kOther},   {"U32", 4, TensorType::kOther},    {"I16", 2, TensorType::kOther},
-    {"U16", 2, TensorType::kOther},   {"I8", 1, TensorType::kOther},     {"U8", 1, TensorType::kOther},
+    {"F32", 4, TensorType::kFloat32}, {"F16", 2, TensorType::kFloat16},   {"BF16", 2, TensorType::kBfloat16},
+    {"F64", 8, TensorType::kOther},   {"I64", 8, TensorType::kOther},     {"U64", 8, TensorType::kOther},
+    {"I32", 4, TensorType::kOther},   {"U32", 4, TensorType::kOther},     {"I16", 2, TensorType::kOther},
+    {"U16", 2, TensorType::kOther},   {"I8", 1, TensorType::kOther},      {"U8", 1, TensorType::kOther},
     {"BOOL", 1, TensorType::kOther},  {"F8_E4M3", 1, TensorType::kOther}, {"F8_E5M2", 1, TensorType::kOther},
 };
 
@@ -98,7 +98,8 @@ Result<std::pair<std::uint64_t, std::uint64_t>> parse_offsets(simdjson::dom::ele
   simdjson::dom::array offsets;
   std::uint64_t ends[2] = {};
   if (value.get_array().get(offsets) != simdjson::SUCCESS || offsets.size() != 2 ||
-      offsets.at(0).get_uint64().get(ends[0]) != simdjson::SUCCESS || offsets.at(1).get_uint64().get(ends[1]) != simdjson::SUCCESS) {
+      offsets.at(0).get_uint64().get(ends[0]) != simdjson::SUCCESS ||
+      offsets.at(1).get_uint64().get(ends[1]) != simdjson::SUCCESS) {
     return data_corruption("data_offsets is not a pair of whole numbers");
   }
   return std::pair(ends[0], ends[1]);
@@ -123,8 +124,8 @@ Result<TensorView> parse_tensor(simdjson::dom::element entry, std::span<const st
     return data_corruption(fmt::format("data_offsets [{}, {}] lie outside of the {} bytes of data", begin, end, data.size()));
   }
   if (end - begin != bytes) {
-    return data_corruption(
-        fmt::format("data_offsets [{}, {}] hold {} bytes, shape {} of {} needs {}", begin, end, end - begin, tensor.shape, type_name, bytes));
+    return data_corruption(fmt::format("data_offsets [{}, {}] hold {} bytes, shape {} of {} needs {}", begin, end, end - begin,
+                                       tensor.shape, type_name, bytes));
   }
   tensor.bytes = data.subspan(begin, end - begin);
   return tensor;
@@ -165,7 +166,7 @@ class SafeTensors::Mapping {
   static Result<std::unique_ptr<Mapping>> map(const std::filesystem::path& file) {
     const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) return io_error(fmt::format("{}: {}", file.string(), std::strerror(errno)));
-    struct stat status {};
+    struct stat status{};
     if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
       ::close(descriptor);
       return io_error(fmt::format("{}: not a regular file", file.string()));
@@ -206,13 +207,15 @@ Result<SafeTensors> SafeTensors::open(const std::filesystem::path& file) {
   std::uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, bytes.data(), kLengthBytes);
   if (header_bytes > kMaxHeaderBytes || header_bytes > bytes.size() - kLengthBytes) {
-    return data_corruption(fmt::format("{}: a header of {} bytes is announced, the file has {} bytes after its length (at most {} allowed)",
-                                       file.string(), header_bytes, bytes.size() - kLengthBytes, kMaxHeaderBytes));
+    return data_corruption(
+        fmt::format("{}: a header of {} bytes is announced, the file has {} bytes after its length (at most {} allowed)",
+                    file.string(), header_bytes, bytes.size() - kLengthBytes, kMaxHeaderBytes));
   }
   const std::span<const std::uint8_t> data = bytes.subspan(kLengthBytes + header_bytes);
   simdjson::dom::parser parser;
   simdjson::dom::object header;
-  const auto error = parser.parse(reinterpret_cast<const char*>(bytes.data() + kLengthBytes), header_bytes).get_object().get(header);
+  const auto error =
+      parser.parse(reinterpret_cast<const char*>(bytes.data() + kLengthBytes), header_bytes).get_object().get(header);
   if (error != simdjson::SUCCESS) {
     return data_corruption(fmt::format("{}: the header is no JSON object: {}", file.string(), simdjson::error_message(error)));
   }

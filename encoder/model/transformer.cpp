@@ -34,9 +34,10 @@ class Transformer::Loader {
 
   Status embeddings(Transformer& model) {
     const std::size_t hidden = config_.hidden_size;
-    model.word_embeddings_ =
-        ORTHANT_TRY(tensors_.matrix_view("embeddings.word_embeddings.weight", config_.vocabulary_size, hidden, model.word_storage_));
-    model.position_embeddings_ = ORTHANT_TRY(tensors_.matrix("embeddings.position_embeddings.weight", config_.max_positions, hidden));
+    model.word_embeddings_ = ORTHANT_TRY(
+        tensors_.matrix_view("embeddings.word_embeddings.weight", config_.vocabulary_size, hidden, model.word_storage_));
+    model.position_embeddings_ =
+        ORTHANT_TRY(tensors_.matrix("embeddings.position_embeddings.weight", config_.max_positions, hidden));
     model.token_type_row_ = ORTHANT_TRY(tensors_.matrix("embeddings.token_type_embeddings.weight", config_.token_types, hidden));
     model.token_type_row_.resize(hidden);
     model.embedding_norm_ = ORTHANT_TRY(norm("embeddings.LayerNorm"));
@@ -58,7 +59,8 @@ class Transformer::Loader {
     }
     ORTHANT_TRY(linear(name + "attention.output.dense", hidden, hidden, layer.attention_output, layer.attention_output_bias));
     layer.attention_norm = ORTHANT_TRY(norm(name + "attention.output.LayerNorm"));
-    ORTHANT_TRY(linear(name + "intermediate.dense", config_.intermediate_size, hidden, layer.intermediate, layer.intermediate_bias));
+    ORTHANT_TRY(
+        linear(name + "intermediate.dense", config_.intermediate_size, hidden, layer.intermediate, layer.intermediate_bias));
     ORTHANT_TRY(linear(name + "output.dense", hidden, config_.intermediate_size, layer.output, layer.output_bias));
     layer.output_norm = ORTHANT_TRY(norm(name + "output.LayerNorm"));
     return layer;
@@ -125,7 +127,8 @@ Status Transformer::check(std::span<const std::span<const std::uint32_t>> sequen
   return {};
 }
 
-Transformer::Activations Transformer::prepare(std::span<const std::span<const std::uint32_t>> sequences, Workspace& workspace) const {
+Transformer::Activations Transformer::prepare(std::span<const std::span<const std::uint32_t>> sequences,
+                                              Workspace& workspace) const {
   Activations activations;
   std::size_t longest = 0;
   for (const auto ids : sequences) {
