@@ -35,22 +35,22 @@ void float_distances(const DistanceKernels& kernels, const PreparedQuery& query,
 }
 
 float Int8Distances::distance(std::int32_t dot, Ordinal ordinal) const {
-  const float scale = *tables_.int8_scales()->row_as<float>(ordinal) * query_.int8.scale;
+  const float scale = *scales_.row_as<const float>(ordinal) * query_.int8.scale;
   const float product = static_cast<float>(dot) * scale;
   if (query_.metric != Metric::kEuclid) return finite_distance(-product);
-  return finite_distance(*tables_.squared_norms()->row_as<float>(ordinal) - 2 * product + query_.squared_norm);
+  return finite_distance(*squared_norms_->row_as<const float>(ordinal) - 2 * product + query_.squared_norm);
 }
 
 void Int8Distances::rows(Ordinal first, std::size_t count, float* out) const {
   std::array<std::int32_t, kBlockRows> dots;
-  kernels_.dot_i8_rows(query_.int8.values.data(), tables_.int8_codes()->row(first), query_.floats.size(), count, dots.data());
+  kernels_.dot_i8_rows(query_.int8.values.data(), codes_.row(first), query_.floats.size(), count, dots.data());
   for (std::size_t i = 0; i < count; ++i) out[i] = distance(dots[i], first + static_cast<Ordinal>(i));
 }
 
 void Int8Distances::list(std::span<const Ordinal> ordinals, float* out) const {
   std::array<const std::uint8_t*, kBlockRows> rows;
   std::array<std::int32_t, kBlockRows> dots;
-  for (std::size_t i = 0; i < ordinals.size(); ++i) rows[i] = tables_.int8_codes()->row(ordinals[i]);
+  for (std::size_t i = 0; i < ordinals.size(); ++i) rows[i] = codes_.row(ordinals[i]);
   kernels_.dot_i8_list(query_.int8.values.data(), rows.data(), query_.floats.size(), ordinals.size(), dots.data());
   for (std::size_t i = 0; i < ordinals.size(); ++i) out[i] = distance(dots[i], ordinals[i]);
 }
@@ -65,8 +65,8 @@ void DecodedDistances::rows(Ordinal first, std::size_t count, float* out) const 
 void DecodedDistances::list(std::span<const Ordinal> ordinals, float* out) const {
   const float* buffer = buffer_.data();
   for (std::size_t i = 0; i < ordinals.size(); ++i) {
-    const float scale = *tables_.int8_scales()->row_as<float>(ordinals[i]);
-    kernels_.decode_i8(tables_.int8_codes()->row(ordinals[i]), buffer_.size(), scale, buffer_.data());
+    const float scale = *scales_.row_as<const float>(ordinals[i]);
+    kernels_.decode_i8(codes_.row(ordinals[i]), buffer_.size(), scale, buffer_.data());
     float_list(kernels_, query_, &buffer, 1, out + i);
   }
 }

@@ -19,14 +19,20 @@ namespace orthant {
 class Int8Distances {
  public:
   Int8Distances(const CodeTables& tables, const DistanceKernels& kernels, const PreparedQuery& query)
-      : tables_(tables), kernels_(kernels), query_(query) {}
+      : codes_(*tables.int8_codes()),
+        scales_(*tables.int8_scales()),
+        squared_norms_(tables.squared_norms()),
+        kernels_(kernels),
+        query_(query) {}
   void rows(Ordinal first, std::size_t count, float* out) const;
   void list(std::span<const Ordinal> ordinals, float* out) const;
 
  private:
   float distance(std::int32_t dot, Ordinal ordinal) const;
 
-  const CodeTables& tables_;
+  const RowColumn& codes_;
+  const RowColumn& scales_;
+  const RowColumn* squared_norms_;  // Metric::kEuclid
   const DistanceKernels& kernels_;
   const PreparedQuery& query_;
 };
@@ -35,12 +41,17 @@ class Int8Distances {
 class DecodedDistances {
  public:
   DecodedDistances(const CodeTables& tables, const DistanceKernels& kernels, const PreparedQuery& query)
-      : tables_(tables), kernels_(kernels), query_(query), buffer_(query.floats.size()) {}
+      : codes_(*tables.int8_codes()),
+        scales_(*tables.int8_scales()),
+        kernels_(kernels),
+        query_(query),
+        buffer_(query.floats.size()) {}
   void rows(Ordinal first, std::size_t count, float* out) const;
   void list(std::span<const Ordinal> ordinals, float* out) const;
 
  private:
-  const CodeTables& tables_;
+  const RowColumn& codes_;
+  const RowColumn& scales_;
   const DistanceKernels& kernels_;
   const PreparedQuery& query_;
   mutable std::vector<float> buffer_;
