@@ -84,8 +84,16 @@ struct Strand::State {
 Strand::Strand(ThreadPool& pool, std::size_t queue_capacity) : state_(std::make_shared<State>(pool, queue_capacity)) {}
 
 Status Strand::submit(Task task) {
+  return enqueue(std::move(task), true);
+}
+
+Status Strand::submit_continuation(Task task) {
+  return enqueue(std::move(task), false);
+}
+
+Status Strand::enqueue(Task task, bool bounded) {
   std::lock_guard lock(state_->mutex);
-  if (state_->queue.size() >= state_->capacity) {
+  if (bounded && state_->queue.size() >= state_->capacity) {
     return fail(ErrorCode::kResourceExhausted,
                 "write queue is full (" + std::to_string(state_->capacity) + " waiting); try again later");
   }

@@ -60,10 +60,13 @@ class Strand {
 
   // resource_exhausted when this strand's queue is full.
   Status submit(Task task);
+  // As ThreadPool::submit_continuation: past the capacity.
+  Status submit_continuation(Task task);
   std::size_t queued() const;
 
  private:
   struct State;
+  Status enqueue(Task task, bool bounded);
   static void run_next(const std::shared_ptr<State>& state);
   std::shared_ptr<State> state_;
 };
