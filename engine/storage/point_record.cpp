@@ -21,16 +21,6 @@ std::unexpected<Error> damaged() {
   return data_corruption("point record: damaged, it ends early or has an unknown id kind");
 }
 
-Result<PointId> read_id(ByteReader& reader) {
-  const auto is_uuid = reader.read<std::uint8_t>();
-  const auto bytes = reader.read<PointId::Uuid>();
-  if (!is_uuid || !bytes || *is_uuid > 1) return damaged();
-  if (*is_uuid == 1) return PointId::uuid(*bytes);
-  std::uint64_t number = 0;
-  std::memcpy(&number, bytes->data() + 8, sizeof number);
-  return PointId::number(to_big_endian(number));
-}
-
 Result<Parts> split(std::string_view bytes) {
   ByteReader reader(bytes);
   const auto format = reader.read<std::uint8_t>();
@@ -40,7 +30,9 @@ Result<Parts> split(std::string_view bytes) {
                 "point record: format " + std::to_string(*format) + ", this version knows up to " + std::to_string(kFormat));
   }
   Parts parts;
-  parts.view.id = ORTHANT_TRY(read_id(reader));
+  const auto id = read_id(reader);
+  if (!id) return damaged();
+  parts.view.id = *id;
   const auto operation_id = reader.read<std::uint64_t>();
   const auto slot_count = reader.read<std::uint16_t>();
   if (!operation_id || !slot_count) return damaged();
@@ -60,6 +52,21 @@ Result<Parts> split(std::string_view bytes) {
 
 }  // namespace
 
+void append_id(std::string& out, const PointId& id) {
+  append_value(out, static_cast<std::uint8_t>(id.is_uuid()));
+  append_value(out, id.bytes());
+}
+
+std::optional<PointId> read_id(ByteReader& reader) {
+  const auto is_uuid = reader.read<std::uint8_t>();
+  const auto bytes = reader.read<PointId::Uuid>();
+  if (!is_uuid || !bytes || *is_uuid > 1) return std::nullopt;
+  if (*is_uuid == 1) return PointId::uuid(*bytes);
+  std::uint64_t number = 0;
+  std::memcpy(&number, bytes->data() + 8, sizeof number);
+  return PointId::number(to_big_endian(number));
+}
+
 bool PointRecordView::has_slot(Slot slot) const {
   for (ByteReader reader(slot_bytes); auto held = reader.read<Slot>();) {
     if (*held == slot) return true;
@@ -71,8 +78,7 @@ std::string encode(const PointRecord& record) {
   std::string out;
   out.reserve(64 + record.payload.size());
   append_value(out, kFormat);
-  append_value(out, static_cast<std::uint8_t>(record.id.is_uuid()));
-  append_value(out, record.id.bytes());
+  append_id(out, record.id);
   append_value(out, record.operation_id);
   append_value(out, static_cast<std::uint16_t>(record.slots.size()));
   for (Slot slot : record.slots) append_value(out, slot);

@@ -3,15 +3,21 @@
 // docs/storage_format.md.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/point_id.h"
 #include "base/result.h"
 #include "engine/storage/keys.h"
 
 namespace orthant {
+
+// An id inside a value: u8 0 number or 1 UUID, then 16 bytes (a number stands big-endian in the last 8).
+void append_id(std::string& out, const PointId& id);
+std::optional<PointId> read_id(ByteReader& reader);
 
 // The text that a vector was made from, kept so that the vector can be made again by another model.
 struct SourceText {

@@ -55,6 +55,7 @@ struct Store::Impl {
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
 
+  std::mutex table_numbers_mutex;
   mutable std::mutex fault_mutex;
   std::optional<Error> fault;                           // guarded by fault_mutex
   std::chrono::steady_clock::time_point next_resume{};  // guarded by fault_mutex
@@ -221,6 +222,10 @@ void Store::reclaim_space(Family family, const KeyRange& range) {
   rocksdb::Status done = rocksdb::DeleteFilesInRange(impl_->db.get(), impl_->handle(family), &begin, &end, false);
   if (done.ok()) done = impl_->db->SuggestCompactRange(impl_->handle(family), &begin, &end);
   if (!done.ok()) log_warning(to_error("reclaiming space", done).message);
+}
+
+std::mutex& Store::table_numbers_mutex() {
+  return impl_->table_numbers_mutex;
 }
 
 std::optional<Error> Store::write_fault() const {

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -95,6 +96,9 @@ class Store {
 
   // Gives the disk space of a removed range back soon instead of by and by. A hint: failures are logged.
   void reclaim_space(Family family, const KeyRange& range);
+
+  // Held while a table number is read and raised (stored_table.h).
+  std::mutex& table_numbers_mutex();
 
   // Set while writes are refused after a failure.
   std::optional<Error> write_fault() const;

@@ -1,5 +1,7 @@
 #include "engine/storage/stored_table.h"
 
+#include <mutex>
+
 #include <fmt/format.h>
 
 #include "base/bytes.h"
@@ -199,11 +201,14 @@ void StoredTable::put_last_operation(StoreBatch& batch, std::uint64_t operation_
 
 // ---- tables ----
 
-Result<TableNumber> create_table(Store& store, StoreBatch& batch) {
+Result<TableNumber> create_table(Store& store) {
+  std::lock_guard lock(store.table_numbers_mutex());
   const auto value = ORTHANT_TRY(store.get(Family::kCatalog, keys::next_table()));
   const TableNumber number = value ? ORTHANT_TRY(parse_number<TableNumber>(*value, "next table number")) : 1;
+  StoreBatch batch(store);
   batch.put(Family::kCatalog, keys::next_table(), number_value<TableNumber>(number + 1));
   batch.put(Family::kCatalog, keys::table(number), std::string_view(reinterpret_cast<const char*>(&kFormat), 1));
+  ORTHANT_TRY(store.write(batch));
   return number;
 }
 

@@ -70,8 +70,8 @@ class StoredTable {
   std::shared_ptr<const StoreSnapshot> snapshot_;
 };
 
-// Tables come and go with their records in the catalog. `batch` records the new table; the number is never given again.
-Result<TableNumber> create_table(Store& store, StoreBatch& batch);
+// Records a new, empty table. Its number is never given again. From any thread.
+Result<TableNumber> create_table(Store& store);
 // All tables that exist, owned by a collection or not.
 Result<std::vector<TableNumber>> list_tables(Store& store);
 // Removes all that belongs to the table, at once and atomically.
