@@ -14,6 +14,7 @@
 #include "base/point_id.h"
 #include "base/result.h"
 #include "engine/collection/collection_config.h"
+#include "engine/collection/records.h"
 #include "engine/payload/filter.h"
 #include "index/vector_index.h"
 
@@ -43,8 +44,6 @@ struct PointInput {
   std::string payload = "{}";  // a valid JSON object, kept as given
 };
 
-enum class UpdateMode { kUpsert, kInsertOnly, kUpdateOnly };
-
 struct UpsertRequest {
   std::vector<PointInput> points;  // of equal ids the last wins
   UpdateMode mode = UpdateMode::kUpsert;
@@ -55,8 +54,6 @@ struct UpsertRequest {
   // Texts longer than the model's limit: true refuses them, false truncates them and reports it.
   bool refuse_truncation = false;
 };
-
-using PointSelector = std::variant<std::vector<PointId>, Filter>;
 
 struct DeletePoints {
   PointSelector points;
@@ -115,30 +112,6 @@ struct WriteResult {
 };
 
 // ---- reads ----
-
-// All, nothing, or some: `include` / `exclude` are JSON paths for payload, vector names for vectors.
-struct PayloadSelector {
-  bool enabled = false;
-  std::vector<std::string> include;
-  std::vector<std::string> exclude;
-};
-struct VectorSelector {
-  bool enabled = false;
-  std::vector<std::string> names;  // empty: all
-};
-
-// What a point holds, as asked for by the selectors.
-struct Record {
-  PointId id;
-  std::uint64_t version = 0;           // operation that last changed the point
-  std::optional<std::string> payload;  // JSON object
-  // Floats by vector name; only where asked for, and only vectors that the point has.
-  std::optional<std::vector<std::pair<std::string, std::vector<float>>>> vectors;
-};
-struct ScoredPoint {
-  Record record;
-  float score = 0;
-};
 
 struct QueryRequest {
   // Nothing: all points by ascending id, score 0.

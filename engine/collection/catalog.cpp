@@ -1,0 +1,164 @@
+#include "engine/collection/catalog.h"
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+
+namespace orthant {
+namespace {
+
+constexpr std::uint8_t kFormat = 1;
+constexpr std::size_t kMaxNameBytes = 255;
+
+std::unexpected<Error> damaged() {
+  return data_corruption("collection record: damaged, it ends early or holds an unknown value");
+}
+
+void append_index(std::string& out, const IndexConfig& index) {
+  append_value(out, static_cast<std::uint32_t>(index.dim));
+  append_value(out, index.metric);
+  append_value(out, index.form);
+  append_value(out, index.residency);
+  append_value(out, static_cast<std::uint64_t>(index.exact_below_bytes));
+  append_value(out, index.target_recall);
+}
+
+void append_encoder(std::string& out, const std::optional<EncoderIdentity>& encoder) {
+  append_value(out, static_cast<std::uint8_t>(encoder.has_value()));
+  if (!encoder) return;
+  append_sized(out, encoder->model);
+  append_sized(out, encoder->model_sha256);
+  append_sized(out, encoder->weight_precision);
+  append_sized(out, encoder->pooling);
+  append_value(out, encoder->dim);
+}
+
+// An enumerator stored as u8, refused past `last`.
+template <typename Enum>
+bool read_enum(ByteReader& reader, Enum last, Enum& out) {
+  const auto value = reader.read<std::uint8_t>();
+  if (!value || *value > static_cast<std::uint8_t>(last)) return false;
+  out = static_cast<Enum>(*value);
+  return true;
+}
+
+Result<IndexConfig> read_index(ByteReader& reader) {
+  IndexConfig index;
+  const auto dim = reader.read<std::uint32_t>();
+  if (!dim || !read_enum(reader, Metric::kManhattan, index.metric) || !read_enum(reader, VectorForm::kUbinary, index.form) ||
+      !read_enum(reader, FloatResidency::kDisk, index.residency)) {
+    return damaged();
+  }
+  const auto exact_below = reader.read<std::uint64_t>();
+  const auto target_recall = reader.read<double>();
+  if (!exact_below || !target_recall) return damaged();
+  index.dim = *dim;
+  index.exact_below_bytes = *exact_below;
+  index.target_recall = *target_recall;
+  if (!validate(index)) return damaged();
+  return index;
+}
+
+Result<std::string> read_text(ByteReader& reader) {
+  const auto text = reader.read_sized();
+  if (!text) return damaged();
+  return std::string(*text);
+}
+
+Result<std::optional<EncoderIdentity>> read_encoder(ByteReader& reader) {
+  const auto present = reader.read<std::uint8_t>();
+  if (!present || *present > 1) return damaged();
+  if (*present == 0) return std::optional<EncoderIdentity>();
+  EncoderIdentity encoder;
+  encoder.model = ORTHANT_TRY(read_text(reader));
+  encoder.model_sha256 = ORTHANT_TRY(read_text(reader));
+  encoder.weight_precision = ORTHANT_TRY(read_text(reader));
+  encoder.pooling = ORTHANT_TRY(read_text(reader));
+  const auto dim = reader.read<std::uint32_t>();
+  if (!dim) return damaged();
+  encoder.dim = *dim;
+  return std::optional<EncoderIdentity>(std::move(encoder));
+}
+
+}  // namespace
+
+std::string encode(const CollectionRecord& record) {
+  std::string out;
+  append_value(out, kFormat);
+  append_value(out, record.table);
+  append_sized(out, record.config.dialect_json);
+  append_value(out, static_cast<std::uint16_t>(record.slot_names.size()));
+  for (const std::string& name : record.slot_names) {
+    const VectorConfig& vector = record.config.vectors.at(name);
+    append_sized(out, name);
+    append_index(out, vector.index);
+    append_encoder(out, vector.encoder);
+  }
+  return out;
+}
+
+Result<CollectionRecord> decode_collection_record(std::string_view bytes) {
+  ByteReader reader(bytes);
+  const auto format = reader.read<std::uint8_t>();
+  if (!format) return damaged();
+  if (*format > kFormat) {
+    return fail(ErrorCode::kFailedPrecondition,
+                fmt::format("collection record: format {}, this version knows up to {}", *format, kFormat));
+  }
+  CollectionRecord record;
+  const auto table = reader.read<TableNumber>();
+  if (!table) return damaged();
+  record.table = *table;
+  record.config.dialect_json = ORTHANT_TRY(read_text(reader));
+  const auto slot_count = reader.read<std::uint16_t>();
+  if (!slot_count) return damaged();
+  for (std::uint16_t i = 0; i < *slot_count; ++i) {
+    std::string name = ORTHANT_TRY(read_text(reader));
+    VectorConfig vector;
+    vector.index = ORTHANT_TRY(read_index(reader));
+    vector.encoder = ORTHANT_TRY(read_encoder(reader));
+    if (!record.config.vectors.emplace(name, std::move(vector)).second) return damaged();
+    record.slot_names.push_back(std::move(name));
+  }
+  if (!reader.at_end()) return damaged();
+  return record;
+}
+
+std::vector<std::string> assign_slots(const CollectionConfig& config) {
+  std::vector<std::string> names;
+  for (const auto& [name, vector] : config.vectors) names.push_back(name);
+  return names;
+}
+
+void put_collection(StoreBatch& batch, std::string_view name, const CollectionRecord& record) {
+  batch.put(Family::kCatalog, keys::collection(name), encode(record));
+}
+
+void remove_collection(StoreBatch& batch, std::string_view name) {
+  batch.remove(Family::kCatalog, keys::collection(name));
+}
+
+Result<std::map<std::string, Result<CollectionRecord>>> read_catalog(const Store& store) {
+  std::map<std::string, Result<CollectionRecord>> records;
+  ORTHANT_TRY(store.scan(Family::kCatalog, keys::all_collections(), nullptr, [&](std::string_view key, std::string_view value) {
+    if (const auto name = keys::parse_collection(key)) records.emplace(*name, decode_collection_record(value));
+    return true;
+  }));
+  return records;
+}
+
+Status check_collection_name(std::string_view name) {
+  if (name.empty()) return invalid_argument("collection name: empty");
+  if (name.size() > kMaxNameBytes) {
+    return invalid_argument(fmt::format("collection name: {} bytes, expected at most {}", name.size(), kMaxNameBytes));
+  }
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '/' || c == '\\' || byte < 0x20 || byte == 0x7f) {
+      return invalid_argument(fmt::format("collection name: byte 0x{:02x} is not allowed", byte));
+    }
+  }
+  return {};
+}
+
+}  // namespace orthant

@@ -1,0 +1,40 @@
+#pragma once
+// Catalog: the collections' records in the store: which exist, how they are configured, which table holds their rows. Free
+// functions over a store; callers see to it that one thread at a time changes a collection.
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/collection/collection_config.h"
+#include "engine/storage/stored_table.h"
+
+namespace orthant {
+
+struct CollectionRecord {
+  TableNumber table = 0;
+  // Slot -> vector name. A slot is never given to another name.
+  std::vector<std::string> slot_names;
+  CollectionConfig config;
+};
+
+// The byte form (docs/storage_format.md), with a format version.
+std::string encode(const CollectionRecord& record);
+Result<CollectionRecord> decode_collection_record(std::string_view bytes);
+
+// Slots for the vectors of a new collection.
+std::vector<std::string> assign_slots(const CollectionConfig& config);
+
+// Into a batch that the caller commits.
+void put_collection(StoreBatch& batch, std::string_view name, const CollectionRecord& record);
+void remove_collection(StoreBatch& batch, std::string_view name);
+
+// All collections by name. A record that cannot be read stands as its error: the others are not hurt.
+Result<std::map<std::string, Result<CollectionRecord>>> read_catalog(const Store& store);
+
+// invalid_argument for names that are empty, longer than 255 bytes, or hold '/', '\', NUL or control characters.
+Status check_collection_name(std::string_view name);
+
+}  // namespace orthant

@@ -1,0 +1,200 @@
+#include "engine/collection/collection.h"
+
+#include <algorithm>
+#include <future>
+
+#include <fmt/format.h>
+
+#include "engine/collection/code_values.h"
+#include "engine/collection/collection_impl.h"
+
+namespace orthant {
+namespace {
+
+// Commands waiting for one collection's writer; past this the caller is asked to come back.
+constexpr std::size_t kQueuedCommands = 4096;
+
+Status check_dimension(std::size_t expected, std::size_t found) {
+  if (expected == found) return {};
+  return invalid_argument(fmt::format("Vector dimension error: expected dim: {}, got {}", expected, found));
+}
+
+}  // namespace
+
+// ---- Impl ----
+
+Collection::Impl::Impl(const CollectionEnvironment& shared, std::string collection_name, CollectionRecord record,
+                       std::shared_ptr<TableView> view, std::uint64_t last_operation)
+    : environment(shared),
+      name(std::move(collection_name)),
+      slot_names(record.slot_names),
+      strand(shared.write_pool, kQueuedCommands),
+      record_(std::move(record)),
+      view_(std::move(view)),
+      last_operation_(last_operation) {}
+
+Result<std::shared_ptr<TableView>> Collection::Impl::view() const {
+  std::lock_guard lock(state_mutex_);
+  if (!view_) return not_found(fmt::format("Collection `{}` doesn't exist!", name));
+  return view_;
+}
+
+CollectionRecord Collection::Impl::record() const {
+  std::lock_guard lock(state_mutex_);
+  return record_;
+}
+
+Result<Slot> Collection::Impl::slot_of(std::string_view vector_name) const {
+  const auto found = std::ranges::find(slot_names, vector_name);
+  if (found == slot_names.end()) return invalid_argument(fmt::format("Not existing vector name error: {}", vector_name));
+  return static_cast<Slot>(found - slot_names.begin());
+}
+
+// ---- opening ----
+
+Collection::Collection(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Collection::~Collection() = default;
+
+Result<std::unique_ptr<Collection>> Collection::open(const CollectionEnvironment& environment, std::string name,
+                                                     CollectionRecord record) {
+  std::shared_ptr<TableView> view =
+      ORTHANT_TRY(TableView::open(environment.store, record, environment.index_path, &environment.search_pool));
+  const std::uint64_t last_operation = ORTHANT_TRY(view->table().last_operation());
+  auto impl = std::make_shared<Impl>(environment, std::move(name), std::move(record), view, last_operation);
+  impl->start_calibration(view);
+  return std::unique_ptr<Collection>(new Collection(std::move(impl)));
+}
+
+Result<std::unique_ptr<Collection>> Collection::create(const CollectionEnvironment& environment, std::string name,
+                                                       CollectionConfig config) {
+  for (const auto& [vector_name, vector] : config.vectors) {
+    if (Status valid = validate(vector.index); !valid) {
+      return with_context(fmt::format("vectors.{}", vector_name), std::move(valid).error());
+    }
+  }
+  if (config.vectors.size() >= kAllSlots) return invalid_argument("vectors: too many names");
+  CollectionRecord record;
+  record.slot_names = assign_slots(config);
+  record.config = std::move(config);
+  record.table = ORTHANT_TRY(create_table(environment.store));
+  StoreBatch batch(environment.store);
+  put_collection(batch, name, record);
+  ORTHANT_TRY(environment.store.write(batch));
+  ORTHANT_TRY(environment.store.sync());
+  return open(environment, std::move(name), std::move(record));
+}
+
+// ---- about the collection ----
+
+const std::string& Collection::name() const {
+  return impl_->name;
+}
+
+CollectionConfig Collection::config() const {
+  return impl_->record().config;
+}
+
+CollectionStatistics Collection::statistics() const {
+  CollectionStatistics statistics;
+  statistics.queued_writes = impl_->strand.queued();
+  const auto view = impl_->view();
+  if (!view) return statistics;
+  statistics.points = (*view)->live_count();
+  statistics.buried_rows = (*view)->buried_count();
+  for (Slot slot = 0; slot < (*view)->slot_count(); ++slot) {
+    statistics.indexed_vectors += (*view)->index(slot).live_count();
+    statistics.memory_by_vector.emplace(impl_->slot_names[slot], (*view)->index(slot).memory());
+  }
+  return statistics;
+}
+
+// ---- vectors on their way in ----
+
+Result<Slot> Collection::slot_of(std::string_view vector_name) const {
+  return impl_->slot_of(vector_name);
+}
+
+const std::string& Collection::slot_name(Slot slot) const {
+  return impl_->slot_names[slot];
+}
+
+Result<VectorConfig> Collection::vector_config(std::string_view vector_name) const {
+  const Slot slot = ORTHANT_TRY(impl_->slot_of(vector_name));
+  return impl_->record().config.vectors.at(impl_->slot_names[slot]);
+}
+
+Result<PreparedVector> Collection::prepare_floats(std::string_view vector_name, std::span<const float> floats) const {
+  const Slot slot = ORTHANT_TRY(impl_->slot_of(vector_name));
+  const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
+  const VectorIndex& index = view->index(slot);
+  if (index.config().form != VectorForm::kFloat32) {
+    return invalid_argument(fmt::format("vector `{}`: floats given, the collection takes ready codes", vector_name));
+  }
+  ORTHANT_TRY(check_dimension(index.config().dim, floats.size()));
+  const std::vector<float> prepared = ORTHANT_TRY(index.prepare_vector(floats));
+  return PreparedVector{.slot = slot, .bytes = std::string(float_bytes(prepared)), .source_text = {}};
+}
+
+Result<PreparedVector> Collection::prepare_codes(std::string_view vector_name, std::span<const std::uint8_t> codes) const {
+  const Slot slot = ORTHANT_TRY(impl_->slot_of(vector_name));
+  const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
+  const IndexConfig& config = view->index(slot).config();
+  if (config.form == VectorForm::kFloat32) {
+    return invalid_argument(fmt::format("vector `{}`: codes given, the collection takes floats", vector_name));
+  }
+  if (codes.size() != stored_row_bytes(config)) {
+    return invalid_argument(
+        fmt::format("Vector dimension error: expected {} code bytes, got {}", stored_row_bytes(config), codes.size()));
+  }
+  return PreparedVector{.slot = slot, .bytes = std::string(as_string_view(codes)), .source_text = {}};
+}
+
+Result<std::vector<float>> Collection::query_from_codes(std::string_view vector_name, std::span<const std::uint8_t> codes) const {
+  const PreparedVector prepared = ORTHANT_TRY(prepare_codes(vector_name, codes));
+  const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
+  return floats_of(view->index(prepared.slot).config(), prepared.bytes);
+}
+
+// ---- writes ----
+
+Status Collection::write(WriteCommand command, WriteDone done) {
+  return impl_->strand.submit([impl = impl_, command = std::move(command), done = std::move(done)]() mutable {
+    impl->run(std::move(command), std::move(done));
+  });
+}
+
+Status Collection::update_config(std::move_only_function<Status(CollectionConfig&)> change,
+                                 std::move_only_function<void(Status)> done) {
+  return impl_->strand.submit([impl = impl_, change = std::move(change), done = std::move(done)]() mutable {
+    Status changed = impl->change_config(std::move(change));
+    if (!changed) return done(std::move(changed));
+    impl->answer(true, std::move(done));
+  });
+}
+
+Status Collection::drop(std::move_only_function<void(Status)> done) {
+  return impl_->strand.submit([impl = impl_, done = std::move(done)]() mutable {
+    Status dropped = impl->drop();
+    if (!dropped) return done(std::move(dropped));
+    impl->answer(true, std::move(done));
+  });
+}
+
+// ---- upkeep ----
+
+void Collection::reclaim(std::function<void(Status)> done) {
+  Status submitted = impl_->strand.submit([impl = impl_, done] { impl->start_reclaim(done); });
+  if (!submitted) done(std::move(submitted));
+}
+
+Status Collection::save_snapshots() {
+  std::promise<Status> saved;
+  Status submitted = impl_->strand.submit([&] {
+    const auto view = impl_->view();
+    saved.set_value(view ? (*view)->save_snapshots(impl_->environment.limits) : Status());
+  });
+  if (!submitted) return submitted;
+  return saved.get_future().get();
+}
+
+}  // namespace orthant

@@ -1,0 +1,155 @@
+#pragma once
+// Collection: a named set of points. Owns the view of its table, its writer and its configuration; borrows store, pools and syncer.
+// It sees vectors only, never text or encoders.
+//
+// Threads. Reads (search, retrieve, scroll, count, info) run on the calling thread, any number at once, without locks against the
+// writer. Writes are queued on one strand and applied in order: store batch (atomic) -> rows appended to the indexes -> replaced
+// rows buried -> visible -> answered, after a sync of the log if asked for. A search that runs while a point is replaced may see
+// neither or both of its rows for an instant; of both, it gives out the newer.
+//
+// Memory a point beyond the indexes: one bit. Ids and records are looked up in the store: a search needs ordinals only, and the k
+// winners cost k reads.
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/thread_pool.h"
+#include "engine/collection/catalog.h"
+#include "engine/collection/records.h"
+#include "engine/collection/table_view.h"
+#include "engine/collection/write_op.h"
+#include "engine/storage/log_syncer.h"
+#include "engine/storage/store.h"
+#include "index/vector_index.h"
+
+namespace orthant {
+
+// What collections share. All of it outlives them.
+struct CollectionEnvironment {
+  Store& store;
+  LogSyncer& syncer;
+  ThreadPool& write_pool;
+  ThreadPool& search_pool;      // parallel parts of filters and rebuilding
+  ThreadPool& background_pool;  // calibration, snapshots, reclaiming
+  std::filesystem::path index_path;
+  const std::atomic<bool>& stopping;  // long background work ends early
+  bool sync_every_write = false;
+  UpkeepLimits limits{};
+};
+
+struct WriteCommand {
+  std::vector<WriteOp> ops;  // applied in order; each is atomic; the first failure ends the command
+  bool wait_for_sync = true;
+  // Asked before each op: an error drops the rest of the command. May be empty.
+  std::function<Status()> admit;
+};
+// Operation ids, one for each op.
+using WriteDone = std::move_only_function<void(Result<std::vector<std::uint64_t>>)>;
+
+struct VectorSearch {
+  std::string_view vector_name{};
+  std::span<const float> vector{};
+  const Filter* filter = nullptr;
+  std::size_t limit = 10;
+  std::size_t offset = 0;
+  std::optional<PointId> excluded{};
+  SearchParams params{};  // limit and allowed are set here
+  PayloadSelector payload{};
+  VectorSelector vectors{};
+};
+
+struct PointScroll {
+  std::optional<PointId> from{};
+  const Filter* filter = nullptr;
+  std::size_t limit = 10;
+  std::size_t offset = 0;  // matching points to pass over
+  PayloadSelector payload{};
+  VectorSelector vectors{};
+};
+struct PointPage {
+  std::vector<Record> points;
+  std::optional<PointId> next;
+};
+
+struct CollectionStatistics {
+  std::uint64_t points = 0;
+  std::uint64_t indexed_vectors = 0;
+  std::uint64_t queued_writes = 0;
+  std::uint64_t buried_rows = 0;
+  std::map<std::string, IndexMemory> memory_by_vector;
+};
+
+class Collection {
+ public:
+  // Brings a recorded collection up.
+  static Result<std::unique_ptr<Collection>> open(const CollectionEnvironment& environment, std::string name,
+                                                  CollectionRecord record);
+  // Records a new one, durably. Names are the caller's to keep apart.
+  static Result<std::unique_ptr<Collection>> create(const CollectionEnvironment& environment, std::string name,
+                                                    CollectionConfig config);
+  ~Collection();
+  Collection(const Collection&) = delete;
+  Collection& operator=(const Collection&) = delete;
+
+  const std::string& name() const;
+  CollectionConfig config() const;
+  CollectionStatistics statistics() const;
+
+  // ---- vectors on their way in ----
+  // Checks (invalid_argument: unknown vector name, wrong dimension, NaN or infinity, wrong form) and brings into the stored form.
+  Result<PreparedVector> prepare_floats(std::string_view vector_name, std::span<const float> floats) const;
+  Result<PreparedVector> prepare_codes(std::string_view vector_name, std::span<const std::uint8_t> codes) const;
+  // A query given as codes, as the floats that search() takes.
+  Result<std::vector<float>> query_from_codes(std::string_view vector_name, std::span<const std::uint8_t> codes) const;
+  Result<VectorConfig> vector_config(std::string_view vector_name) const;
+  Result<Slot> slot_of(std::string_view vector_name) const;
+  const std::string& slot_name(Slot slot) const;
+
+  // ---- writes ----
+  // `done` is called once, on a thread of the write pool, unless this returns an error (full queue): then never.
+  Status write(WriteCommand command, WriteDone done);
+  // Edits the configuration in order with the writes. `change` gets a copy; its error changes nothing. Dimensions, metrics, forms
+  // and names of vectors may not change (invalid_argument).
+  Status update_config(std::move_only_function<Status(CollectionConfig&)> change, std::move_only_function<void(Status)> done);
+  // Removes the record; what runs on the old state finishes on it, later requests get not_found.
+  Status drop(std::move_only_function<void(Status)> done);
+
+  // ---- reads ----
+  struct SearchAnswer {
+    std::vector<ScoredPoint> points;
+    SearchTrace trace;
+  };
+  Result<SearchAnswer> search(const VectorSearch& request) const;
+  // In the order of `ids`, unknown ones left out.
+  Result<std::vector<Record>> retrieve(std::span<const PointId> ids, const PayloadSelector& payload,
+                                       const VectorSelector& vectors) const;
+  Result<PointPage> scroll(const PointScroll& request) const;
+  Result<std::uint64_t> count(const Filter* filter) const;
+  // The texts that the vectors of a point were made from, by vector name. Nothing when there is no such point.
+  Result<std::optional<std::vector<std::pair<std::string, std::string>>>> source_texts(const PointId& id) const;
+
+  // ---- upkeep ----
+  // Copies the live rows to a new table and switches to it, whatever their share; `done` when finished. Runs by itself when much is
+  // buried.
+  void reclaim(std::function<void(Status)> done);
+  // Saves index snapshots of large tables. Blocks until the writer has done it; not from a thread of the write pool.
+  Status save_snapshots();
+
+ private:
+  class Impl;
+  explicit Collection(std::shared_ptr<Impl> impl);
+  // Shared with what is queued: tasks outlive the door.
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace orthant

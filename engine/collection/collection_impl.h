@@ -1,0 +1,76 @@
+#pragma once
+// Collection::Impl: the collection's state, private to engine/collection. Readers take the state (view and configuration) under a
+// lock held for two pointer copies; everything marked "writer" belongs to the strand.
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/collection/change.h"
+#include "engine/collection/collection.h"
+#include "engine/collection/reclaim.h"
+#include "engine/collection/row_filter.h"
+#include "engine/collection/table_view.h"
+
+namespace orthant {
+
+class Collection::Impl : public std::enable_shared_from_this<Impl> {
+ public:
+  Impl(const CollectionEnvironment& shared, std::string collection_name, CollectionRecord record, std::shared_ptr<TableView> view,
+       std::uint64_t last_operation);
+
+  // not_found once the collection was dropped.
+  Result<std::shared_ptr<TableView>> view() const;
+  CollectionRecord record() const;
+  Result<Slot> slot_of(std::string_view vector_name) const;
+
+  // ---- reads (collection_read.cpp) ----
+  // Rows that may be returned; null when there is no filter or an empty one.
+  Result<std::shared_ptr<const Bitmap>> allowed_rows(const TableView& view, const Filter* filter) const;
+  Result<std::vector<Record>> load_records(const TableView& view, std::span<const Ordinal> ordinals, const PayloadSelector& payload,
+                                           const VectorSelector& vectors) const;
+
+  // ---- writer (collection_write.cpp) ----
+  void run(WriteCommand command, WriteDone done);
+  Result<std::uint64_t> apply(WriteOp op);
+  void publish(TableView& view, const Change& change);
+  void answer(bool synced, std::move_only_function<void(Status)> done);
+  Status change_config(std::move_only_function<Status(CollectionConfig&)> change);
+  Status drop();
+  void keep_up(const std::shared_ptr<TableView>& view);
+  void start_calibration(const std::shared_ptr<TableView>& view);
+
+  // ---- reclaiming (collection_reclaim.cpp) ----
+  using ReclaimDone = std::function<void(Status)>;
+  void start_reclaim(ReclaimDone done);
+  void continue_reclaim(const std::shared_ptr<Reclaim>& reclaim, ReclaimDone done);
+  Status finish_reclaim(Reclaim& reclaim);
+  void end_reclaim(Status result, const ReclaimDone& done);
+
+  const CollectionEnvironment environment;
+  const std::string name;
+  const std::vector<std::string> slot_names;
+  // Raised after every visible change; names the state that cached bitmaps belong to.
+  std::atomic<std::uint64_t> version{1};
+  mutable FilterCache filter_cache;
+  Strand strand;
+
+ private:
+  mutable std::mutex state_mutex_;
+  CollectionRecord record_;           // guarded by state_mutex_; changed by the writer
+  std::shared_ptr<TableView> view_;   // guarded by state_mutex_; null once dropped
+  std::uint64_t last_operation_ = 0;  // writer
+  // Writer: what happened to old rows since the reclaim that runs last looked. Nothing when none runs.
+  std::optional<RowJournal> journal_;
+  std::uint64_t next_reclaim_at_ = 0;  // writer: buried rows, raised after a failed attempt
+  // Writer: the configuration of an index changed while a reclaim with the old one ran.
+  bool rebuild_wanted_ = false;
+  std::atomic<bool> calibrating_{false};
+};
+
+}  // namespace orthant

@@ -1,0 +1,225 @@
+// What readers ask of a collection. Runs on the callers' threads; each request works on the view that was current when it began.
+
+#include <algorithm>
+#include <unordered_set>
+
+#include <fmt/format.h>
+
+#include "engine/collection/code_values.h"
+#include "engine/collection/collection_impl.h"
+#include "engine/payload/payload.h"
+
+namespace orthant {
+namespace {
+
+// Points whose records are read at once while a filtered scroll looks for matches.
+constexpr std::size_t kScrollChunk = 256;
+
+using IdOrdinal = std::pair<PointId, Ordinal>;
+
+// Passes over `offset` matches, takes `limit`, then notes where the next page begins.
+class PageCollector {
+ public:
+  PageCollector(std::size_t offset, std::size_t limit) : to_skip_(offset), limit_(limit) {}
+
+  // False once the page and its successor are known.
+  bool take(const PointId& id, Ordinal ordinal) {
+    if (to_skip_ > 0) {
+      --to_skip_;
+      return true;
+    }
+    if (ordinals_.size() == limit_) {
+      next_ = id;
+      return false;
+    }
+    ordinals_.push_back(ordinal);
+    return true;
+  }
+
+  const std::vector<Ordinal>& ordinals() const { return ordinals_; }
+  const std::optional<PointId>& next() const { return next_; }
+
+ private:
+  std::size_t to_skip_;
+  const std::size_t limit_;
+  std::vector<Ordinal> ordinals_;
+  std::optional<PointId> next_;
+};
+
+// Gives the matching points of `chunk` to the collector; false when it has enough.
+Result<bool> take_matching(const StoredTable& table, const RowFilter& filter, std::vector<IdOrdinal>& chunk,
+                           PageCollector& collector) {
+  std::vector<Ordinal> ordinals;
+  for (const auto& [id, ordinal] : chunk) ordinals.push_back(ordinal);
+  const std::vector<PointRecord> records = ORTHANT_TRY(table.read_points(ordinals));
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (filter.matches(records[i]) && !collector.take(chunk[i].first, chunk[i].second)) return false;
+  }
+  chunk.clear();
+  return true;
+}
+
+Status scroll_all(const StoredTable& table, const std::optional<PointId>& from, PageCollector& collector) {
+  return table.scan_ids(from, [&](const PointId& id, Ordinal ordinal) { return collector.take(id, ordinal); });
+}
+
+Status scroll_ids(const StoredTable& table, const RowFilter& filter, std::vector<PointId> ids, const std::optional<PointId>& from,
+                  PageCollector& collector) {
+  if (from) std::erase_if(ids, [&](const PointId& id) { return id < *from; });
+  const std::vector<Ordinal> ordinals = ORTHANT_TRY(table.find(ids));
+  std::vector<IdOrdinal> existing;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (ordinals[i] != kNoOrdinal) existing.emplace_back(ids[i], ordinals[i]);
+  }
+  ORTHANT_TRY(take_matching(table, filter, existing, collector));
+  return {};
+}
+
+Status scroll_filtered(const StoredTable& table, const RowFilter& filter, const std::optional<PointId>& from,
+                       PageCollector& collector) {
+  std::vector<IdOrdinal> chunk;
+  Result<bool> more = true;
+  ORTHANT_TRY(table.scan_ids(from, [&](const PointId& id, Ordinal ordinal) {
+    chunk.emplace_back(id, ordinal);
+    if (chunk.size() == kScrollChunk) more = take_matching(table, filter, chunk, collector);
+    return more && *more;
+  }));
+  if (ORTHANT_TRY(std::move(more)) && !chunk.empty()) ORTHANT_TRY(take_matching(table, filter, chunk, collector));
+  return {};
+}
+
+// A point replaced while the search ran may be there twice: its newer row stays.
+void keep_newest_of_equal_ids(std::vector<ScoredPoint>& points) {
+  std::unordered_map<PointId, std::uint64_t> versions;
+  for (const ScoredPoint& point : points) {
+    std::uint64_t& version = versions[point.record.id];
+    version = std::max(version, point.record.version);
+  }
+  if (versions.size() == points.size()) return;
+  std::erase_if(points, [&](const ScoredPoint& point) { return versions[point.record.id] != point.record.version; });
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Bitmap>> Collection::Impl::allowed_rows(const TableView& current, const Filter* filter) const {
+  if (filter == nullptr || is_empty(*filter)) return std::shared_ptr<const Bitmap>();
+  const std::uint64_t evaluated_at = version.load(std::memory_order_acquire);
+  std::string key = fmt::format("{}:{}", current.table().number(), canonical_key(*filter));
+  if (auto rows = filter_cache.find(key, evaluated_at)) return rows;
+  auto rows = std::make_shared<const Bitmap>(ORTHANT_TRY(matching_rows(current, *filter, slot_names, &environment.search_pool)));
+  filter_cache.insert(std::move(key), evaluated_at, rows);
+  return std::shared_ptr<const Bitmap>(std::move(rows));
+}
+
+Result<std::vector<Record>> Collection::Impl::load_records(const TableView& current, std::span<const Ordinal> ordinals,
+                                                           const PayloadSelector& payload, const VectorSelector& vectors) const {
+  std::vector<PointRecord> stored = ORTHANT_TRY(current.table().read_points(ordinals));
+  std::optional<PayloadProjection> projection;
+  if (payload.enabled && !(payload.include.empty() && payload.exclude.empty())) {
+    projection.emplace(ORTHANT_TRY(PayloadProjection::make(payload.include, payload.exclude)));
+  }
+  std::vector<Record> records(stored.size());
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    records[i].id = stored[i].id;
+    records[i].version = stored[i].operation_id;
+    if (projection) {
+      records[i].payload = ORTHANT_TRY(projection->apply(stored[i].payload));
+    } else if (payload.enabled) {
+      records[i].payload = std::move(stored[i].payload);
+    }
+    if (vectors.enabled) records[i].vectors.emplace();
+  }
+  for (Slot slot = 0; vectors.enabled && slot < slot_names.size(); ++slot) {
+    if (!vectors.names.empty() && std::ranges::find(vectors.names, slot_names[slot]) == vectors.names.end()) continue;
+    std::vector<Ordinal> having;
+    std::vector<std::size_t> positions;
+    for (std::size_t i = 0; i < stored.size(); ++i) {
+      if (std::ranges::find(stored[i].slots, slot) == stored[i].slots.end()) continue;
+      having.push_back(ordinals[i]);
+      positions.push_back(i);
+    }
+    ORTHANT_TRY(current.table().read_vectors(slot, having, [&](std::size_t i, std::string_view bytes) -> Status {
+      const IndexConfig& config = current.index(slot).config();
+      if (bytes.size() != stored_row_bytes(config)) {
+        return data_corruption(fmt::format("collection {}: a vector has {} bytes", name, bytes.size()));
+      }
+      records[positions[i]].vectors->emplace_back(slot_names[slot], floats_of(config, bytes));
+      return {};
+    }));
+  }
+  return records;
+}
+
+Result<Collection::SearchAnswer> Collection::search(const VectorSearch& request) const {
+  const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
+  const VectorIndex& index = view->index(ORTHANT_TRY(impl_->slot_of(request.vector_name)));
+  if (request.vector.size() != index.config().dim) {
+    return invalid_argument(
+        fmt::format("Vector dimension error: expected dim: {}, got {}", index.config().dim, request.vector.size()));
+  }
+  const std::shared_ptr<const Bitmap> allowed = ORTHANT_TRY(impl_->allowed_rows(*view, request.filter));
+  SearchParams params = request.params;
+  params.allowed = allowed.get();
+  const std::size_t rows = view->row_count();
+  const std::size_t wanted = std::min(request.limit, rows) + std::min(request.offset, rows) + (request.excluded ? 1 : 0);
+  params.limit = std::min(wanted, std::max<std::size_t>(rows, 1));
+  SearchAnswer answer;
+  const std::vector<ScoredOrdinal> found = ORTHANT_TRY(index.search(request.vector, params, &answer.trace));
+  std::vector<Ordinal> ordinals;
+  for (const ScoredOrdinal& hit : found) ordinals.push_back(hit.ordinal);
+  std::vector<Record> records = ORTHANT_TRY(impl_->load_records(*view, ordinals, request.payload, request.vectors));
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (records[i].id == request.excluded) continue;
+    answer.points.push_back({std::move(records[i]), found[i].score});
+  }
+  keep_newest_of_equal_ids(answer.points);
+  answer.points.erase(answer.points.begin(),
+                      answer.points.begin() + static_cast<std::ptrdiff_t>(std::min(request.offset, answer.points.size())));
+  if (answer.points.size() > request.limit) answer.points.resize(request.limit);
+  return answer;
+}
+
+Result<std::vector<Record>> Collection::retrieve(std::span<const PointId> ids, const PayloadSelector& payload,
+                                                 const VectorSelector& vectors) const {
+  const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
+  std::vector<Ordinal> ordinals = ORTHANT_TRY(view->table().find(ids));
+  std::erase(ordinals, kNoOrdinal);
+  return impl_->load_records(*view, ordinals, payload, vectors);
+}
+
+Result<PointPage> Collection::scroll(const PointScroll& request) const {
+  const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
+  PageCollector collector(request.offset, request.limit);
+  if (request.filter == nullptr || is_empty(*request.filter)) {
+    ORTHANT_TRY(scroll_all(view->table(), request.from, collector));
+  } else {
+    const RowFilter filter = ORTHANT_TRY(RowFilter::compile(*request.filter, impl_->slot_names));
+    if (auto ids = only_possible_ids(*request.filter)) {
+      ORTHANT_TRY(scroll_ids(view->table(), filter, std::move(*ids), request.from, collector));
+    } else {
+      ORTHANT_TRY(scroll_filtered(view->table(), filter, request.from, collector));
+    }
+  }
+  return PointPage{ORTHANT_TRY(impl_->load_records(*view, collector.ordinals(), request.payload, request.vectors)),
+                   collector.next()};
+}
+
+Result<std::uint64_t> Collection::count(const Filter* filter) const {
+  const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
+  const std::shared_ptr<const Bitmap> rows = ORTHANT_TRY(impl_->allowed_rows(*view, filter));
+  return rows ? rows->count() : view->live_count();
+}
+
+Result<std::optional<std::vector<std::pair<std::string, std::string>>>> Collection::source_texts(const PointId& id) const {
+  using Texts = std::vector<std::pair<std::string, std::string>>;
+  const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
+  const std::vector<Ordinal> ordinals = ORTHANT_TRY(view->table().find({&id, 1}));
+  if (ordinals.front() == kNoOrdinal) return std::optional<Texts>();
+  Texts texts;
+  for (PointRecord& record : ORTHANT_TRY(view->table().read_points(ordinals))) {
+    for (SourceText& source : record.sources) texts.emplace_back(impl_->slot_names[source.slot], std::move(source.text));
+  }
+  return std::optional<Texts>(std::move(texts));
+}
+
+}  // namespace orthant

@@ -1,0 +1,170 @@
+// The writer's side of a collection: everything here runs on its strand, one task at a time.
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "engine/collection/collection_impl.h"
+
+namespace orthant {
+namespace {
+
+// And more than three tenths of the table.
+bool worth_reclaiming(const TableView& view, const UpkeepLimits& limits) {
+  return view.buried_count() >= limits.reclaim_rows && view.buried_count() * 10 > std::uint64_t{view.row_count()} * 3;
+}
+
+bool worth_a_snapshot(const TableView& view, const UpkeepLimits& limits) {
+  return view.rows_since_snapshot() >= std::max(limits.snapshot_growth, view.row_count() / 2);
+}
+
+// What a change of the configuration may not touch.
+Status check_fixed(const CollectionConfig& before, const CollectionConfig& after) {
+  if (before.vectors.size() != after.vectors.size()) return invalid_argument("vectors: names cannot be added or removed");
+  for (const auto& [name, vector] : before.vectors) {
+    const auto found = after.vectors.find(name);
+    if (found == after.vectors.end()) return invalid_argument("vectors: names cannot be added or removed");
+    const IndexConfig& index = found->second.index;
+    if (index.dim != vector.index.dim || index.metric != vector.index.metric || index.form != vector.index.form) {
+      return invalid_argument(fmt::format("vectors.{}: size, distance and form cannot be changed", name));
+    }
+    if (Status valid = validate(index); !valid) return with_context(fmt::format("vectors.{}", name), std::move(valid).error());
+  }
+  return {};
+}
+
+bool same_indexes(const CollectionConfig& left, const CollectionConfig& right) {
+  return std::ranges::equal(left.vectors, right.vectors, [](const auto& a, const auto& b) {
+    const IndexConfig& x = a.second.index;
+    const IndexConfig& y = b.second.index;
+    return x.residency == y.residency && x.exact_below_bytes == y.exact_below_bytes && x.target_recall == y.target_recall;
+  });
+}
+
+}  // namespace
+
+void Collection::Impl::run(WriteCommand command, WriteDone done) {
+  std::vector<std::uint64_t> operation_ids;
+  for (WriteOp& op : command.ops) {
+    Status admitted = command.admit ? command.admit() : Status();
+    if (!admitted) return done(std::unexpected<Error>(std::move(admitted).error()));
+    Result<std::uint64_t> applied = apply(std::move(op));
+    if (!applied) {
+      environment.syncer.note_write();  // of the operations before this one
+      return done(std::unexpected<Error>(std::move(applied).error()));
+    }
+    operation_ids.push_back(*applied);
+  }
+  const bool synced = command.wait_for_sync || environment.sync_every_write;
+  answer(synced, [done = std::move(done), operation_ids = std::move(operation_ids)](Status status) mutable {
+    if (!status) return done(std::unexpected<Error>(std::move(status).error()));
+    done(std::move(operation_ids));
+  });
+  if (const auto current = view()) keep_up(*current);
+}
+
+void Collection::Impl::answer(bool synced, std::move_only_function<void(Status)> done) {
+  if (!synced) {
+    environment.syncer.note_write();
+    return done({});
+  }
+  environment.syncer.when_synced([&pool = environment.write_pool, done = std::move(done)](Status status) mutable {
+    // The syncer's thread has the next sync to do; a stopping pool leaves the answer to it.
+    auto shared = std::make_shared<std::move_only_function<void(Status)>>(std::move(done));
+    if (!pool.submit_continuation([shared, status] { (*shared)(status); })) (*shared)(status);
+  });
+}
+
+Result<std::uint64_t> Collection::Impl::apply(WriteOp op) {
+  const std::shared_ptr<TableView> current = ORTHANT_TRY(view());
+  const std::uint64_t operation_id = last_operation_ + 1;
+  op = ORTHANT_TRY(resolve(std::move(op), *current, slot_names, &environment.search_pool));
+  Change change = ORTHANT_TRY(build_change(op, *current, operation_id));
+  ORTHANT_TRY(environment.store.write(change.batch));
+  last_operation_ = operation_id;
+  publish(*current, change);
+  return operation_id;
+}
+
+void Collection::Impl::publish(TableView& current, const Change& change) {
+  if (change.rows.rows > 0) current.append(change.rows);
+  for (const auto& [slot, ordinal] : change.burials) current.bury(slot, ordinal);
+  if (journal_) {
+    journal_->burials.insert(journal_->burials.end(), change.burials.begin(), change.burials.end());
+    journal_->rewritten.insert(journal_->rewritten.end(), change.rewritten.begin(), change.rewritten.end());
+  }
+  version.fetch_add(1, std::memory_order_release);
+}
+
+// What a growing or ageing table needs, after the answer is on its way.
+void Collection::Impl::keep_up(const std::shared_ptr<TableView>& current) {
+  start_calibration(current);
+  if (!journal_ && worth_reclaiming(*current, environment.limits) && current->buried_count() >= next_reclaim_at_) {
+    start_reclaim([this_name = name](Status result) {
+      if (!result && result.error().code != ErrorCode::kCancelled) {
+        log_warning(fmt::format("collection {}: reclaiming buried rows: {}", this_name, result.error().message));
+      }
+    });
+  }
+  if (worth_a_snapshot(*current, environment.limits)) {
+    if (Status saved = current->save_snapshots(environment.limits); !saved) {
+      log_warning(fmt::format("collection {}: index snapshot not saved: {}", name, saved.error().message));
+    }
+  }
+}
+
+void Collection::Impl::start_calibration(const std::shared_ptr<TableView>& current) {
+  bool needed = false;
+  for (Slot slot = 0; slot < current->slot_count(); ++slot) needed |= current->index(slot).needs_calibration();
+  if (!needed || calibrating_.exchange(true)) return;
+  Status submitted = environment.background_pool.submit([self = shared_from_this(), current] {
+    for (Slot slot = 0; slot < current->slot_count(); ++slot) {
+      VectorIndex& index = current->index(slot);
+      if (!index.needs_calibration() || self->environment.stopping.load(std::memory_order_relaxed)) continue;
+      if (Status calibrated = index.calibrate(&self->environment.search_pool); !calibrated) {
+        log_warning(fmt::format("collection {}: calibration: {}", self->name, calibrated.error().message));
+      }
+    }
+    self->calibrating_.store(false);
+  });
+  if (!submitted) calibrating_.store(false);  // asked again after the next write
+}
+
+Status Collection::Impl::change_config(std::move_only_function<Status(CollectionConfig&)> change) {
+  ORTHANT_TRY(view());
+  CollectionRecord changed = record();
+  ORTHANT_TRY(change(changed.config));
+  ORTHANT_TRY(check_fixed(record().config, changed.config));
+  const bool rebuild = !same_indexes(record().config, changed.config);
+  StoreBatch batch(environment.store);
+  put_collection(batch, name, changed);
+  ORTHANT_TRY(environment.store.write(batch));
+  {
+    std::lock_guard lock(state_mutex_);
+    record_ = changed;
+  }
+  // Indexes keep the configuration they were made with, so new ones are made, by the way that also reclaims rows.
+  if (!rebuild) return {};
+  if (journal_) {
+    rebuild_wanted_ = true;
+    return {};
+  }
+  start_reclaim([this_name = name](Status result) {
+    if (!result) log_warning(fmt::format("collection {}: rebuilding indexes: {}", this_name, result.error().message));
+  });
+  return {};
+}
+
+Status Collection::Impl::drop() {
+  const std::shared_ptr<TableView> current = ORTHANT_TRY(view());
+  StoreBatch batch(environment.store);
+  remove_collection(batch, name);
+  ORTHANT_TRY(environment.store.write(batch));
+  current->retire();
+  std::lock_guard lock(state_mutex_);
+  view_.reset();
+  return {};
+}
+
+}  // namespace orthant

@@ -1,0 +1,142 @@
+#include "engine/collection/reclaim.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace orthant {
+namespace {
+
+// Rows copied with one batch.
+constexpr std::size_t kChunkRows = 512;
+
+}  // namespace
+
+Reclaim::~Reclaim() {
+  if (switched_ || target_.table == 0) return;
+  if (view_) {
+    view_->retire();
+  } else if (Status dropped = drop_table(store_, target_.table); !dropped) {
+    log_warning(dropped.error().message);
+  }
+}
+
+Status Reclaim::create_target() {
+  target_.table = ORTHANT_TRY(create_table(store_));
+  return {};
+}
+
+Status Reclaim::run_round(const StoredTable& old_table, Ordinal row_count, const RowJournal& journal) {
+  const bool first_round = view_ == nullptr;
+  if (first_round) ORTHANT_TRY(create_target());
+  ORTHANT_TRY(follow_burials(old_table, journal));
+  ORTHANT_TRY(follow_rewritten(old_table, journal));
+  ORTHANT_TRY(copy_rows(old_table, rows_done(), row_count));
+  if (first_round) view_ = ORTHANT_TRY(TableView::open(store_, target_, index_path_, pool_));
+  return {};
+}
+
+// The rows [first, last) that are live: those that their id leads to.
+Status Reclaim::copy_rows(const StoredTable& old_table, Ordinal first, Ordinal last) {
+  new_ordinals_.reserve(last);
+  while (first < last) {
+    if (stopping_.load(std::memory_order_relaxed)) return fail(ErrorCode::kCancelled, "reclaim: the process is stopping");
+    const Ordinal end = std::min<Ordinal>(last, first + kChunkRows);
+    std::vector<std::pair<Ordinal, PointRecord>> rows;
+    std::vector<PointId> ids;
+    std::vector<Ordinal> ordinals;
+    ORTHANT_TRY(old_table.scan_points(first, end, [&](Ordinal ordinal, const PointRecordView& record) {
+      ordinals.push_back(ordinal);
+      ids.push_back(record.id);
+      return true;
+    }));
+    const std::vector<Ordinal> live = ORTHANT_TRY(old_table.find(ids));
+    std::size_t position = 0;
+    std::erase_if(ordinals, [&](Ordinal ordinal) { return live[position++] != ordinal; });
+    std::vector<PointRecord> records = ORTHANT_TRY(old_table.read_points(ordinals));
+    for (std::size_t i = 0; i < records.size(); ++i) rows.emplace_back(ordinals[i], std::move(records[i]));
+    ORTHANT_TRY(copy_chunk(old_table, rows));
+    new_ordinals_.resize(end, kNoOrdinal);
+    first = end;
+  }
+  return {};
+}
+
+Status Reclaim::copy_chunk(const StoredTable& old_table, std::span<const std::pair<Ordinal, PointRecord>> rows) {
+  const StoredTable new_table(store_, target_.table);
+  const std::size_t slot_count = target_.slot_names.size();
+  std::vector<std::vector<std::string>> vectors(rows.size(), std::vector<std::string>(slot_count));
+  for (Slot slot = 0; slot < slot_count; ++slot) {
+    std::vector<Ordinal> ordinals;
+    std::vector<std::size_t> positions;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (std::ranges::find(rows[i].second.slots, slot) == rows[i].second.slots.end()) continue;
+      ordinals.push_back(rows[i].first);
+      positions.push_back(i);
+    }
+    ORTHANT_TRY(old_table.read_vectors(slot, ordinals, [&](std::size_t i, std::string_view bytes) -> Status {
+      vectors[positions[i]][slot] = bytes;
+      return {};
+    }));
+  }
+  StoreBatch batch(store_);
+  std::vector<std::vector<std::string_view>> views(rows.size(), std::vector<std::string_view>(slot_count));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto& [old_ordinal, record] = rows[i];
+    const Ordinal ordinal = next_ordinal_ + static_cast<Ordinal>(i);
+    new_table.put_point(batch, ordinal, record);
+    new_table.put_id(batch, record.id, ordinal);
+    for (const Slot slot : record.slots) {
+      if (vectors[i][slot].empty()) return data_corruption("point " + record.id.to_string() + ": a vector is missing");
+      new_table.put_vector(batch, slot, ordinal, vectors[i][slot]);
+      views[i][slot] = vectors[i][slot];
+    }
+    new_ordinals_.resize(old_ordinal, kNoOrdinal);
+    new_ordinals_.push_back(ordinal);
+  }
+  // In the first round there is no view yet: it is built over all rows at once, in parallel.
+  EncodedBatch encoded;
+  if (view_) encoded = ORTHANT_TRY(view_->encode(views));
+  ORTHANT_TRY(store_.write(batch));
+  next_ordinal_ += static_cast<Ordinal>(rows.size());
+  if (view_) view_->append(encoded);
+  return {};
+}
+
+Status Reclaim::follow_burials(const StoredTable& old_table, const RowJournal& journal) {
+  if (journal.burials.empty()) return {};
+  const StoredTable new_table(store_, target_.table);
+  StoreBatch batch(store_);
+  std::vector<Ordinal> whole_rows;
+  for (const auto& [slot, old_ordinal] : journal.burials) {
+    if (slot == kAllSlots) whole_rows.push_back(old_ordinal);
+    if (new_ordinal(old_ordinal) != kNoOrdinal) new_table.bury(batch, slot, new_ordinal(old_ordinal));
+  }
+  // An id that leads nowhere now was deleted; one that leads to a newer row is set when that row is copied.
+  std::vector<PointId> ids;
+  for (const PointRecord& record : ORTHANT_TRY(old_table.read_points(whole_rows))) ids.push_back(record.id);
+  const std::vector<Ordinal> now = ORTHANT_TRY(old_table.find(ids));
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (now[i] == kNoOrdinal) new_table.remove_id(batch, ids[i]);
+  }
+  ORTHANT_TRY(store_.write(batch));
+  for (const auto& [slot, old_ordinal] : journal.burials) {
+    if (new_ordinal(old_ordinal) != kNoOrdinal) view_->bury(slot, new_ordinal(old_ordinal));
+  }
+  return {};
+}
+
+Status Reclaim::follow_rewritten(const StoredTable& old_table, const RowJournal& journal) {
+  std::vector<Ordinal> old_ordinals;
+  for (const Ordinal ordinal : journal.rewritten) {
+    if (new_ordinal(ordinal) != kNoOrdinal) old_ordinals.push_back(ordinal);
+  }
+  if (old_ordinals.empty()) return {};
+  const StoredTable new_table(store_, target_.table);
+  StoreBatch batch(store_);
+  const std::vector<PointRecord> records = ORTHANT_TRY(old_table.read_points(old_ordinals));
+  for (std::size_t i = 0; i < records.size(); ++i) new_table.put_point(batch, new_ordinal(old_ordinals[i]), records[i]);
+  return store_.write(batch);
+}
+
+}  // namespace orthant

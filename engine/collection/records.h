@@ -1,0 +1,45 @@
+#pragma once
+// The values that cross the collection's door in both directions: which points are meant, what of them is asked for, what they
+// hold. Plain values.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/point_id.h"
+#include "engine/payload/filter.h"
+
+namespace orthant {
+
+using PointSelector = std::variant<std::vector<PointId>, Filter>;
+
+enum class UpdateMode { kUpsert, kInsertOnly, kUpdateOnly };
+
+// All, nothing, or some: `include` / `exclude` are JSON paths for payload, vector names for vectors.
+struct PayloadSelector {
+  bool enabled = false;
+  std::vector<std::string> include{};
+  std::vector<std::string> exclude{};
+};
+struct VectorSelector {
+  bool enabled = false;
+  std::vector<std::string> names{};  // empty: all
+};
+
+// What a point holds, as asked for by the selectors.
+struct Record {
+  PointId id;
+  std::uint64_t version = 0;           // operation that last changed the point
+  std::optional<std::string> payload;  // JSON object
+  // Floats by vector name; only where asked for, and only vectors that the point has.
+  std::optional<std::vector<std::pair<std::string, std::vector<float>>>> vectors;
+};
+struct ScoredPoint {
+  Record record;
+  float score = 0;
+};
+
+}  // namespace orthant

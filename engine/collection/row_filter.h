@@ -1,0 +1,67 @@
+#pragma once
+// Filters over the rows of a table. Payloads are evaluated as they stand in the store, in parallel, and the result is kept as a
+// bitmap of rows while the collection does not change.
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bitmap.h"
+#include "base/result.h"
+#include "base/thread_pool.h"
+#include "engine/collection/table_view.h"
+#include "engine/payload/filter_evaluator.h"
+
+namespace orthant {
+
+bool is_empty(const Filter& filter);
+
+// A filter ready to be asked about stored records. Immutable; any number of threads. `slot_names` must outlive it.
+class RowFilter {
+ public:
+  // invalid_argument when a key is no JSON path.
+  static Result<RowFilter> compile(const Filter& filter, const std::vector<std::string>& slot_names);
+  bool matches(const PointRecordView& record) const;
+  bool matches(const PointRecord& record) const;
+
+ private:
+  RowFilter(FilterEvaluator evaluator, const std::vector<std::string>& slot_names)
+      : evaluator_(std::move(evaluator)), slot_names_(&slot_names) {}
+  template <typename HasSlot>
+  bool matches(const PointId& id, std::string_view payload, const HasSlot& has_slot) const;
+
+  FilterEvaluator evaluator_;
+  const std::vector<std::string>* slot_names_;
+};
+
+// The live rows that match, as a bitmap over view.row_count() rows. `pool` may be null.
+Result<Bitmap> matching_rows(const TableView& view, const Filter& filter, const std::vector<std::string>& slot_names,
+                             ThreadPool* pool);
+
+// Bitmaps of the filters used lately, valid for one version of a collection. Any number of threads. Memory is bounded.
+class FilterCache {
+ public:
+  // Null when unknown. `key` also names the table, since bitmaps hold ordinals.
+  std::shared_ptr<const Bitmap> find(const std::string& key, std::uint64_t version);
+  // `version` is the collection's from before the evaluation began.
+  void insert(std::string key, std::uint64_t version, std::shared_ptr<const Bitmap> rows);
+
+ private:
+  struct Entry {
+    std::string key;
+    std::shared_ptr<const Bitmap> rows;
+  };
+  // Under mutex_: forgets what is older than `version`. False when the cache is newer.
+  bool move_to(std::uint64_t version);
+
+  std::mutex mutex_;
+  std::list<Entry> entries_;   // guarded by mutex_; latest used first
+  std::size_t bytes_ = 0;      // guarded by mutex_
+  std::uint64_t version_ = 0;  // guarded by mutex_
+};
+
+}  // namespace orthant

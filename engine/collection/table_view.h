@@ -1,0 +1,105 @@
+#pragma once
+// TableView: a table of the store made searchable: one VectorIndex a slot and the set of buried rows. A view in the strict sense:
+// all of it follows from the store (recovery) and may be thrown away.
+//
+// Held by shared_ptr: the collection has the current one, a running search keeps the one it began on. When a reclaim or the
+// deletion of the collection has retired a view, the last holder removes the table from the store.
+//
+// Threads: everything const from any thread; append(), bury() and save_snapshots() from the collection's writer, one at a time.
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "base/thread_pool.h"
+#include "engine/collection/catalog.h"
+#include "engine/collection/row_bits.h"
+#include "engine/storage/float_vectors.h"
+#include "engine/storage/stored_table.h"
+#include "index/vector_index.h"
+
+namespace orthant {
+
+// Rows of one write, encoded for every slot; made before the write is committed, because encoding can fail and appending cannot.
+struct EncodedBatch {
+  Ordinal rows = 0;
+  std::vector<std::shared_ptr<const EncodedRows>> by_slot;
+};
+
+// When upkeep is worth its cost. Tests set them low.
+struct UpkeepLimits {
+  // Smaller tables get no index snapshot: rebuilding them takes less than a second.
+  Ordinal snapshot_rows = 20'000;
+  // Rows in no snapshot, and half of the table, that make a new one worth while between restarts.
+  Ordinal snapshot_growth = 100'000;
+  // Fewer buried rows are left alone, whatever their share.
+  std::uint64_t reclaim_rows = 4096;
+};
+
+class TableView {
+ public:
+  // Brings the view of record.table up: from an index snapshot in `index_path` and the rows after it, or from the store alone.
+  // `pool` (may be null) is used for large tables.
+  static Result<std::shared_ptr<TableView>> open(Store& store, const CollectionRecord& record,
+                                                 const std::filesystem::path& index_path, ThreadPool* pool);
+  ~TableView();
+  TableView(const TableView&) = delete;
+  TableView& operator=(const TableView&) = delete;
+
+  const StoredTable& table() const { return table_; }
+  std::size_t slot_count() const { return slots_.size(); }
+  const VectorIndex& index(Slot slot) const { return *slots_[slot].index; }
+  VectorIndex& index(Slot slot) { return *slots_[slot].index; }
+
+  Ordinal row_count() const { return row_count_.load(std::memory_order_acquire); }
+  std::uint64_t live_count() const { return row_count() - buried_count_.load(std::memory_order_relaxed); }
+  std::uint64_t buried_count() const { return buried_count_.load(std::memory_order_relaxed); }
+  // The whole row; a row may have lost a single vector without being buried.
+  bool is_buried(Ordinal ordinal) const { return buried_.test(ordinal); }
+
+  // `vectors[i][slot]`: the encoded bytes of row i, empty where the row lacks the vector.
+  Result<EncodedBatch> encode(std::span<const std::vector<std::string_view>> vectors) const;
+  // The rows get the ordinals row_count(), ...; the row count is published last.
+  void append(const EncodedBatch& batch);
+  // kAllSlots: the whole row.
+  void bury(Slot slot, Ordinal ordinal);
+
+  // Writes the indexes of tables that are worth it beside each other into `index_path`. The log is synced first: a snapshot must
+  // never know rows that a power cut could take from the store.
+  Status save_snapshots(const UpkeepLimits& limits);
+  // Rows that a restart would have to encode again because no snapshot holds them.
+  Ordinal rows_since_snapshot() const { return row_count() - snapshot_rows_; }
+
+  // The table is to be removed from the store when the last holder lets go.
+  void retire() { retired_.store(true, std::memory_order_release); }
+
+ private:
+  struct SlotView {
+    std::unique_ptr<StoredFloatVectors> floats;  // null for codes that users bring
+    std::unique_ptr<VectorIndex> index;
+    std::size_t row_bytes = 0;
+  };
+
+  TableView(StoredTable table, std::filesystem::path index_path);
+  std::filesystem::path snapshot_file(Slot slot) const;
+  Status load_burials();
+  Status open_slot(Slot slot, const IndexConfig& config, ThreadPool* pool);
+  Result<std::unique_ptr<VectorIndex>> load_snapshot(Slot slot, const IndexConfig& config) const;
+  Status catch_up(Slot slot);
+  Result<std::shared_ptr<const EncodedRows>> encode_slot(Slot slot, std::span<const std::vector<std::string_view>> vectors) const;
+
+  const StoredTable table_;
+  const std::filesystem::path index_path_;
+  std::vector<SlotView> slots_;
+  RowBits buried_;
+  std::atomic<Ordinal> row_count_{0};
+  std::atomic<Ordinal> buried_count_{0};
+  Ordinal snapshot_rows_ = 0;  // writer only
+  std::atomic<bool> retired_{false};
+};
+
+}  // namespace orthant
