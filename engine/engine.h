@@ -30,6 +30,9 @@ struct RequestContext {
 
 class Engine {
  public:
+  // Opaque; named by the engine's own files.
+  class Impl;
+
   // Loads the models, opens the store in settings.data_dir (created if absent), brings every collection up. failed_precondition
   // when another process holds the directory or a newer version wrote it. A damaged collection does not stop the engine.
   static Result<std::unique_ptr<Engine>> open(const Settings& settings);
@@ -70,7 +73,6 @@ class Engine {
   ThreadPool& request_pool();
 
  private:
-  class Impl;
   explicit Engine(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

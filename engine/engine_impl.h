@@ -1,0 +1,108 @@
+#pragma once
+// Engine::Impl: what the process has once: store, models, pools, collections. Private to engine.
+//
+// Members are declared in the order in which they are needed: what comes later uses what comes earlier, and goes first.
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+
+#include "engine/collection/collection.h"
+#include "engine/delayed_tasks.h"
+#include "engine/engine.h"
+#include "engine/storage/data_directory.h"
+#include "engine/text_encoding.h"
+
+namespace orthant {
+
+class Engine::Impl {
+ public:
+  Impl(const Settings& given, DataDirectory directory, std::unique_ptr<Store> opened_store);
+  ~Impl();
+
+  Status load_models();
+  Status open_collections();
+
+  // A collection that is there, or there but damaged.
+  struct Entry {
+    std::shared_ptr<Collection> collection;  // null when damaged
+    std::optional<Error> fault;
+    CollectionConfig config;  // of a damaged one, as far as it could be read
+  };
+  // not_found; the fault of a damaged collection.
+  Result<std::shared_ptr<Collection>> find(std::string_view name) const;
+  std::optional<Entry> find_entry(std::string_view name) const;
+  std::vector<std::string> collection_names() const;
+  Status create(const std::string& name, CollectionConfig config);
+  Result<bool> remove(const std::string& name);
+
+  // Counts a request in until its `done` was called, so that shutting down can wait for it. Calls `done` at once, and returns
+  // nothing, when shutting down has begun.
+  template <typename T>
+  std::optional<Done<T>> admit(Done<T> done);
+
+  const Settings settings;
+  DataDirectory directory;
+  std::unique_ptr<Store> store;
+  std::atomic<bool> stopping{false};
+  ThreadPool encode_pool;
+  ThreadPool search_pool;
+  ThreadPool write_pool;
+  ThreadPool background_pool;
+  ThreadPool request_pool;
+  // One thread: collections are created and removed one after another, by tasks that wait for writers.
+  ThreadPool catalog_pool;
+  LogSyncer syncer;
+  DelayedTasks delayed;
+  TextEncoding texts;
+  const CollectionEnvironment environment;
+
+ private:
+  void open_collection(const std::string& name, Result<CollectionRecord> record);
+  Status drop_unowned_tables(const std::map<std::string, Result<CollectionRecord>>& records);
+  void leave();
+
+  mutable std::shared_mutex collections_mutex_;
+  std::map<std::string, Entry, std::less<>> collections_;  // guarded by collections_mutex_
+
+  std::mutex requests_mutex_;
+  std::condition_variable requests_done_;
+  std::size_t requests_ = 0;  // guarded by requests_mutex_
+  bool closed_ = false;       // guarded by requests_mutex_
+};
+
+template <typename T>
+std::optional<Done<T>> Engine::Impl::admit(Done<T> done) {
+  {
+    std::lock_guard lock(requests_mutex_);
+    if (!closed_) {
+      ++requests_;
+      return Done<T>([this, done = std::move(done)](Result<T> result) mutable {
+        done(std::move(result));
+        done = nullptr;
+        leave();
+      });
+    }
+  }
+  done(fail(ErrorCode::kUnavailable, "shutting down"));
+  return std::nullopt;
+}
+
+// deadline_exceeded or cancelled when nobody waits for the answer any more.
+Status check_wanted(const RequestContext& context);
+
+// Runs `work` on `pool` and gives `done` its result, or the pool's refusal.
+template <typename T>
+void run_on(ThreadPool& pool, Done<T> done, std::move_only_function<Result<T>()> work) {
+  auto shared = std::make_shared<Done<T>>(std::move(done));
+  Status submitted = pool.submit([shared, work = std::move(work)]() mutable { (*shared)(work()); });
+  if (!submitted) (*shared)(std::unexpected<Error>(std::move(submitted).error()));
+}
+
+}  // namespace orthant

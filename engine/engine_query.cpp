@@ -1,0 +1,218 @@
+// Engine's reads: queries (text is encoded first), retrieve, scroll, count. The work runs on the search pool.
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "engine/engine_impl.h"
+
+namespace orthant {
+namespace {
+
+const Filter* pointer_to(const std::optional<Filter>& filter) {
+  return filter ? &*filter : nullptr;
+}
+
+// One call of Engine::query on its way. Passed from thread to thread.
+class QueryCall : public std::enable_shared_from_this<QueryCall> {
+ public:
+  QueryCall(Engine::Impl& engine, std::shared_ptr<Collection> collection, std::vector<QueryRequest> queries, RequestContext context,
+            Done<std::vector<QueryResult>> done)
+      : engine_(engine),
+        collection_(std::move(collection)),
+        queries_(std::move(queries)),
+        context_(std::move(context)),
+        done_(std::move(done)),
+        results_(queries_.size()),
+        vectors_(queries_.size()) {}
+
+  void start();
+  void refuse(Error error) { done_(std::unexpected<Error>(std::move(error))); }
+
+ private:
+  Status collect_texts();
+  void take_texts(EncodedTexts encoded);
+  void search_all();
+  Status run(std::size_t i);
+  Status search(std::size_t i, std::span<const float> vector, const std::optional<PointId>& excluded);
+  Status scroll(std::size_t i);
+  Result<std::vector<float>> vector_of_point(const QueryRequest& query, const PointId& id) const;
+
+  Engine::Impl& engine_;
+  const std::shared_ptr<Collection> collection_;
+  const std::vector<QueryRequest> queries_;
+  const RequestContext context_;
+  Done<std::vector<QueryResult>> done_;
+  std::vector<QueryResult> results_;
+  std::vector<std::vector<float>> vectors_;  // of queries that came as text
+  std::vector<TextJob> jobs_;
+  std::vector<std::size_t> job_queries_;  // the query of each job
+};
+
+void QueryCall::start() {
+  Status ready = check_wanted(context_);
+  if (ready) ready = collect_texts();
+  if (!ready) return refuse(std::move(ready).error());
+  if (jobs_.empty()) return search_all();
+  engine_.texts.encode(std::move(jobs_),
+                       {.purpose = Purpose::kQuery, .deadline = context_.deadline, .cancelled = context_.cancelled},
+                       [self = shared_from_this()](Result<EncodedTexts> encoded) {
+                         if (!encoded) return self->refuse(std::move(encoded).error());
+                         self->take_texts(std::move(*encoded));
+                         Status queued = self->engine_.search_pool.submit_continuation([self] { self->search_all(); });
+                         if (!queued) self->refuse(std::move(queued).error());
+                       });
+}
+
+Status QueryCall::collect_texts() {
+  for (std::size_t i = 0; i < queries_.size(); ++i) {
+    const auto* input = std::get_if<VectorInput>(&queries_[i].query);
+    const auto* text = input == nullptr ? nullptr : std::get_if<TextInput>(input);
+    if (text == nullptr) continue;
+    const VectorConfig vector = ORTHANT_TRY(collection_->vector_config(queries_[i].vector_name));
+    if (text->text.empty()) {
+      return invalid_argument(queries_.size() == 1 ? "query.text: empty" : fmt::format("searches[{}].query.text: empty", i));
+    }
+    jobs_.push_back({ORTHANT_TRY(engine_.texts.choose(text->model, queries_[i].vector_name, vector)), text->text});
+    job_queries_.push_back(i);
+  }
+  return {};
+}
+
+void QueryCall::take_texts(EncodedTexts encoded) {
+  for (std::size_t job = 0; job < job_queries_.size(); ++job) {
+    const std::size_t i = job_queries_[job];
+    vectors_[i] = std::move(encoded.vectors[job]);
+    results_[i].query_truncated = encoded.truncated[job];
+  }
+  results_.front().tokens_by_model = std::move(encoded.tokens_by_model);
+}
+
+void QueryCall::search_all() {
+  std::vector<Status> statuses(queries_.size());
+  parallel_for(&engine_.search_pool, queries_.size(), 1, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) statuses[i] = run(i);
+  });
+  for (Status& status : statuses) {
+    if (!status) return refuse(std::move(status).error());
+  }
+  done_(std::move(results_));
+}
+
+Status QueryCall::run(std::size_t i) {
+  ORTHANT_TRY(check_wanted(context_));
+  const QueryRequest& query = queries_[i];
+  if (const auto* id = std::get_if<PointId>(&query.query)) {
+    const std::vector<float> vector = ORTHANT_TRY(vector_of_point(query, *id));
+    // The example itself is no answer, where it is a point of this collection.
+    return search(i, vector, query.lookup_collection.empty() ? std::optional<PointId>(*id) : std::nullopt);
+  }
+  const auto* input = std::get_if<VectorInput>(&query.query);
+  if (input == nullptr) return scroll(i);
+  if (const auto* floats = std::get_if<std::vector<float>>(input)) return search(i, *floats, std::nullopt);
+  if (const auto* codes = std::get_if<CodeInput>(input)) {
+    return search(i, ORTHANT_TRY(collection_->query_from_codes(query.vector_name, codes->bytes)), std::nullopt);
+  }
+  return search(i, vectors_[i], std::nullopt);
+}
+
+Status QueryCall::search(std::size_t i, std::span<const float> vector, const std::optional<PointId>& excluded) {
+  const QueryRequest& query = queries_[i];
+  if (!std::ranges::all_of(vector, [](float value) { return std::isfinite(value); })) {
+    return invalid_argument("query vector: holds NaN or infinity");
+  }
+  VectorSearch request{.vector_name = query.vector_name,
+                       .vector = vector,
+                       .filter = pointer_to(query.filter),
+                       .limit = query.limit,
+                       .offset = query.offset,
+                       .excluded = excluded,
+                       .params = query.search,
+                       .payload = query.payload,
+                       .vectors = query.vectors};
+  request.params.score_threshold = query.score_threshold;
+  Collection::SearchAnswer answer = ORTHANT_TRY(collection_->search(request));
+  results_[i].points = std::move(answer.points);
+  results_[i].trace = std::move(answer.trace);
+  return {};
+}
+
+Status QueryCall::scroll(std::size_t i) {
+  const QueryRequest& query = queries_[i];
+  PointPage page = ORTHANT_TRY(collection_->scroll({.from = {},
+                                                    .filter = pointer_to(query.filter),
+                                                    .limit = query.limit,
+                                                    .offset = query.offset,
+                                                    .payload = query.payload,
+                                                    .vectors = query.vectors}));
+  for (Record& record : page.points) results_[i].points.push_back({std::move(record), 0});
+  return {};
+}
+
+Result<std::vector<float>> QueryCall::vector_of_point(const QueryRequest& query, const PointId& id) const {
+  const std::shared_ptr<Collection> source =
+      query.lookup_collection.empty() ? collection_ : ORTHANT_TRY(engine_.find(query.lookup_collection));
+  const std::string& name = query.lookup_vector.empty() ? query.vector_name : query.lookup_vector;
+  ORTHANT_TRY(source->slot_of(name));
+  const std::vector<Record> records = ORTHANT_TRY(source->retrieve({&id, 1}, {}, {.enabled = true, .names = {name}}));
+  if (records.empty()) return not_found(fmt::format("No point with id {} found", id.to_string()));
+  if (records.front().vectors->empty()) return invalid_argument(fmt::format("Not existing vector name error: {}", name));
+  return records.front().vectors->front().second;
+}
+
+}  // namespace
+
+void Engine::query(std::string collection, std::vector<QueryRequest> queries, RequestContext context,
+                   Done<std::vector<QueryResult>> done) {
+  auto admitted = impl_->admit(std::move(done));
+  if (!admitted) return;
+  auto found = impl_->find(collection);
+  if (!found) return (*admitted)(std::unexpected<Error>(found.error()));
+  auto call = std::make_shared<QueryCall>(*impl_, *found, std::move(queries), std::move(context), std::move(*admitted));
+  Status queued = impl_->search_pool.submit([call] { call->start(); });
+  if (!queued) call->refuse(std::move(queued).error());
+}
+
+void Engine::retrieve(std::string collection, RetrieveRequest request, RequestContext context, Done<std::vector<Record>> done) {
+  auto admitted = impl_->admit(std::move(done));
+  if (!admitted) return;
+  run_on<std::vector<Record>>(
+      impl_->search_pool, std::move(*admitted),
+      [this, collection = std::move(collection), request = std::move(request),
+       context = std::move(context)]() -> Result<std::vector<Record>> {
+        ORTHANT_TRY(check_wanted(context));
+        return ORTHANT_TRY(impl_->find(collection))->retrieve(request.ids, request.payload, request.vectors);
+      });
+}
+
+void Engine::scroll(std::string collection, ScrollRequest request, RequestContext context, Done<ScrollResult> done) {
+  auto admitted = impl_->admit(std::move(done));
+  if (!admitted) return;
+  run_on<ScrollResult>(impl_->search_pool, std::move(*admitted),
+                       [this, collection = std::move(collection), request = std::move(request),
+                        context = std::move(context)]() -> Result<ScrollResult> {
+                         ORTHANT_TRY(check_wanted(context));
+                         PointPage page = ORTHANT_TRY(ORTHANT_TRY(impl_->find(collection))
+                                                          ->scroll({.from = request.from,
+                                                                    .filter = pointer_to(request.filter),
+                                                                    .limit = request.limit,
+                                                                    .offset = 0,
+                                                                    .payload = request.payload,
+                                                                    .vectors = request.vectors}));
+                         return ScrollResult{std::move(page.points), page.next};
+                       });
+}
+
+void Engine::count(std::string collection, std::optional<Filter> filter, RequestContext context, Done<std::uint64_t> done) {
+  auto admitted = impl_->admit(std::move(done));
+  if (!admitted) return;
+  run_on<std::uint64_t>(impl_->search_pool, std::move(*admitted),
+                        [this, collection = std::move(collection), filter = std::move(filter),
+                         context = std::move(context)]() -> Result<std::uint64_t> {
+                          ORTHANT_TRY(check_wanted(context));
+                          return ORTHANT_TRY(impl_->find(collection))->count(pointer_to(filter));
+                        });
+}
+
+}  // namespace orthant

@@ -1,0 +1,152 @@
+#include "engine/text_encoding.h"
+
+#include <fmt/format.h>
+
+namespace orthant {
+namespace {
+
+// Gathers the answers of the models that one call asked.
+struct Gathering {
+  EncodedTexts texts;  // every job's own places, so no lock
+  std::move_only_function<void(Result<EncodedTexts>)> done;
+  std::atomic<std::size_t> waiting{0};
+  std::mutex mutex;
+  Status failure;  // guarded by mutex; the first one
+
+  void take(const Encoder& encoder, const std::vector<std::size_t>& positions, Result<EncodeResult> answer) {
+    std::uint64_t tokens = 0;
+    if (answer) {
+      for (std::size_t i = 0; i < positions.size(); ++i) {
+        const auto row = answer->embeddings.row(i);
+        texts.vectors[positions[i]].assign(row.begin(), row.end());
+        tokens += answer->token_counts[i];
+      }
+    }
+    {
+      std::lock_guard lock(mutex);
+      if (!answer) {
+        if (failure) failure = std::unexpected<Error>(std::move(answer).error());
+      } else {
+        // Bits of a vector<bool> share bytes with other jobs' bits.
+        for (std::size_t i = 0; i < positions.size(); ++i) texts.truncated[positions[i]] = answer->truncated[i];
+        texts.tokens_by_model[encoder.info().name] += tokens;
+      }
+    }
+    if (waiting.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    if (!failure) return done(std::unexpected<Error>(std::move(failure).error()));
+    done(std::move(texts));
+  }
+};
+
+}  // namespace
+
+EncoderIdentity identity_of(const Encoder& encoder) {
+  const EncoderInfo& info = encoder.info();
+  return {.model = info.name,
+          .model_sha256 = info.model_sha256,
+          .weight_precision = info.weight_precision,
+          .pooling = info.pooling,
+          .dim = static_cast<std::uint32_t>(info.dim)};
+}
+
+bool same_encoder(const EncoderIdentity& left, const EncoderIdentity& right) {
+  return left.model_sha256 == right.model_sha256 && left.weight_precision == right.weight_precision &&
+         left.pooling == right.pooling && left.dim == right.dim;
+}
+
+Status TextEncoding::add(std::string_view model) {
+  ORTHANT_TRY(registry_.add(model));
+  const Encoder* added = registry_.all().back();
+  std::lock_guard lock(mutex_);
+  batchers_[added] = std::make_shared<EncodeBatcher>(*added, pool_, EncodeBatcherOptions{.max_queued_tokens = max_queued_tokens_});
+  return {};
+}
+
+std::shared_ptr<EncodeBatcher> TextEncoding::batcher(const Encoder& encoder) const {
+  std::lock_guard lock(mutex_);
+  const auto found = batchers_.find(&encoder);
+  return found == batchers_.end() ? nullptr : found->second;
+}
+
+void TextEncoding::stop() {
+  std::map<const Encoder*, std::shared_ptr<EncodeBatcher>> stopped;
+  std::lock_guard lock(mutex_);
+  stopped.swap(batchers_);
+}
+
+std::string TextEncoding::loaded_names() const {
+  std::string names;
+  for (const Encoder* encoder : registry_.all()) names += (names.empty() ? "" : ", ") + encoder->info().name;
+  return names.empty() ? "none" : names;
+}
+
+std::string TextEncoding::not_loaded(std::string_view model) const {
+  return fmt::format("model `{}` is not loaded; loaded: {}", model, loaded_names());
+}
+
+Result<const Encoder*> TextEncoding::choose(std::string_view model, std::string_view vector_name,
+                                            const VectorConfig& vector) const {
+  const Encoder* chosen = nullptr;
+  if (!model.empty()) {
+    chosen = registry_.find(model);
+    if (chosen == nullptr) return not_found(not_loaded(model));
+  } else if (vector.encoder) {
+    chosen = registry_.find(vector.encoder->model);
+    for (const Encoder* other : registry_.all()) {
+      if (chosen == nullptr && same_encoder(identity_of(*other), *vector.encoder)) chosen = other;
+    }
+    if (chosen == nullptr) {
+      return fail(ErrorCode::kFailedPrecondition, fmt::format("vector `{}` was made by model `{}`, which is not loaded; loaded: {}",
+                                                              vector_name, vector.encoder->model, loaded_names()));
+    }
+  } else {
+    chosen = registry_.first_of_dim(vector.index.dim);
+    if (chosen == nullptr) {
+      return fail(ErrorCode::kFailedPrecondition,
+                  fmt::format("vector `{}` has {} dimensions and no loaded model gives them; loaded: {}", vector_name,
+                              vector.index.dim, loaded_names()));
+    }
+  }
+  const EncoderInfo& info = chosen->info();
+  if (info.dim != vector.index.dim) {
+    return fail(ErrorCode::kFailedPrecondition, fmt::format("model `{}` gives {} dimensions, vector `{}` has {}", info.name,
+                                                            info.dim, vector_name, vector.index.dim));
+  }
+  if (vector.encoder && !same_encoder(identity_of(*chosen), *vector.encoder)) {
+    return fail(ErrorCode::kFailedPrecondition,
+                fmt::format("vector `{}` was made by model `{}` (sha256 {:.12}, {}, {}); model `{}` here is sha256 {:.12}, {}, {}",
+                            vector_name, vector.encoder->model, vector.encoder->model_sha256, vector.encoder->weight_precision,
+                            vector.encoder->pooling, info.name, info.model_sha256, info.weight_precision, info.pooling));
+  }
+  return chosen;
+}
+
+void TextEncoding::encode(std::vector<TextJob> jobs, const TextEncodingOptions& options,
+                          std::move_only_function<void(Result<EncodedTexts>)> done) {
+  if (jobs.empty()) return done(EncodedTexts());
+  std::map<const Encoder*, std::vector<std::size_t>> positions_by_encoder;
+  for (std::size_t i = 0; i < jobs.size(); ++i) positions_by_encoder[jobs[i].encoder].push_back(i);
+  auto gathering = std::make_shared<Gathering>();
+  gathering->texts.vectors.resize(jobs.size());
+  gathering->texts.truncated.resize(jobs.size());
+  gathering->done = std::move(done);
+  gathering->waiting = positions_by_encoder.size();
+  for (auto& [encoder, positions] : positions_by_encoder) {
+    EncodeRequest request;
+    for (const std::size_t position : positions) request.texts.push_back(std::move(jobs[position].text));
+    request.options.purpose = options.purpose;
+    request.bulk = options.bulk;
+    request.deadline = options.deadline;
+    request.cancelled = options.cancelled;
+    auto take = [gathering, encoder = encoder, positions = std::move(positions)](Result<EncodeResult> answer) {
+      gathering->take(*encoder, positions, std::move(answer));
+    };
+    if (const auto queue = batcher(*encoder)) {
+      queue->submit(std::move(request), std::move(take));
+    } else {
+      take(fail(ErrorCode::kUnavailable, "shutting down"));
+    }
+  }
+}
+
+}  // namespace orthant

@@ -1,0 +1,84 @@
+#pragma once
+// Texts of a request on their way to vectors: which loaded model encodes each, and one batch a model for all of them. Private to
+// engine.
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "encoder/encode_batcher.h"
+#include "encoder/encoder_registry.h"
+#include "engine/collection/collection_config.h"
+
+namespace orthant {
+
+struct TextJob {
+  const Encoder* encoder = nullptr;
+  std::string text;
+};
+
+// In the order of the jobs.
+struct EncodedTexts {
+  std::vector<std::vector<float>> vectors;
+  std::vector<bool> truncated;
+  std::map<std::string, std::uint64_t> tokens_by_model;
+};
+
+struct TextEncodingOptions {
+  Purpose purpose = Purpose::kDocument;
+  bool bulk = false;
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+  std::shared_ptr<const std::atomic<bool>> cancelled;
+};
+
+// The loaded models with their queues. Read-only after the last add(); from any thread then.
+class TextEncoding {
+ public:
+  // `pool` must outlive this.
+  TextEncoding(ThreadPool& pool, std::size_t max_queued_tokens) : pool_(pool), max_queued_tokens_(max_queued_tokens) {}
+
+  // NAME_OR_DIR or NAME=DIR, as in Settings::models.
+  Status add(std::string_view model);
+
+  const EncoderRegistry& registry() const { return registry_; }
+  // Null once stopped.
+  std::shared_ptr<EncodeBatcher> batcher(const Encoder& encoder) const;
+
+  // The model for a text of a vector: the named one, else the one that the collection has recorded, else the first of the
+  // dimension. not_found for a name that is not loaded, failed_precondition when the model does not fit the vector.
+  Result<const Encoder*> choose(std::string_view model, std::string_view vector_name, const VectorConfig& vector) const;
+
+  // Encodes all or fails; `done` is called once, on a thread of the pool or here.
+  void encode(std::vector<TextJob> jobs, const TextEncodingOptions& options,
+              std::move_only_function<void(Result<EncodedTexts>)> done);
+
+  // Fails what waits, and refuses what comes.
+  void stop();
+
+  // "model `x` is not loaded; loaded: a, b"
+  std::string not_loaded(std::string_view model) const;
+
+ private:
+  std::string loaded_names() const;
+
+  ThreadPool& pool_;
+  const std::size_t max_queued_tokens_;
+  EncoderRegistry registry_;
+  mutable std::mutex mutex_;
+  std::map<const Encoder*, std::shared_ptr<EncodeBatcher>> batchers_;  // guarded by mutex_
+};
+
+EncoderIdentity identity_of(const Encoder& encoder);
+// The same weights used in the same way, whatever the model is called here.
+bool same_encoder(const EncoderIdentity& left, const EncoderIdentity& right);
+
+}  // namespace orthant
