@@ -5,7 +5,10 @@
 //
 //   void scalar(JsonPart part, size_t begin, size_t end);   null, bool, number, string (with its quotes)
 //   void key(size_t begin, size_t end);                     a member's name, without quotes, still escaped
-//   void numbers(size_t begin, size_t end, size_t count);   a non-empty array of nothing but numbers, in place of its elements
+//   void begin_list();                                      what follows may be an array of nothing but numbers
+//   const char* list_number(const char* p, const char* end) reads one of its numbers strictly: behind it, or nullptr
+//   void abandon_list();                                    it is something else: forget its numbers, they come as scalars
+//   void end_list(size_t begin, size_t end, size_t count);  it was one, and not empty: in place of its elements
 //   void open(JsonPart part, size_t begin);                 any other array, or an object
 //   void close(size_t end, size_t count);
 //
@@ -97,23 +100,31 @@ class JsonGrammar {
     }
   }
 
-  // An array of numbers as one part: embeddings are by far the most of what is sent. Puts p_ back where it is something else.
+  // An array of numbers as one part: embeddings are by far the most of what is sent. False, and p_ where it was, for anything else.
   bool number_list() {
-    const char* start = p_;
     std::size_t count = 0;
+    sink_.begin_list();
+    const char* const after = list_end(count);
+    if (after == nullptr) {
+      sink_.abandon_list();
+      return false;
+    }
+    sink_.end_list(at(p_), at(after), count);
+    p_ = after;
+    return true;
+  }
+
+  const char* list_end(std::size_t& count) {
     const char* p = p_ + 1;
     for (;;) {
-      p = skip_json_number(skip_json_space(p, end_), end_);
-      if (p == nullptr) return false;
+      p = sink_.list_number(skip_json_space(p, end_), end_);
+      if (p == nullptr) return nullptr;
       ++count;
       if (p != end_ && *p != ',') p = skip_json_space(p, end_);
-      if (p == end_) return false;
-      if (*p == ']') break;
-      if (*p++ != ',') return false;
+      if (p == end_) return nullptr;
+      if (*p == ']') return p + 1;
+      if (*p++ != ',') return nullptr;
     }
-    p_ = p + 1;
-    sink_.numbers(at(start), at(p_), count);
-    return true;
   }
 
   bool array(std::size_t depth) {

@@ -15,7 +15,25 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
+// Finds the first byte that is no digit among eight at once; 8 when all are.
+int leading_digits(std::uint64_t chunk) {
+  constexpr std::uint64_t kHighNibbles = 0xF0F0F0F0F0F0F0F0;
+  constexpr std::uint64_t kZeros = 0x3030303030303030;
+  // A digit has the high nibble 3, also after 6 is added. A carry out of a byte reaches only bytes behind a non-digit.
+  const std::uint64_t others = ((chunk ^ kZeros) | ((chunk + 0x0606060606060606) ^ kZeros)) & kHighNibbles;
+  return others == 0 ? 8 : std::countr_zero(others) / 8;
+}
+
 const char* skip_digits(const char* p, const char* end) {
+  if constexpr (std::endian::native == std::endian::little) {
+    while (end - p >= 8) {
+      std::uint64_t chunk = 0;
+      std::memcpy(&chunk, p, 8);
+      const int count = leading_digits(chunk);
+      p += count;
+      if (count < 8) return p;
+    }
+  }
   while (p != end && is_digit(*p)) ++p;
   return p;
 }

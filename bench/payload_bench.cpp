@@ -20,8 +20,9 @@ std::vector<std::string> make_payloads(bool with_text) {
   std::mt19937 random(1);
   std::vector<std::string> payloads;
   for (int i = 0; i < 1000; ++i) {
-    std::string payload = R"({"city": "city-)" + std::to_string(random() % 20) + R"(", "price": )" + std::to_string(random() % 1000) +
-                          R"(, "tags": ["red", "blue", "t)" + std::to_string(random() % 9) + R"("], "open": true)";
+    std::string payload = R"({"city": "city-)" + std::to_string(random() % 20) + R"(", "price": )" +
+                          std::to_string(random() % 1000) + R"(, "tags": ["red", "blue", "t)" + std::to_string(random() % 9) +
+                          R"("], "open": true)";
     if (with_text) payload += R"(, "text": ")" + std::string(1500, 'x') + "\"";
     payloads.push_back(payload + "}");
   }

@@ -10,7 +10,8 @@
 #include "base/json_grammar.h"
 
 // A document is its text and a table of nodes in the order of the text, made in the one pass that checks the grammar. A list of
-// numbers is one node, whatever its length: embeddings are most of what is sent, and are converted from the text when asked for.
+// numbers is one node, whatever its length, and its floats stand ready in a table of their own: embeddings are most of what is
+// sent, and reading their text once takes half the time of checking it first and converting it later.
 
 namespace orthant {
 
@@ -24,12 +25,14 @@ struct JsonNode {
   std::uint32_t after = 0;  // first node that is not inside this one
   std::uint32_t count = 0;  // elements or members
   JsonKind kind = JsonKind::kNull;
-  bool number_list = false;  // elements have no nodes
+  bool number_list = false;  // elements have no nodes, but floats
+  std::size_t first_float = 0;
 };
 
 struct JsonData {
   std::string text;
   std::vector<JsonNode> nodes;
+  std::vector<float> floats;  // infinite where a number is beyond float
 
   std::string_view slice(std::uint32_t begin, std::uint32_t end) const { return std::string_view(text).substr(begin, end - begin); }
 };
@@ -54,16 +57,29 @@ JsonKind kind_of(JsonPart part) {
 // Makes nodes out of the parts that the grammar finds.
 class NodeBuilder {
  public:
-  explicit NodeBuilder(std::vector<JsonNode>& nodes) : nodes_(nodes) {}
+  explicit NodeBuilder(JsonData& data) : nodes_(data.nodes), floats_(data.floats) {}
 
   void key(std::size_t begin, std::size_t end) {
     key_begin_ = static_cast<std::uint32_t>(begin);
     key_end_ = static_cast<std::uint32_t>(end);
   }
   void scalar(JsonPart part, std::size_t begin, std::size_t end) { add_leaf(kind_of(part), begin, end); }
-  void numbers(std::size_t begin, std::size_t end, std::size_t count) {
+  void begin_list() { list_start_ = floats_.size(); }
+  const char* list_number(const char* p, const char* end) {
+    float value = 0;
+    const char* after = read_json_float(p, end, value);
+    if (after == nullptr) {
+      after = skip_json_number(p, end);
+      value = std::numeric_limits<float>::infinity();
+    }
+    if (after != nullptr) floats_.push_back(value);
+    return after;
+  }
+  void abandon_list() { floats_.resize(list_start_); }
+  void end_list(std::size_t begin, std::size_t end, std::size_t count) {
     add_leaf(JsonKind::kArray, begin, end);
     nodes_.back().number_list = true;
+    nodes_.back().first_float = list_start_;
     nodes_.back().count = static_cast<std::uint32_t>(count);
   }
   void open(JsonPart part, std::size_t begin) {
@@ -94,6 +110,8 @@ class NodeBuilder {
   }
 
   std::vector<JsonNode>& nodes_;
+  std::vector<float>& floats_;
+  std::size_t list_start_ = 0;
   std::uint32_t parent_ = JsonNode::kNone;
   std::uint32_t key_begin_ = JsonNode::kNone;
   std::uint32_t key_end_ = 0;
@@ -146,7 +164,7 @@ Result<JsonDocument> JsonDocument::parse(std::string text) {
   if (text.size() >= JsonNode::kNone) return json_format_error("the text has 4 GiB or more");
   auto data = std::make_unique<JsonData>();
   data->text = std::move(text);
-  NodeBuilder builder(data->nodes);
+  NodeBuilder builder(*data);
   JsonGrammar grammar(data->text, kMaxDepth, builder);
   if (!grammar.parse()) {
     return json_format_error(std::string(grammar.problem()) + " at " + place_in(data->text, grammar.problem_offset()));
@@ -260,26 +278,15 @@ Result<std::vector<float>> JsonValue::as_floats() const {
 
 Status JsonValue::append_floats(std::vector<float>& out) const {
   if (!is_array()) return expected("a list of numbers");
-  const std::size_t start = out.size();
-  out.resize(start + size());
-  if (!node().number_list) {
-    // Empty, or something else than a number is in it: the slow way finds and names it.
-    std::size_t position = start;
-    for (const JsonValue element : items()) out[position++] = ORTHANT_TRY(element.as_float());
+  const auto begin = data_->floats.begin() + static_cast<std::ptrdiff_t>(node().first_float);
+  const auto end = begin + (node().number_list ? static_cast<std::ptrdiff_t>(size()) : 0);
+  if (end - begin == static_cast<std::ptrdiff_t>(size()) &&
+      std::all_of(begin, end, [](float value) { return std::isfinite(value); })) {
+    out.insert(out.end(), begin, end);
     return {};
   }
-  const char* p = data_->text.data() + node().begin;
-  const char* const end = data_->text.data() + node().end;
-  for (std::size_t i = start; i < out.size(); ++i) {
-    const char* number = skip_json_space(p + 1, end);  // behind '[' or ','
-    p = read_json_float(number, end, out[i]);
-    if (p == nullptr) {
-      const auto begin = static_cast<std::uint32_t>(number - data_->text.data());
-      const auto length = static_cast<std::uint32_t>(skip_json_number(number, end) - number);
-      return JsonValue(data_, node_, begin, begin + length).format_error("number out of range of 32-bit floats");
-    }
-    p = skip_json_space(p, end);
-  }
+  // Something else than a number is in it, or one beyond float: the slow way finds and names it.
+  for (const JsonValue element : items()) out.push_back(ORTHANT_TRY(element.as_float()));
   return {};
 }
 

@@ -16,7 +16,10 @@ using Steps = std::span<const JsonPath::Step>;
 struct IgnoreParts {
   void scalar(JsonPart, std::size_t, std::size_t) {}
   void key(std::size_t, std::size_t) {}
-  void numbers(std::size_t, std::size_t, std::size_t) {}
+  void begin_list() {}
+  const char* list_number(const char* p, const char* end) { return skip_json_number(p, end); }
+  void abandon_list() {}
+  void end_list(std::size_t, std::size_t, std::size_t) {}
   void open(JsonPart, std::size_t) {}
   void close(std::size_t, std::size_t) {}
 };

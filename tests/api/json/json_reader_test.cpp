@@ -75,7 +75,7 @@ TEST(JsonValue, ErrorsCarryThePathAndTheKind) {
   EXPECT_EQ(error_of(point.require("id")->as_uint()),
             "Format error in JSON body: points[1].id: invalid type: a string, expected an unsigned integer");
   EXPECT_EQ(error_of(point.require("vector")->as_floats()),
-            "Format error in JSON body: points[1].vector[2]: number out of range of 32-bit floats");
+            "Format error in JSON body: points[1].vector[2]: number out of range: 1e39");
   EXPECT_EQ(error_of(point.require("missing")), "Format error in JSON body: points[1]: missing field `missing`");
   EXPECT_EQ(error_of(root.require("missing")), "Format error in JSON body: missing field `missing`");
   const JsonValue inner = *point.require("payload")->require("a b")->items().begin();
