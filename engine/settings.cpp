@@ -13,6 +13,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "base/log.h"
+#include "encoder/encoder_registry.h"
 
 namespace orthant {
 namespace {
@@ -291,16 +292,6 @@ Result<Values> read_file(const std::string& file) {
   }
 }
 
-std::filesystem::path default_data_dir() {
-  const auto variable = [](const char* name) {
-    const char* value = std::getenv(name);
-    return std::filesystem::path(value == nullptr ? "" : value);
-  };
-  if (const auto home = variable("ORTHANT_HOME"); !home.empty()) return home / "data";
-  if (const auto cache = variable("XDG_CACHE_HOME"); !cache.empty()) return cache / "orthant" / "data";
-  return variable("HOME") / ".cache" / "orthant" / "data";
-}
-
 // ---- help ----
 
 std::string default_text(const Row& row) {
@@ -372,7 +363,7 @@ Result<ParsedSettings> parse_settings(std::span<const char* const> arguments) {
   if (!named_file.config_file.empty()) ORTHANT_TRY(apply_values(parsed.settings, ORTHANT_TRY(read_file(named_file.config_file))));
   ORTHANT_TRY(apply_values(parsed.settings, environment));
   ORTHANT_TRY(apply_values(parsed.settings, flags));
-  if (parsed.settings.data_dir.empty()) parsed.settings.data_dir = default_data_dir();
+  if (parsed.settings.data_dir.empty()) parsed.settings.data_dir = orthant_home() / "data";
   return parsed;
 }
 

@@ -230,13 +230,12 @@ class Compiler {
   // Cheap ones first: ids and vectors need no payload.
   Result<std::vector<CompiledCondition>> conditions(const std::vector<Condition>& list) {
     std::vector<CompiledCondition> compiled;
+    std::ptrdiff_t cheap = 0;
     for (const Condition& item : list) {
       auto result = std::visit([this](const auto& c) { return condition(c); }, item);
-      compiled.push_back(ORTHANT_TRY(std::move(result)));
+      const bool is_cheap = std::holds_alternative<HasId>(item) || std::holds_alternative<HasVector>(item);
+      compiled.insert(is_cheap ? compiled.begin() + cheap++ : compiled.end(), ORTHANT_TRY(std::move(result)));
     }
-    std::ranges::stable_partition(compiled, [](const CompiledCondition& c) {
-      return std::holds_alternative<HasId>(c) || std::holds_alternative<HasVector>(c);
-    });
     return compiled;
   }
 
