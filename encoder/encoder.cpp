@@ -74,7 +74,7 @@ EmbeddingMatrix truncated_rows(const EmbeddingMatrix& whole, std::size_t dimensi
   EmbeddingMatrix cut{whole.rows, dimensions, std::vector<float>(whole.rows * dimensions)};
   for (std::size_t i = 0; i < whole.rows; ++i) {
     std::copy_n(whole.row(i).begin(), dimensions, cut.row(i).begin());
-    if (normalized) normalize(cut.row(i));
+    if (normalized) normalize_embedding(cut.row(i));
   }
   return cut;
 }

@@ -59,7 +59,7 @@ void pool(PoolingMode mode, std::span<const float> hidden, std::span<float> out)
 
 }  // namespace
 
-void normalize(std::span<float> values) {
+void normalize_embedding(std::span<float> values) {
   double squares = 0;
   for (const float value : values) squares += static_cast<double>(value) * value;
   divide(values, std::max(static_cast<float>(std::sqrt(squares)), 1e-12F));
@@ -104,7 +104,7 @@ void EmbeddingHead::apply(std::span<const float> hidden, std::span<float> embedd
   }
   for (const std::optional<Dense>& dense : stages_) {
     if (!dense) {
-      normalize(current);
+      normalize_embedding(current);
       continue;
     }
     next.resize(dense->linear.output_size());

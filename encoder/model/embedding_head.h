@@ -41,6 +41,6 @@ class EmbeddingHead {
 };
 
 // values / max(|values|, 1e-12), as torch's normalize.
-void normalize(std::span<float> values);
+void normalize_embedding(std::span<float> values);
 
 }  // namespace orthant
