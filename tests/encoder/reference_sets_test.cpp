@@ -41,7 +41,8 @@ std::string field(simdjson::dom::element line, const char* name) {
 std::vector<std::string> read_documents(const fs::path& file) {
   std::vector<std::string> texts;
   simdjson::dom::parser parser;
-  for (simdjson::dom::element line : parser.load_many(file.string()).value()) {
+  simdjson::dom::document_stream lines = parser.load_many(file.string()).value();
+  for (simdjson::dom::element line : lines) {
     texts.push_back(stripped(field(line, "title") + " " + field(line, "text")));
   }
   return texts;
@@ -50,7 +51,8 @@ std::vector<std::string> read_documents(const fs::path& file) {
 std::vector<std::string> read_queries(const fs::path& file, const fs::path& ids_file) {
   std::unordered_map<std::string, std::string> by_id;
   simdjson::dom::parser parser;
-  for (simdjson::dom::element line : parser.load_many(file.string()).value()) by_id[field(line, "_id")] = field(line, "text");
+  simdjson::dom::document_stream lines = parser.load_many(file.string()).value();
+  for (simdjson::dom::element line : lines) by_id[field(line, "_id")] = field(line, "text");
   std::vector<std::string> texts;
   std::ifstream ids(ids_file);
   for (std::string id; std::getline(ids, id);) texts.push_back(by_id.at(id));
