@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 import tokenizers
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, normalizers
 
 GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "tests/encoder/golden"
 CHUNK = 1000  # texts a line of the digests of sets
@@ -149,6 +149,21 @@ def write_fuzz(tokenizer):
     (GOLDEN / "token_fuzz_digests.txt").write_text("".join(lines))
 
 
+# Runs of marks whose order NFD changes, with what separates or joins them: ids seldom show it, normalized text does.
+MARKS = [0x302E, 0x302F, 0x1D165, 0x1D16D, 0x301, 0x327, 0x345, 0x338, 0x34F, 0x16FF0, 0x1133E, 0xF71, 0xF74, 0x3099, 0x200D, 0x1, 0x20, 0x61, 0x49, 0x1E9B, 0xAC01, 0x4E2D, 0xF900]
+FORMS = {"uncased": {}, "cased": {"lowercase": False}, "strip_only": {"clean_text": False, "handle_chinese_chars": False, "strip_accents": True, "lowercase": False}}
+
+
+def write_normalized():
+    random = SplitMix(FUZZ_SEED)
+    marks = ["".join(chr(MARKS[random.below(len(MARKS))]) for _ in range(2 + random.below(12))) for _ in range(150)]
+    lines = [title("form, text, normalized text")]
+    for name, options in FORMS.items():
+        form = normalizers.BertNormalizer(**options)
+        lines += [f"{name}\t{text.encode().hex()}\t{form.normalize_str(text).encode().hex()}\n" for text in TORTURE + marks]
+    (GOLDEN / "normalized_texts.tsv").write_text("".join(lines))
+
+
 # ---- small tokenizers with options that the default model does not have ----
 
 SMALL_WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] the foo bar caf\u00e9 cafe Foo \u00e9 e\u0301 \u4e2d \u6587 \u00df i \u0131 un ##aff ##able ##foo ##bar ##\u00e9 ##\u4e2d , . < > < [ ] ! - # ##the The".split()
@@ -256,6 +271,7 @@ def main():
     tokenizer = load(pathlib.Path(model) / "tokenizer.json")
     write_torture(tokenizer)
     write_fuzz(tokenizer)
+    write_normalized()
     write_small_tokenizers()
     if shared != "-":
         write_sets(tokenizer, pathlib.Path(shared) / "data")

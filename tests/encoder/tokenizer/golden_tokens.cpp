@@ -59,16 +59,21 @@ std::string read_text(const std::string& notation) {
   std::istringstream parts(notation);
   for (std::string part; std::getline(parts, part, '+');) {
     const std::size_t times = part.find('x');
-    std::string bytes;
-    for (std::size_t i = times + 1; i + 1 < part.size(); i += 2) {
-      bytes.push_back(static_cast<char>(std::stoi(part.substr(i, 2), nullptr, 16)));
-    }
+    const std::string bytes = bytes_of_hex(std::string_view(part).substr(times + 1));
     for (long count = std::stol(part.substr(0, times)); count > 0; --count) text += bytes;
   }
   return text;
 }
 
 }  // namespace
+
+std::string bytes_of_hex(std::string_view hex) {
+  std::string bytes;
+  for (; hex.size() >= 2; hex.remove_prefix(2)) {
+    bytes.push_back(static_cast<char>(std::stoi(std::string(hex.substr(0, 2)), nullptr, 16)));
+  }
+  return bytes;
+}
 
 std::filesystem::path golden_dir() {
   return std::filesystem::path(ORTHANT_SOURCE_DIR) / "tests" / "encoder" / "golden";

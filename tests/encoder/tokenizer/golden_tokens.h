@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace orthant::test {
@@ -15,6 +16,8 @@ std::filesystem::path golden_dir();
 
 // Lines of a text file without those that start with '#'.
 std::vector<std::string> golden_lines(const std::filesystem::path& file);
+
+std::string bytes_of_hex(std::string_view hex);
 
 // A line of token_ids.tsv.
 struct GoldenText {

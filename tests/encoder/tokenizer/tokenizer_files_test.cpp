@@ -178,6 +178,8 @@ TEST_F(TokenizerFiles, LetTheConfigSetFlagsAndLength) {
   write_config(R"({"strip_accents": null, "model_max_length": 1000000000000000019884624838656})");
   EXPECT_EQ(ids("Hello h\xC3\xA9llo"), (Ids{1, 3, 3, 2}));
   EXPECT_EQ((*load())->model_max_length(), 0u);
+  write_config(R"({"model_max_length": 4000000000})");
+  EXPECT_EQ((*load())->model_max_length(), 0u);
 }
 
 TEST_F(TokenizerFiles, WithABadConfigNameTheField) {
