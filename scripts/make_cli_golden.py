@@ -41,7 +41,8 @@ def main():
             out.write(json.dumps(ids) + "\n")
     embeddings = model.encode(TEXTS).astype(np.float32)
     np.save(OUTPUT / "float32.npy", embeddings)
-    ranges = np.vstack((embeddings.min(axis=0) * np.float32(0.8), embeddings.max(axis=0))).astype(np.float32)
+    # Off the embeddings themselves: a value on the border of a step would fall by the last bit of a float.
+    ranges = np.vstack((embeddings.min(axis=0) * np.float32(0.8), embeddings.max(axis=0) * np.float32(1.07))).astype(np.float32)
     np.save(OUTPUT / "ranges.npy", ranges)
     for precision in ("int8", "uint8", "binary", "ubinary"):
         np.save(OUTPUT / f"{precision}.npy", quantize_embeddings(embeddings, precision, ranges=ranges))

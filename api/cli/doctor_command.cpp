@@ -90,6 +90,8 @@ fs::path existing_parent(fs::path path) {
 
 Finding examine_folder(std::string subject, const fs::path& folder) {
   const fs::path parent = existing_parent(folder);
+  if (!fs::is_directory(parent))
+    return {Verdict::kBad, std::move(subject), fmt::format("{}: {} is no folder", folder.string(), parent.string())};
   if (access(parent.c_str(), W_OK) != 0) {
     return {Verdict::kBad, std::move(subject), fmt::format("{}: {} cannot be written to", folder.string(), parent.string())};
   }

@@ -101,7 +101,7 @@ class Usage(unittest.TestCase):
         done = run("doctor", "--url", "http://127.0.0.1:9", expect=None)
         for subject in ("version", "CPU", "memory", "open files", "home", "data", "model", "daemon"):
             self.assertIn(subject, done.stdout)
-        self.assertEqual(run("doctor", "--data", "/proc/no/such", expect=1).stdout.count("BAD"), 1)
+        self.assertEqual(run("doctor", "--data", GOLDEN / "texts.jsonl" / "below", expect=1).stdout.count("BAD"), 1)
 
     def test_a_level_that_does_not_exist_is_refused(self):
         self.assertIn("ORTHANT_CPU", run("doctor", env={"ORTHANT_CPU": "mmx"}, expect=1).stderr)
@@ -194,11 +194,11 @@ class Encode(NeedsModel):
         rows, _ = self.encode(source=texts)
         self.assertEqual(len(rows), 4)
         many = self.path / "many.txt"
-        many.write_text("".join(f"number {i % 50}\n" for i in range(5000)))
+        many.write_text("".join(f"number {i % 50}\n" for i in range(4200)))
         rows, _ = self.encode(source=many)
-        self.assertEqual(len(rows), 5000)
+        self.assertEqual(len(rows), 4200)
         # Another block and another batch: the same text, the same vector.
-        self.assertLess(max(abs(a - b) for a, b in zip(rows[7], rows[4957])), 1e-6)
+        self.assertLess(max(abs(a - b) for a, b in zip(rows[7], rows[4157])), 1e-6)
 
     def test_wrong_input_is_named_and_leaves_no_file(self):
         bad = self.path / "bad.jsonl"
@@ -216,34 +216,47 @@ class Encode(NeedsModel):
 
 
 class Eval(NeedsModel):
+    """On a part of the demo corpus; EvalDemo takes all of it."""
+
     STAGES = ["float32", "int8", "binary", "asymmetric", "binary+float", "binary+int8", "binary+int8+float", "asymmetric+int8+float"]
+    DOCUMENTS = 40
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.set = cls.path / "set"
+        cls.set.mkdir()
+        documents = open(DEMO / "corpus.jsonl").readlines()[:cls.DOCUMENTS]
+        kept = {json.loads(line)["_id"] for line in documents}
+        judged = [line for line in open(DEMO / "qrels/test.tsv").readlines()[1:] if line.split("\t")[1] in kept]
+        (cls.set / "corpus.jsonl").write_text("".join(documents))
+        (cls.set / "queries.jsonl").write_bytes((DEMO / "queries.jsonl").read_bytes())
+        (cls.set / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(judged[::2]))
 
     def evaluate(self, *options):
-        done = run("eval", DEMO, "--model", MODEL, "--json", self.path / "eval.json", "--vectors-cache", self.path / "vectors", *options)
+        done = run("eval", self.set, "--model", MODEL, "--json", self.path / "eval.json", "--vectors-cache", self.path / "vectors", *options)
         return done.stdout, {stage["stage"]: stage for stage in json.load(open(self.path / "eval.json"))}
 
-    def test_the_demo_corpus_gives_the_figures_of_the_reference(self):
-        table, stages = self.evaluate()
+    def check(self, table, stages):
         self.assertEqual(list(stages), self.STAGES)
         for name in self.STAGES:
             self.assertIn(name, table)
-        self.assertAlmostEqual(stages["float32"]["ndcg@10"], 0.9416, places=3)
-        self.assertAlmostEqual(stages["float32"]["recall@10"], 0.9882, places=3)
-        self.assertAlmostEqual(stages["float32"]["recall@100"], 1.0, places=3)
         self.assertEqual(stages["float32"]["retention"], 1)
         self.assertEqual(stages["float32"]["exact_recall@10"], 1)
-        # What signs and int8 keep is known from an independent implementation; ties may fall otherwise.
-        self.assertAlmostEqual(stages["int8"]["ndcg@10"], 0.9413, delta=0.003)
-        self.assertAlmostEqual(stages["binary"]["ndcg@10"], 0.9068, delta=0.006)
-        self.assertGreater(stages["asymmetric"]["ndcg@10"], stages["binary"]["ndcg@10"])
+        self.assertEqual(stages["float32"]["bytes_per_vector"], 4 * 384)
+        self.assertEqual(stages["binary"]["bytes_per_vector"], 384 / 8)
         for stage in stages.values():
             self.assertAlmostEqual(stage["retention"], stage["ndcg@10"] / stages["float32"]["ndcg@10"], places=9)
             self.assertGreater(stage["us_per_query"], 0)
-            self.assertGreater(stage["bytes_per_vector"], 0)
             for measure in ("ndcg@10", "recall@10", "recall@100", "mrr@10", "exact_recall@10"):
-                self.assertTrue(0 <= stage[measure] <= 1, (stage["stage"], measure))
+                self.assertTrue(0 < stage[measure] <= 1, (stage["stage"], measure))
         for name in ("binary+float", "binary+int8+float", "asymmetric+int8+float"):
             self.assertGreater(stages[name]["retention"], 0.99, name)
+
+    def test_every_stage_is_measured(self):
+        table, stages = self.evaluate()
+        self.check(table, stages)
+        self.assertGreater(stages["float32"]["ndcg@10"], 0.9)
 
     def test_a_second_run_gives_the_same_quality(self):
         measures = ("ndcg@10", "recall@10", "recall@100", "mrr@10", "exact_recall@10", "bytes_per_vector")
@@ -251,11 +264,41 @@ class Eval(NeedsModel):
         second = [[stage[measure] for measure in measures] for stage in self.evaluate()[1].values()]
         self.assertEqual(first, second)
 
+    def test_a_deeper_first_stage_finds_more(self):
+        shallow = self.evaluate("--oversampling", "1")[1]["binary+float"]["exact_recall@10"]
+        deep = self.evaluate("--oversampling", "4")[1]["binary+float"]["exact_recall@10"]
+        self.assertLess(shallow, deep)
+        self.assertEqual(deep, 1)  # 40 of 40 documents
+
     def test_sets_that_are_incomplete_are_refused(self):
         broken = self.path / "broken"
         broken.mkdir()
         self.assertIn("corpus.jsonl", run("eval", broken, expect=1).stderr)
         self.assertIn("nosuch.tsv", run("eval", DEMO, "--split", "nosuch", expect=1).stderr)
+
+
+class EvalDemo(Eval):
+    """The whole demo corpus: the figures of an independent implementation."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.set = DEMO
+
+    def test_every_stage_is_measured(self):
+        table, stages = self.evaluate()
+        self.check(table, stages)
+        self.assertAlmostEqual(stages["float32"]["ndcg@10"], 0.9416, places=3)
+        self.assertAlmostEqual(stages["float32"]["recall@10"], 0.9882, places=3)
+        self.assertAlmostEqual(stages["float32"]["recall@100"], 1.0, places=3)
+        # What signs and int8 keep; ties may fall otherwise.
+        self.assertAlmostEqual(stages["int8"]["ndcg@10"], 0.9413, delta=0.003)
+        self.assertAlmostEqual(stages["binary"]["ndcg@10"], 0.9068, delta=0.006)
+        self.assertAlmostEqual(stages["asymmetric"]["ndcg@10"], 0.9250, delta=0.006)
+
+    test_a_deeper_first_stage_finds_more = None
+    test_a_second_run_gives_the_same_quality = None
+    test_sets_that_are_incomplete_are_refused = None
 
 
 def free_port():
