@@ -129,7 +129,7 @@ void BertNormalizer::append_part(char32_t code_point, PendingMarks& pending, std
   const CharacterRecord record = character_record(code_point);
   const bool dropped = (record.flags & kAccent) != 0;
   if (record.combining_rank != 0) {
-    if (!dropped) pending.push_back({record.combining_rank, code_point});
+    if (!dropped) pending.push_back({record.combining_rank, pending.size(), code_point});
     return;
   }
   flush(pending, out);
@@ -146,7 +146,7 @@ void BertNormalizer::append_lowered(char32_t code_point, std::string& out) const
 
 void BertNormalizer::flush(PendingMarks& pending, std::string& out) const {
   if (pending.empty()) return;
-  std::ranges::stable_sort(pending, {}, &Mark::combining_rank);
+  std::ranges::sort(pending);
   for (const Mark& mark : pending) append_lowered(mark.code_point, out);
   pending.clear();
 }

@@ -3,6 +3,9 @@
 // characters, accents stripped (NFD, then nonspacing marks dropped), lower case. Immutable, any thread.
 
 #include <array>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,10 +28,12 @@ class BertNormalizer {
   void append_normalized(std::string_view text, std::string& out) const;
 
  private:
-  // Characters that NFD may reorder, waiting for the next starter.
+  // Characters that NFD may reorder, waiting for the next starter. In the order of NFD: by class, then as they came.
   struct Mark {
     std::uint8_t combining_rank;
+    std::size_t position;
     char32_t code_point;
+    auto operator<=>(const Mark&) const = default;
   };
   using PendingMarks = std::vector<Mark>;
 

@@ -1,6 +1,7 @@
 #include "encoder/tokenizer/prefix_trie.h"
 
 #include <algorithm>
+#include <numeric>
 #include <span>
 #include <utility>
 
@@ -101,13 +102,18 @@ class PrefixTrie::Builder {
   std::vector<Work> next_level_;
 };
 
-PrefixTrie::PrefixTrie(std::vector<Entry> entries) {
-  std::erase_if(entries, [](const Entry& entry) { return entry.key.empty(); });
-  std::reverse(entries.begin(), entries.end());
-  std::ranges::stable_sort(entries, {}, &Entry::key);
-  const auto repeated = std::ranges::unique(entries, {}, &Entry::key);
-  entries.erase(repeated.begin(), repeated.end());
-  Builder(entries, nodes_).build();
+PrefixTrie::PrefixTrie(const std::vector<Entry>& entries) {
+  std::vector<std::size_t> order(entries.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, {}, [&](std::size_t i) { return std::pair(entries[i].key, i); });
+  std::vector<Entry> sorted;
+  sorted.reserve(entries.size());
+  for (const std::size_t i : order) {
+    if (entries[i].key.empty()) continue;
+    if (!sorted.empty() && sorted.back().key == entries[i].key) sorted.pop_back();
+    sorted.push_back(entries[i]);
+  }
+  Builder(sorted, nodes_).build();
 }
 
 std::uint32_t PrefixTrie::find(std::string_view key) const {

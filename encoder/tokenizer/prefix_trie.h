@@ -24,7 +24,7 @@ class PrefixTrie {
   };
 
   // Of equal keys the last one counts; empty keys are left out. Keys are copied.
-  explicit PrefixTrie(std::vector<Entry> entries);
+  explicit PrefixTrie(const std::vector<Entry>& entries);
 
   Match longest_prefix(std::string_view text) const {
     Match match;

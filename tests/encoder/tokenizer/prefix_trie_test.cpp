@@ -50,7 +50,7 @@ TEST(PrefixTrie, FindsTheLongestKeyThatATextBeginsWith) {
 }
 
 TEST(PrefixTrie, HoldsNothingWhenEmpty) {
-  const PrefixTrie trie({});
+  const PrefixTrie trie(std::vector<PrefixTrie::Entry>{});
   EXPECT_EQ(trie.longest_prefix(std::string_view("\0abc", 4)).value, PrefixTrie::kNone);
   EXPECT_EQ(trie.longest_prefix("").value, PrefixTrie::kNone);
   EXPECT_EQ(trie.find(""), PrefixTrie::kNone);

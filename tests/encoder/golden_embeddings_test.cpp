@@ -1,0 +1,119 @@
+// Embeddings against those of the real sentence-transformers (scripts/make_golden_embeddings.py): varied texts through the default
+// model, and tiny models that cover what the default model does not use.
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <simdjson.h>
+
+#include "base/npy.h"
+#include "encoder/encoder.h"
+#include "tests/support/paths.h"
+#include "tests/support/temporary_directory.h"
+
+namespace orthant {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kGolden = fs::path(ORTHANT_SOURCE_DIR) / "tests" / "encoder" / "golden";
+
+std::vector<std::string> read_texts(const fs::path& file) {
+  simdjson::dom::parser parser;
+  std::vector<std::string> texts;
+  for (simdjson::dom::element text : parser.load(file.string()).get_array()) texts.emplace_back(text.get_string().value());
+  return texts;
+}
+
+void expect_equal_embeddings(const EmbeddingMatrix& found, const FloatMatrix& expected, const std::vector<std::string>& texts,
+                             double max_difference) {
+  ASSERT_EQ(found.rows, expected.rows);
+  ASSERT_EQ(found.dim, expected.columns);
+  for (std::size_t row = 0; row < found.rows; ++row) {
+    double product = 0;
+    double found_squares = 0;
+    double expected_squares = 0;
+    double worst = 0;
+    for (std::size_t i = 0; i < found.dim; ++i) {
+      const double a = found.row(row)[i];
+      const double b = expected.values[row * expected.columns + i];
+      product += a * b;
+      found_squares += a * a;
+      expected_squares += b * b;
+      worst = std::max(worst, std::abs(a - b));
+    }
+    EXPECT_GE(product / std::sqrt(found_squares * expected_squares), 0.99999) << "text: " << texts[row];
+    EXPECT_LE(worst, max_difference) << "text: " << texts[row];
+  }
+}
+
+TEST(GoldenEmbeddings, OfTheDefaultModelAreThoseOfSentenceTransformers) {
+  ORTHANT_REQUIRE_DEFAULT_MODEL();
+  const auto encoder = Encoder::load(test::default_model_dir(), {});
+  ASSERT_TRUE(encoder.has_value()) << encoder.error().message;
+  const std::vector<std::string> texts = read_texts(kGolden / "embeddings" / "texts.json");
+  const auto expected = read_npy_floats(kGolden / "embeddings" / "default.npy");
+  ASSERT_TRUE(expected.has_value()) << expected.error().message;
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  const auto encoded = (*encoder)->encode(views, {});
+  ASSERT_TRUE(encoded.has_value()) << encoded.error().message;
+  expect_equal_embeddings(encoded->embeddings, *expected, texts, 1e-6);
+}
+
+class GoldenModel : public testing::TestWithParam<std::string> {};
+
+TEST_P(GoldenModel, EncodesQueriesAndDocumentsAsSentenceTransformers) {
+  const fs::path folder = kGolden / "models" / GetParam();
+  const auto encoder = Encoder::load(folder, {});
+  ASSERT_TRUE(encoder.has_value()) << encoder.error().message;
+  EXPECT_EQ((*encoder)->info().max_seq_length, 24U);
+  const std::vector<std::string> texts = read_texts(kGolden / "models" / "texts.json");
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  for (const auto& [purpose, name] : {std::pair(Purpose::kQuery, "query"), std::pair(Purpose::kDocument, "document")}) {
+    const auto expected = read_npy_floats(folder / (std::string("expected_") + name + ".npy"));
+    ASSERT_TRUE(expected.has_value()) << expected.error().message;
+    const auto encoded = (*encoder)->encode(views, {.purpose = purpose});
+    ASSERT_TRUE(encoded.has_value()) << encoded.error().message;
+    expect_equal_embeddings(encoded->embeddings, *expected, texts, 2e-5);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, GoldenModel,
+                         testing::Values("cls", "dense_half", "max_bfloat", "old_layout_prompts", "default_prompt"),
+                         [](const auto& name) { return name.param; });
+
+TEST(GoldenModels, DescribeThemselves) {
+  const auto described = [](const char* name) { return std::move(Encoder::load(kGolden / "models" / name, {}).value()); };
+  EXPECT_EQ(described("cls")->info().pooling, "cls");
+  EXPECT_FALSE(described("cls")->info().normalized);
+  EXPECT_EQ(described("dense_half")->info().dim, 10U);
+  EXPECT_TRUE(described("dense_half")->info().normalized);
+  EXPECT_EQ(described("old_layout_prompts")->info().pooling, "cls+max+mean_sqrt_len_tokens+weightedmean+lasttoken");
+  EXPECT_EQ(described("old_layout_prompts")->info().dim, 80U);
+  EXPECT_EQ(described("old_layout_prompts")->info().prompts.at("query"), "quick : ");
+}
+
+TEST(GoldenModels, MakeAndKeepCalibrationRanges) {
+  const test::TemporaryDirectory scratch;
+  const fs::path copy = scratch.path() / "model";
+  fs::copy(kGolden / "models" / "cls", copy, fs::copy_options::recursive);
+  const auto ranges = Encoder::load(copy, {}).value()->calibration_ranges();
+  ASSERT_TRUE(ranges.has_value()) << ranges.error().message;
+  ASSERT_EQ(ranges->rows, 2U);
+  ASSERT_EQ(ranges->dim, 16U);
+  for (std::size_t i = 0; i < 16; ++i) EXPECT_LT(ranges->row(0)[i], ranges->row(1)[i]);
+  std::size_t kept = 0;
+  for (const auto& entry : fs::directory_iterator(copy)) kept += entry.path().filename().string().starts_with("orthant-ranges-");
+  EXPECT_EQ(kept, 1U);
+  const auto again = Encoder::load(copy, {}).value()->calibration_ranges();
+  EXPECT_EQ(again->values, ranges->values);
+}
+
+}  // namespace
+}  // namespace orthant
