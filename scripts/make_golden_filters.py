@@ -142,6 +142,8 @@ def main():
     simple = list(field_conditions()) + list(nested_conditions())
     simple += [{"has_id": [1, 2, 300]}, {"has_id": []}, {"has_id": ["00000000-0000-4000-8000-000000000007", 8]}, {"has_vector": "image"},
                {"has_vector": "other"}]
+    simple += [{"slice": {"total": total, "index": index}} for total, index in [(1, 0), (2, 0), (2, 1), (7, 3), (1000, 5)]]
+    simple += [{"nested": {"key": "items", "filter": {"must_not": [{"slice": {"total": 1, "index": 0}}]}}}]
     filters = [{"must": [condition]} for condition in simple] + [{}] + list(combined_filters(rng, simple))
     cases = []
     for text in filters:

@@ -194,6 +194,17 @@ Result<Condition> parse_nested(JsonValue value) {
   return nested;
 }
 
+Result<Condition> parse_slice(JsonValue value) {
+  const JsonValue total = ORTHANT_TRY(value.require("total"));
+  const JsonValue index = ORTHANT_TRY(value.require("index"));
+  IdSlice slice;
+  slice.total = ORTHANT_TRY(total.as_uint());
+  slice.index = ORTHANT_TRY(index.as_uint());
+  if (slice.total == 0) return total.out_of_range("must be 1 or larger");
+  if (slice.index >= slice.total) return index.out_of_range("must be smaller than total");
+  return slice;
+}
+
 Result<Condition> parse_condition(JsonValue value) {
   if (!value.is_object()) return value.expected("a condition");
   if (value.find("key")) return parse_field_condition(value);
@@ -205,7 +216,7 @@ Result<Condition> parse_condition(JsonValue value) {
   }
   if (const auto body = value.find("has_vector")) return HasVector{ORTHANT_TRY(body->as_string())};
   if (const auto body = value.find("nested")) return parse_nested(*body);
-  if (value.find("slice")) return value.format_error("slice conditions are not supported");
+  if (const auto body = value.find("slice")) return parse_slice(*body);
   return sub_filter(ORTHANT_TRY(parse_filter(value)));
 }
 

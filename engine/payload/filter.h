@@ -87,6 +87,11 @@ struct HasId {
 struct HasVector {
   std::string name;
 };
+// The ids of one of `total` parts that together hold every id once: split by SipHash-2-4 of the id.
+struct IdSlice {
+  std::uint64_t total = 1;
+  std::uint64_t index = 0;  // < total
+};
 
 struct Filter;
 // The same element of the array at `key` satisfies `filter`.
@@ -98,7 +103,7 @@ struct SubFilter {
   std::shared_ptr<const Filter> filter;
 };
 
-using Condition = std::variant<FieldCondition, HasId, HasVector, Nested, SubFilter>;
+using Condition = std::variant<FieldCondition, HasId, HasVector, IdSlice, Nested, SubFilter>;
 
 struct MinShould {
   std::vector<Condition> conditions;

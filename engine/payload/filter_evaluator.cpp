@@ -8,6 +8,7 @@
 
 #include "base/json_text.h"
 #include "engine/payload/field_tests.h"
+#include "engine/payload/id_slice.h"
 #include "engine/payload/json_path.h"
 
 // A program looks a payload over once: each top-level key that any condition of the same level names has a slot, and one walk over
@@ -56,7 +57,7 @@ struct GroupCondition {
   std::unique_ptr<Clauses> clauses;
 };
 using CompiledCondition = std::variant<ElementCondition, EmptyCondition, NullCondition, CountCondition, NestedCondition,
-                                       GroupCondition, HasId, HasVector>;
+                                       GroupCondition, HasId, HasVector, IdSlice>;
 
 struct Clauses {
   std::vector<CompiledCondition> must, should, must_not, counted;
@@ -192,6 +193,7 @@ class Subject {
                           [this](const NestedCondition& c) { return nested_holds(c); },
                           [this](const GroupCondition& c) { return matches(*c.clauses); },
                           [this](const HasId& c) { return id_ != nullptr && c.ids.contains(*id_); },
+                          [this](const IdSlice& c) { return id_ != nullptr && slice_of(*id_, c.total) == c.index; },
                           [this](const HasVector& c) { return has_vector_ != nullptr && *has_vector_ && (*has_vector_)(c.name); },
                       },
                       condition);
@@ -233,7 +235,8 @@ class Compiler {
     std::ptrdiff_t cheap = 0;
     for (const Condition& item : list) {
       auto result = std::visit([this](const auto& c) { return condition(c); }, item);
-      const bool is_cheap = std::holds_alternative<HasId>(item) || std::holds_alternative<HasVector>(item);
+      const bool is_cheap =
+          std::holds_alternative<HasId>(item) || std::holds_alternative<HasVector>(item) || std::holds_alternative<IdSlice>(item);
       compiled.insert(is_cheap ? compiled.begin() + cheap++ : compiled.end(), ORTHANT_TRY(std::move(result)));
     }
     return compiled;
@@ -272,6 +275,7 @@ class Compiler {
 
   Result<CompiledCondition> condition(const HasId& has_id) { return has_id; }
   Result<CompiledCondition> condition(const HasVector& has_vector) { return has_vector; }
+  Result<CompiledCondition> condition(const IdSlice& slice) { return slice; }
 
   // `data` and `data[]` name the same elements.
   Result<CompiledCondition> condition(const Nested& nested) {

@@ -168,6 +168,11 @@ struct ConditionWriter {
     out += 'V';
     append(out, std::string_view(condition.name));
   }
+  void operator()(const IdSlice& condition) const {
+    out += 'P';
+    append(out, condition.total);
+    append(out, condition.index);
+  }
   void operator()(const Nested& condition) const {
     out += 'N';
     append(out, std::string_view(condition.key));

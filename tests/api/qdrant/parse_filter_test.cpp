@@ -73,11 +73,18 @@ TEST(ParseFilter, ErrorsOfFieldsAreFormatErrorsWithThePath) {
       {R"({"nested": {"key": "a"}})", "filter.must[1].nested: missing field `filter`"},
       {R"({"is_empty": {}})", "filter.must[1].is_empty: missing field `key`"},
       {R"({"min_should": {"conditions": []}})", "filter.must[1].min_should: missing field `min_count`"},
-      {R"({"slice": {"total": 2, "index": 0}})", "filter.must[1]: slice conditions are not supported"},
+      {R"({"slice": {"total": 2}})", "filter.must[1].slice: missing field `index`"},
   };
   for (const auto& [condition, message] : cases) {
     EXPECT_EQ(condition_error(condition), std::string("Format error in JSON body: ") + message) << condition;
   }
+}
+
+TEST(ParseFilter, SlicesLieWithinTheirTotal) {
+  EXPECT_EQ(condition_error(R"({"slice": {"total": 0, "index": 0}})"),
+            "Validation error in JSON body: [filter.must[1].slice.total: value 0 invalid, must be 1 or larger]");
+  EXPECT_EQ(condition_error(R"({"slice": {"total": 2, "index": 2}})"),
+            "Validation error in JSON body: [filter.must[1].slice.index: value 2 invalid, must be smaller than total]");
 }
 
 TEST(ParseFilter, MinCountStartsAtOne) {

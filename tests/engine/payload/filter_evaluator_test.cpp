@@ -131,6 +131,8 @@ TEST(CanonicalKey, IsEqualForEqualFiltersOnly) {
       R"({"must":{"key":"a","is_null":true}})",
       R"({"must":{"nested":{"key":"a","filter":{}}}})",
       R"({"must":{"has_vector":"a"}})",
+      R"({"must":{"slice":{"total":12,"index":3}}})",
+      R"({"must":{"slice":{"total":13,"index":2}}})",
       R"({"min_should":{"conditions":[{"key":"a","match":{"value":1}}],"min_count":1}})",
       R"({"min_should":{"conditions":[{"key":"a","match":{"value":1}}],"min_count":2}})",
       R"({"must":{"key":"a","geo_radius":{"center":{"lat":1,"lon":2},"radius":3}}})",
