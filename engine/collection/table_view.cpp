@@ -56,12 +56,16 @@ Status TableView::open_slot(Slot slot, const IndexConfig& config, ThreadPool* po
   SlotView& view = slots_[slot];
   view.row_bytes = stored_row_bytes(config);
   if (config.form == VectorForm::kFloat32) {
-    view.floats = std::make_unique<StoredFloatVectors>(table_, slot, config.dim, [this](Ordinal o) { return buried_.test(o); });
+    view.floats = std::make_unique<StoredFloatVectors>(table_, slot, config.dim,
+                                                       [this](Ordinal ordinal) { return rebuilding_ && buried_.test(ordinal); });
   }
   view.index = ORTHANT_TRY(load_snapshot(slot, config));
   snapshot_rows_ = std::min(snapshot_rows_, view.index ? view.index->row_count() : 0);
   if (!view.index && row_count() > 0 && view.floats) {
-    view.index = ORTHANT_TRY(VectorIndex::rebuild(config, view.floats.get(), row_count(), pool));
+    rebuilding_ = true;
+    auto rebuilt = VectorIndex::rebuild(config, view.floats.get(), row_count(), pool);
+    rebuilding_ = false;
+    view.index = ORTHANT_TRY(std::move(rebuilt));
   }
   if (!view.index) view.index = ORTHANT_TRY(VectorIndex::create(config, view.floats.get()));
   ORTHANT_TRY(catch_up(slot));

@@ -99,6 +99,8 @@ class TableView {
   std::atomic<Ordinal> row_count_{0};
   std::atomic<Ordinal> buried_count_{0};
   Ordinal snapshot_rows_ = 0;  // writer only
+  // Buried rows are left out of a rebuild; a snapshot's rows are all asked for, whatever was buried since. Set while opening only.
+  bool rebuilding_ = false;
   std::atomic<bool> retired_{false};
 };
 

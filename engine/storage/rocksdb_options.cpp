@@ -5,13 +5,27 @@
 
 #include <rocksdb/convenience.h>
 #include <rocksdb/filter_policy.h>
-#include <rocksdb/sst_file_manager.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 
 namespace orthant {
 namespace {
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
+
+// RocksDB would recover from a full disk by itself, but only once as much is free as all write buffers may take, which a small disk
+// never has. The store resumes it instead, when it is written to; this tells the store that there is something to resume.
+class FailureListener final : public rocksdb::EventListener {
+ public:
+  explicit FailureListener(std::shared_ptr<std::atomic<bool>> failed) : failed_(std::move(failed)) {}
+  void OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status* /*error*/) override { failed_->store(true); }
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status /*error*/, bool* automatic) override {
+    *automatic = false;
+  }
+
+ private:
+  const std::shared_ptr<std::atomic<bool>> failed_;
+};
 
 // The first of the wanted ones that this build of RocksDB has.
 rocksdb::CompressionType first_supported(std::initializer_list<rocksdb::CompressionType> wanted) {
@@ -87,7 +101,7 @@ rocksdb::ColumnFamilyOptions vector_options(const std::shared_ptr<rocksdb::Cache
 
 }  // namespace
 
-rocksdb::Options database_options() {
+rocksdb::Options database_options(std::shared_ptr<std::atomic<bool>> failed) {
   rocksdb::Options options;
   options.create_if_missing = true;
   options.create_missing_column_families = true;
@@ -96,6 +110,7 @@ rocksdb::Options database_options() {
   // A record torn by a crash at the end of the log is dropped; damage anywhere else stops the opening instead of silently losing
   // acknowledged writes behind it.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  options.listeners.push_back(std::make_shared<FailureListener>(std::move(failed)));
   options.db_write_buffer_size = 192 * kMiB;
   // Bounds what a restart after a crash has to replay.
   options.max_total_wal_size = 256 * kMiB;
@@ -108,8 +123,6 @@ rocksdb::Options database_options() {
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   options.skip_stats_update_on_db_open = true;
-  // Watches free space and resumes by itself when a full disk has room again.
-  options.sst_file_manager.reset(rocksdb::NewSstFileManager(rocksdb::Env::Default()));
   return options;
 }
 

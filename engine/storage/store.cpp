@@ -51,6 +51,7 @@ struct StoreSnapshot::Impl {
 };
 
 struct Store::Impl {
+  const std::shared_ptr<std::atomic<bool>> failed = std::make_shared<std::atomic<bool>>(false);
   std::shared_ptr<rocksdb::Cache> cache;
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
@@ -78,7 +79,10 @@ bool Store::Impl::try_resume() {
   const auto now = std::chrono::steady_clock::now();
   if (now < next_resume) return false;
   next_resume = now + kResumeInterval;
-  return db->Resume().ok();
+  failed->store(false);  // before: a new failure while resuming must not be forgotten
+  if (db->Resume().ok()) return true;
+  failed->store(true);
+  return false;
 }
 
 std::unique_ptr<rocksdb::Iterator> Store::Impl::iterate(Family family, const StoreSnapshot* snapshot,
@@ -132,8 +136,8 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
   auto impl = std::make_unique<Impl>();
   impl->cache = rocksdb::NewLRUCache(options.block_cache_bytes);
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status opened =
-      rocksdb::DB::Open(database_options(), options.path.string(), family_descriptors(impl->cache), &impl->handles, &db);
+  const rocksdb::Status opened = rocksdb::DB::Open(database_options(impl->failed), options.path.string(),
+                                                   family_descriptors(impl->cache), &impl->handles, &db);
   if (!opened.ok()) return std::unexpected<Error>(to_error(fmt::format("open {}", options.path.string()), opened));
   impl->db.reset(db);
   return std::unique_ptr<Store>(new Store(std::move(impl)));
@@ -142,10 +146,12 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
 Status Store::write(StoreBatch& batch) {
   rocksdb::WriteBatch& changes = batch.impl_->batch;
   rocksdb::Status written = impl_->db->Write(rocksdb::WriteOptions(), &changes);
-  if (written.ok()) return {};
+  if (written.ok() && !impl_->failed->load(std::memory_order_relaxed)) return {};
   std::lock_guard lock(impl_->fault_mutex);
-  // After a failed write RocksDB is read-only until resumed. Applying the batch again is safe: it holds whole values only.
-  if (impl_->try_resume()) written = impl_->db->Write(rocksdb::WriteOptions(), &changes);
+  // After a failed write RocksDB is read-only until resumed; after a failed compaction it writes on, for a while. Applying the
+  // batch again is safe: it holds whole values only.
+  const bool resumed = impl_->try_resume();
+  if (resumed && !written.ok()) written = impl_->db->Write(rocksdb::WriteOptions(), &changes);
   if (written.ok()) {
     if (impl_->fault) log_info("store: takes writes again");
     impl_->fault.reset();
