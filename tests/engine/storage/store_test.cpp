@@ -1,13 +1,8 @@
 #include "engine/storage/store.h"
 
-#include <chrono>
 #include <fstream>
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sched.h>
-#include <sys/mount.h>
-#include <unistd.h>
 
 #include "engine/storage/float_vectors.h"
 #include "engine/storage/stored_table.h"
@@ -207,63 +202,6 @@ TEST(StoredFloatVectors, ReadsRowsInTheOrderAskedForAndReportsMissingOnes) {
   EXPECT_EQ(seen, (std::vector<Ordinal>{0, 3}));
   const StoredFloatVectors wrong(table, 0, 3);
   EXPECT_EQ(wrong.scan(0, 10, [](Ordinal, std::span<const float>) { return true; }).error().code, ErrorCode::kDataCorruption);
-}
-
-// A file system of its own for this process; false where that is not allowed.
-bool mount_small_disk(const std::filesystem::path& path) {
-  const uid_t user = getuid();
-  if (user != 0) {
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
-    std::ofstream("/proc/self/uid_map") << "0 " << user << " 1";
-  } else if (unshare(CLONE_NEWNS) != 0) {
-    return false;
-  }
-  if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
-  return mount("tmpfs", path.c_str(), "tmpfs", 0, "size=48m") == 0;
-}
-
-TEST(Store, RefusesWritesWhileTheDiskIsFullAndTakesThemAgainAfterwards) {
-  TemporaryDirectory temporary;
-  if (!mount_small_disk(temporary.path())) GTEST_SKIP() << "needs to mount a small file system, which is not allowed here";
-  const std::filesystem::path ballast = temporary.path() / "ballast";
-  {
-    std::ofstream file(ballast);
-    const std::string megabyte(std::size_t{1} << 20, 'b');
-    for (int i = 0; i < 24; ++i) file << megabyte;
-  }
-  const std::string value(100'000, 'v');
-  int written = 0;
-  {
-    auto store = open_store(temporary.path() / "store");
-    Status status;
-    while ((status = put(*store, "key" + std::to_string(written), value, Family::kVectors))) {
-      ASSERT_LT(++written, 1000) << "the disk never got full";
-    }
-    EXPECT_TRUE(status.error().code == ErrorCode::kIoError || status.error().code == ErrorCode::kUnavailable)
-        << status.error().message;
-    EXPECT_NE(status.error().message.find("disk is full"), std::string::npos) << status.error().message;
-    EXPECT_TRUE(store->write_fault().has_value());
-    // Reads go on, and nothing of what was acknowledged is gone.
-    for (int i = 0; i < written; ++i) {
-      ASSERT_EQ(store->get(Family::kVectors, "key" + std::to_string(i)).value(), value) << i;
-    }
-    EXPECT_FALSE(put(*store, "refused", value, Family::kVectors).has_value());
-    std::filesystem::remove(ballast);
-    // By itself, within a few seconds.
-    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!(status = put(*store, "key" + std::to_string(written), value, Family::kVectors))) {
-      ASSERT_LT(std::chrono::steady_clock::now(), give_up) << status.error().message;
-      usleep(100'000);
-    }
-    ++written;
-    EXPECT_FALSE(store->write_fault().has_value());
-    ASSERT_TRUE(store->sync().has_value());
-  }
-  auto store = open_store(temporary.path() / "store");
-  for (int i = 0; i < written; ++i) {
-    ASSERT_EQ(store->get(Family::kVectors, "key" + std::to_string(i)).value(), value) << i;
-  }
-  EXPECT_EQ(store->get(Family::kVectors, "refused").value(), std::nullopt);
 }
 
 }  // namespace
