@@ -5,6 +5,7 @@
 #include <cmath>
 #include <mutex>
 #include <random>
+#include <unordered_map>
 
 #include "index/candidates/flat_scan.h"
 #include "index/row_distances.h"
@@ -20,15 +21,17 @@ constexpr std::size_t kLargestSample = 100'000;
 constexpr std::size_t kSmallestSample = 100;
 constexpr std::size_t kScanGrain = 4'096;
 constexpr std::size_t kInt8Depth = 1'000;
-// Users' queries lie farther from the rows than the rows from each other, and need deeper stages. Rows moved by noise of this size,
-// relative to the spread of the rows, need the depths of real queries: the claims of SciFact against its abstracts have 99 percent
-// of the true neighbours in the first 82 by estimate and 99.8 percent in the first 189; rows need 52 and 93, moved rows 91 and 184.
-// Rows as they are count too, and the deeper result is taken: the nearer the neighbours, the more the precision of codes matters.
+// Users' queries lie farther from the rows than the rows from each other. Rows moved by noise of this size, relative to the spread
+// of the rows, need the depths of real queries: the claims of SciFact against its abstracts have 99 percent of the true neighbours
+// in the first 82 by estimate and 99.5 percent in the first 116; rows need 45 and 59, moved rows 86 and 103. Rows as they are count
+// too, and the deeper result is taken: the nearer the neighbours, the more the precision of codes matters.
 constexpr float kQueryNoise = 0.8f;
 // Of the misses that the target allows, the share that the depths are chosen to use up; the rest is for the error of the sample.
-constexpr double kShareOfMisses = 0.6;
-// Of those, the share that int8 may cause.
+constexpr double kShareOfMisses = 0.75;
+// Of those, what int8 may cause, what the margin of the first stage may, and what its depth; the last two miss much the same rows.
 constexpr double kShareOfInt8 = 0.2;
+constexpr double kShareOfMargin = 0.6;
+constexpr double kShareOfDepth = 0.6;
 constexpr std::array kTargets = {0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999};
 
 // Rows on which depths are measured: all, or blocks spread evenly over the index.
@@ -69,26 +72,68 @@ void move_rows(std::vector<float>& rows, std::size_t dim, std::mt19937_64& rando
   }
 }
 
-// Of all neighbours, the rank that `wanted` of the given ranks do not exceed; unknown when too few are given.
-std::uint32_t rank_covering(std::vector<std::uint32_t> ranks, std::size_t wanted) {
-  if (wanted == 0) return 1;
-  if (ranks.size() < wanted) return kRankUnknown;
-  std::ranges::nth_element(ranks, ranks.begin() + static_cast<std::ptrdiff_t>(wanted) - 1);
-  return ranks[wanted - 1];
+// The value that `share` of the values do not exceed.
+template <typename T>
+T value_covering(std::vector<T> values, double share, T unknown) {
+  const auto wanted = static_cast<std::size_t>(std::ceil(share * static_cast<double>(values.size()) - 1e-9));
+  if (values.empty() || wanted == 0) return unknown;
+  std::ranges::nth_element(values, values.begin() + static_cast<std::ptrdiff_t>(wanted) - 1);
+  return values[wanted - 1];
 }
 
-std::size_t share_of(std::size_t count, double share) {
-  return std::min(count, static_cast<std::size_t>(std::ceil(share * static_cast<double>(count) - 1e-9)));
+// The smallest margin within which the share of all neighbours lies; kGapUnknown when it cannot be told.
+float margin_covering(std::span<const QueryGaps> queries, CoarseGaps QueryGaps::* stage, double share) {
+  std::vector<float> gaps;
+  for (const QueryGaps& query : queries) gaps.insert(gaps.end(), (query.*stage).neighbors.begin(), (query.*stage).neighbors.end());
+  return std::max(value_covering(std::move(gaps), share, kGapUnknown), 0.0f);
+}
+
+// The smallest depth that holds the share of all neighbours. Those of unknown rank count as deeper than any list.
+std::size_t depth_covering(std::span<const QueryGaps> queries, CoarseGaps QueryGaps::* stage, double share) {
+  std::vector<std::size_t> ranks;
+  for (const QueryGaps& query : queries) {
+    const CoarseGaps& gaps = query.*stage;
+    for (float gap : gaps.neighbors) {
+      ranks.push_back(static_cast<std::size_t>(std::ranges::upper_bound(gaps.listed, gap) - gaps.listed.begin()));
+    }
+  }
+  return value_covering(std::move(ranks), share, std::size_t{0});
+}
+
+// How many listed rows lie within a margin.
+struct Reach {
+  std::size_t largest = 0;  // over the queries
+  double mean = 0;
+  bool known = true;  // false when a list ended within the margin
+};
+
+Reach reach_of(std::span<const QueryGaps> queries, CoarseGaps QueryGaps::* stage, float margin, std::size_t row_count) {
+  Reach reach;
+  for (const QueryGaps& query : queries) {
+    const std::vector<float>& listed = (query.*stage).listed;
+    const auto within = static_cast<std::size_t>(std::ranges::upper_bound(listed, margin) - listed.begin());
+    if (within == listed.size() && listed.size() + 1 < row_count) reach.known = false;
+    reach.largest = std::max(reach.largest, within);
+    reach.mean += static_cast<double>(within) / static_cast<double>(queries.size());
+  }
+  return reach;
+}
+
+double oversampling(std::size_t depth) {
+  return std::max(1.0, static_cast<double>(depth) / kNeighbors);
 }
 
 // Stages stand in the order of their precision.
 StageDepths deeper(const StageDepths& a, const StageDepths& b) {
   return {std::min(a.first, b.first), std::max(a.first_oversampling, b.first_oversampling),
-          std::max(a.int8_oversampling, b.int8_oversampling)};
+          std::max(a.first_margin, b.first_margin), std::max(a.int8_oversampling, b.int8_oversampling),
+          std::max(a.int8_margin, b.int8_margin)};
 }
 
-double oversampling(std::uint32_t depth) {
-  return std::max(1.0, static_cast<double>(depth) / kNeighbors);
+std::vector<NearestCandidates> collectors(std::size_t count) {
+  std::vector<NearestCandidates> made;
+  for (std::size_t i = 0; i < count; ++i) made.emplace_back(kNeighbors);
+  return made;
 }
 
 class Calibration {
@@ -108,12 +153,12 @@ class Calibration {
     ORTHANT_TRY(read_queries());
     ORTHANT_TRY(find_truth());
     if (queries_.empty()) return result;
-    const std::vector<NeighborRanks> ranks = find_ranks(0, queries_.size() / 2);
-    const std::vector<NeighborRanks> moved_ranks = find_ranks(queries_.size() / 2, queries_.size());
+    const std::vector<QueryGaps> gaps = find_gaps(0, queries_.size() / 2);
+    const std::vector<QueryGaps> moved_gaps = find_gaps(queries_.size() / 2, queries_.size());
     result.row_count = sample_count_;
     for (double target : kTargets) {
       result.entries.push_back(
-          {target, deeper(choose_depths(ranks, target, sample_count_), choose_depths(moved_ranks, target, sample_count_))});
+          {target, deeper(choose_depths(gaps, target, sample_count_), choose_depths(moved_gaps, target, sample_count_))});
     }
     return result;
   }
@@ -137,6 +182,9 @@ class Calibration {
     }
     std::vector<float> moved = query_rows_;
     move_rows(moved, dim, random_);
+    if (parts_.config.metric == Metric::kCosine) {
+      for (std::size_t i = 0; i < queries_.size(); ++i) normalize(std::span(moved).subspan(i * dim, dim));
+    }
     query_rows_.insert(query_rows_.end(), moved.begin(), moved.end());
     const std::vector<Ordinal> again = queries_;
     queries_.insert(queries_.end(), again.begin(), again.end());
@@ -145,16 +193,18 @@ class Calibration {
 
   // One pass over the rows serves all queries: each row is compared with the queries as if they were the rows.
   Status find_truth() {
-    truth_.assign(queries_.size(), NearestCandidates(kNeighbors));
+    truth_ = collectors(queries_.size());
     std::mutex mutex;
     Status status;
     parallel_for(pool_, row_count_, kScanGrain, [&](std::size_t begin, std::size_t end) {
-      std::vector<NearestCandidates> mine(queries_.size(), NearestCandidates(kNeighbors));
+      std::vector<NearestCandidates> mine = collectors(queries_.size());
       const Status scanned = visit_rows(begin, end, [&](Ordinal ordinal, const float* row) { compare(ordinal, row, mine); });
       const std::lock_guard lock(mutex);
       if (!scanned) status = scanned;
       for (std::size_t i = 0; i < mine.size(); ++i) {
-        for (const Candidate& candidate : mine[i].take()) *truth_[i].room(1) = candidate, truth_[i].commit(1);
+        const std::vector<Candidate> found = mine[i].take();
+        std::ranges::copy(found, truth_[i].room(found.size()));
+        truth_[i].commit(found.size());
       }
     });
     return status;
@@ -187,41 +237,46 @@ class Calibration {
     }
   }
 
-  std::vector<NeighborRanks> find_ranks(std::size_t first, std::size_t last) {
-    std::vector<std::vector<NeighborRanks>> parts(last - first);
-    parallel_for(pool_, parts.size(), 1, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i) parts[i] = ranks_of(first + i);
+  std::vector<QueryGaps> find_gaps(std::size_t first, std::size_t last) {
+    std::vector<QueryGaps> gaps(last - first);
+    parallel_for(pool_, gaps.size(), 1, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) gaps[i] = gaps_of(first + i);
     });
-    std::vector<NeighborRanks> ranks;
-    for (const auto& part : parts) ranks.insert(ranks.end(), part.begin(), part.end());
-    return ranks;
+    return gaps;
   }
 
-  std::vector<NeighborRanks> ranks_of(std::size_t query) {
+  QueryGaps gaps_of(std::size_t query) {
     const std::size_t dim = parts_.config.dim;
     const bool estimates = parts_.config.metric != Metric::kManhattan;
     const PreparedQuery prepared =
         prepare_query(parts_.config.metric, parts_.quantizer, std::span(query_rows_).subspan(query * dim, dim),
                       {.estimate = estimates, .int8 = true});
     const FlatScan scan(parts_.tables, parts_.kernels, mask_, prepared);
-    std::vector<Candidate> by_estimate;
-    if (estimates) by_estimate = scan.estimates(std::max<std::size_t>(kInt8Depth, sample_count_ / 16) + 1);
-    const std::vector<Candidate> by_int8 = scan.int8(kInt8Depth + 1);
-    std::vector<NeighborRanks> ranks;
-    for (const Candidate& neighbor : truth_[query].take()) {
-      ranks.push_back(
-          {rank_in(by_estimate, neighbor.ordinal, queries_[query]), rank_in(by_int8, neighbor.ordinal, queries_[query])});
-    }
-    return ranks;
+    std::vector<Candidate> truth = truth_[query].take();
+    std::ranges::sort(truth, nearer);
+    QueryGaps gaps;
+    const float norm = std::sqrt(prepared.squared_norm);
+    if (truth.empty() || norm == 0) return gaps;
+    const std::size_t depth = std::max<std::size_t>(kInt8Depth, sample_count_ / 16) + 1;
+    if (estimates) gaps.estimate = compare(scan.estimates(depth), truth, queries_[query], norm);
+    gaps.int8 = compare(scan.int8(kInt8Depth + 1), truth, queries_[query], norm);
+    return gaps;
   }
 
-  static std::uint32_t rank_in(const std::vector<Candidate>& order, Ordinal wanted, Ordinal self) {
-    std::uint32_t rank = 1;
-    for (const Candidate& candidate : order) {
-      if (candidate.ordinal == wanted) return rank;
-      if (candidate.ordinal != self) ++rank;
+  static CoarseGaps compare(std::vector<Candidate> coarse, const std::vector<Candidate>& truth, Ordinal self, float norm) {
+    std::erase_if(coarse, [self](const Candidate& candidate) { return candidate.ordinal == self; });
+    std::ranges::sort(coarse, nearer);
+    CoarseGaps gaps;
+    std::unordered_map<Ordinal, float> by_ordinal;
+    for (const Candidate& candidate : coarse) {
+      gaps.listed.push_back((candidate.distance - truth.back().distance) / norm);
+      by_ordinal.emplace(candidate.ordinal, gaps.listed.back());
     }
-    return kRankUnknown;
+    for (const Candidate& neighbor : truth) {
+      const auto found = by_ordinal.find(neighbor.ordinal);
+      gaps.neighbors.push_back(found == by_ordinal.end() ? kGapUnknown : found->second);
+    }
+    return gaps;
   }
 
   const IndexParts& parts_;
@@ -240,25 +295,21 @@ class Calibration {
 
 }  // namespace
 
-StageDepths choose_depths(std::span<const NeighborRanks> ranks, double target_recall, std::size_t row_count) {
+StageDepths choose_depths(std::span<const QueryGaps> queries, double target_recall, std::size_t row_count) {
   const double misses = (1 - target_recall) * kShareOfMisses;
-  std::vector<std::uint32_t> int8_ranks;
-  for (const NeighborRanks& rank : ranks) int8_ranks.push_back(rank.int8);
-  const std::uint32_t int8_depth = rank_covering(int8_ranks, share_of(ranks.size(), 1 - misses * kShareOfInt8));
-
-  std::vector<std::uint32_t> estimate_ranks;
-  for (const NeighborRanks& rank : ranks) {
-    if (rank.int8 <= int8_depth) estimate_ranks.push_back(rank.estimate);
-  }
-  const std::uint32_t estimate_depth = rank_covering(estimate_ranks, share_of(ranks.size(), 1 - misses));
-  // Rescoring a candidate costs some 20 rows of the 1-bit scan, which itself costs an eighth of an int8 scan.
-  const bool cheaper = std::size_t{estimate_depth} * 4 <= row_count || estimate_depth <= kInt8Depth;
-  if (int8_depth != kRankUnknown && estimate_depth != kRankUnknown && cheaper) {
-    return {FirstStage::kEstimate, oversampling(estimate_depth), oversampling(int8_depth)};
-  }
-  const std::uint32_t int8_alone = rank_covering(int8_ranks, share_of(ranks.size(), 1 - misses));
-  if (int8_alone != kRankUnknown) return {FirstStage::kInt8, oversampling(int8_alone), oversampling(int8_alone)};
-  return {FirstStage::kFloat, 1, 1};
+  const float int8_margin = margin_covering(queries, &QueryGaps::int8, 1 - misses * kShareOfInt8);
+  const Reach int8 = reach_of(queries, &QueryGaps::int8, int8_margin, row_count);
+  const float margin = margin_covering(queries, &QueryGaps::estimate, 1 - misses * kShareOfMargin);
+  const Reach estimate = reach_of(queries, &QueryGaps::estimate, margin, row_count);
+  if (int8_margin == kGapUnknown || !int8.known) return {.first = FirstStage::kFloat};
+  StageDepths depths = {FirstStage::kInt8, oversampling(int8.largest), int8_margin, oversampling(int8.largest), int8_margin};
+  // Rescoring a candidate costs some 20 rows of the 1-bit scan, and these an eighth of an int8 scan.
+  if (margin == kGapUnknown || !estimate.known || estimate.mean * 4 > static_cast<double>(row_count)) return depths;
+  depths.first = FirstStage::kEstimate;
+  depths.first_oversampling =
+      oversampling(std::min(estimate.largest, depth_covering(queries, &QueryGaps::estimate, 1 - misses * kShareOfDepth)));
+  depths.first_margin = margin;
+  return depths;
 }
 
 Result<CalibratedDepths> measure_depths(const IndexParts& parts, ThreadPool* pool) {

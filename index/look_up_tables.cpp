@@ -40,6 +40,17 @@ double smallest_step(const Magnitudes& magnitudes, std::size_t halves) {
   return std::max(2 * magnitudes.largest_group / group_room, 2 * magnitudes.total / room);
 }
 
+// Of each half the largest entry.
+std::size_t add_largest(std::span<const std::uint8_t> entries) {
+  std::size_t sum = 0;
+  for (std::size_t half = 0; half < entries.size(); half += kHalfEntries) {
+    std::uint8_t largest = 0;
+    for (std::uint8_t entry : entries.subspan(half, kHalfEntries)) largest = std::max(largest, entry);
+    sum += largest;
+  }
+  return sum;
+}
+
 // Entries of four dimensions, the first of them in the pattern's highest bit: twice the weights of the dimensions whose sign is as
 // set, counted from the smallest pattern.
 void fill_half(const std::array<float, kHalfBits>& weights, float inverse_step, std::uint8_t* entries) {
@@ -69,12 +80,13 @@ LookUpTables make_signed_sum_tables(std::span<const float> weights) {
   tables.base = static_cast<float>(-magnitudes.total);
   const auto inverse_step = static_cast<float>(1 / step);
   // Weights too small for float arithmetic: all rows look alike.
-  if (!(step > 0) || !std::isfinite(inverse_step) || !std::isfinite(tables.base)) return {std::move(tables.entries), 0, 0};
+  if (!(step > 0) || !std::isfinite(inverse_step) || !std::isfinite(tables.base)) return {std::move(tables.entries), 0, 0, 0};
   for (std::size_t half = 0; half < halves; ++half) {
     std::array<float, kHalfBits> part{};
     for (std::size_t i = 0; i < kHalfBits && half * kHalfBits + i < weights.size(); ++i) part[i] = weights[half * kHalfBits + i];
     fill_half(part, inverse_step, tables.entries.data() + half * kHalfEntries);
   }
+  tables.largest_sum = add_largest(tables.entries);
   return tables;
 }
 
@@ -91,6 +103,7 @@ LookUpTables make_hamming_tables(std::span<const std::uint8_t> code, std::size_t
   if (dim > kMaxSum) {
     for (std::uint8_t& entry : std::span(tables.entries).last(kHalfEntries)) entry = std::min<std::uint8_t>(entry, 3);
   }
+  tables.largest_sum = std::min(dim, static_cast<std::size_t>(kMaxSum));
   return tables;
 }
 

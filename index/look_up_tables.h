@@ -13,6 +13,7 @@ struct LookUpTables {
   std::vector<std::uint8_t> entries;  // kTableBytesPerCodeByte * code_bytes
   float step = 1;
   float base = 0;
+  std::size_t largest_sum = 0;  // no sum is larger
 };
 
 // step * S + base estimates the sum over dimensions of weights[i], negated where bit i is 0. Entries are rounded to whole steps;

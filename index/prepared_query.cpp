@@ -19,7 +19,7 @@ PreparedQuery prepare_query(Metric metric, const BinaryQuantizer* quantizer, std
   prepared.metric = metric;
   prepared.floats.assign(query.begin(), query.end());
   if (metric == Metric::kCosine) normalize(prepared.floats);
-  if (metric == Metric::kEuclid) prepared.squared_norm = squared_norm(query);
+  prepared.squared_norm = squared_norm(prepared.floats);
   if (forms.estimate) prepared.estimate = quantizer->estimate_tables(prepared.floats);
   if (forms.hamming) prepared.hamming = quantizer->hamming_tables(prepared.floats);
   if (forms.int8) prepared.int8 = quantize_query(prepared.floats);

@@ -25,7 +25,7 @@ struct QueryForms {
 struct PreparedQuery {
   Metric metric = Metric::kCosine;
   std::vector<float> floats;  // normalized for Metric::kCosine
-  float squared_norm = 0;
+  float squared_norm = 0;     // of `floats`
   EstimateTables estimate;
   LookUpTables hamming;
   QuantizedQuery int8;

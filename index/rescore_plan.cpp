@@ -53,7 +53,7 @@ class Planner {
 
  private:
   RescorePlan make(FirstStage first, std::size_t first_depth, std::size_t int8_depth, LastStage last) const {
-    return {first, std::max(first_depth, params_.limit), int8_depth, last, params_.limit};
+    return {first, std::max(first_depth, params_.limit), kNoMargin, int8_depth, kNoMargin, last, params_.limit};
   }
   RescorePlan exact() const { return make(FirstStage::kFloat, params_.limit, 0, LastStage::kNone); }
 
@@ -96,9 +96,15 @@ class Planner {
     if (floats && (depths_.first == FirstStage::kFloat || facts_.eligible_count <= int8_depth())) return exact();
     const std::size_t depth = first_depth(1);
     if (depths_.first != FirstStage::kEstimate || config_.metric == Metric::kManhattan || few_are_eligible(depth)) {
-      return make(FirstStage::kInt8, floats ? int8_depth() : params_.limit, 0, last);
+      RescorePlan plan = make(FirstStage::kInt8, floats ? int8_depth() : params_.limit, 0, last);
+      plan.first_margin = depths_.int8_margin;
+      return plan;
     }
-    return make(FirstStage::kEstimate, depth, floats ? std::min(int8_depth(), depth) : params_.limit, last);
+    RescorePlan plan = make(FirstStage::kEstimate, depth, floats ? std::min(int8_depth(), depth) : params_.limit, last);
+    // A depth that the caller gives is gone through whole.
+    if (!params_.oversampling) plan.first_margin = depths_.first_margin;
+    plan.int8_margin = depths_.int8_margin;
+    return plan;
   }
 
   // Scoring the eligible rows alone costs less than scanning all bits and rescoring the depth.
@@ -136,12 +142,13 @@ class Planner {
 }  // namespace
 
 StageDepths CalibratedDepths::depths_for(double target_recall) const {
-  if (target_recall >= 1) return {FirstStage::kFloat, 1, 1};
+  if (target_recall >= 1) return {.first = FirstStage::kFloat};
   for (const Entry& entry : entries) {
     if (entry.target_recall >= target_recall) return entry.depths;
   }
-  if (entries.empty()) return target_recall > 0.995 ? StageDepths{FirstStage::kEstimate, 100, 5} : StageDepths{};
-  return {FirstStage::kFloat, 1, 1};
+  if (entries.empty())
+    return target_recall > 0.995 ? StageDepths{.first_oversampling = 100, .int8_oversampling = 5} : StageDepths{};
+  return {.first = FirstStage::kFloat};
 }
 
 Result<RescorePlan> make_rescore_plan(const IndexConfig& config, const SearchParams& params, const CalibratedDepths& calibrated,

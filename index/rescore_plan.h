@@ -3,7 +3,8 @@
 // functions, any thread.
 
 #include <cstddef>
-#include <optional>
+#include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "index/index_config.h"
@@ -24,10 +25,17 @@ enum class LastStage {
   kDecoded,  // int8 codes against the query's floats: as exact as codes brought by users allow
 };
 
+// A margin does what a depth alone cannot: go deep for queries with many near rows, and stop early for the others. Let d be the
+// distance of the limit-th nearest by the finer representation. A candidate whose coarse distance lies more than the margin behind
+// d is not rescored. Margins are relative to the norm of the query, as the errors of the codes are.
+inline constexpr float kNoMargin = std::numeric_limits<float>::infinity();
+
 struct RescorePlan {
   FirstStage first = FirstStage::kFloat;
-  std::size_t first_depth = 0;  // candidates that the first stage hands on
-  std::size_t int8_depth = 0;   // candidates that int8 rescoring hands on; 0: no such stage
+  std::size_t first_depth = 0;  // candidates that the first stage hands on at most
+  float first_margin = kNoMargin;
+  std::size_t int8_depth = 0;  // candidates that int8 rescoring hands on at most; 0: no such stage
+  float int8_margin = kNoMargin;
   LastStage last = LastStage::kNone;
   std::size_t limit = 0;
 };
@@ -36,7 +44,9 @@ struct RescorePlan {
 struct StageDepths {
   FirstStage first = FirstStage::kEstimate;
   double first_oversampling = 20;
+  float first_margin = kNoMargin;
   double int8_oversampling = 3;
+  float int8_margin = kNoMargin;
 };
 
 // What calibration measured: the depths that reach each target, ascending by target. Before the first calibration: depths that are

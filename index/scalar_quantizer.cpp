@@ -25,7 +25,7 @@ float rounded(float value) {
   return (value + kRoundingConstant) - kRoundingConstant;
 }
 
-// 1 / scale would overflow for denormal scales, hence division by the largest magnitude in double precision.
+// Bounded, since it would overflow for magnitudes below 4e-37: such vectors lose precision.
 float codes_per_unit(float largest) {
   return static_cast<float>(std::min(double{kLargestCode} / largest, double{std::numeric_limits<float>::max()}));
 }

@@ -1,6 +1,7 @@
 #include "index/search_run.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 
@@ -41,15 +42,11 @@ class StageTimer {
   Clock::time_point begin_;
 };
 
-// The nearest `depth`, in no order.
-void cut(std::vector<Candidate>& candidates, std::size_t depth) {
-  if (candidates.size() <= depth) return;
-  std::ranges::nth_element(candidates, candidates.begin() + static_cast<std::ptrdiff_t>(depth), nearer);
-  candidates.resize(depth);
-}
+// Candidates rescored before a margin decides about the others.
+constexpr std::size_t kProbedCandidates = 48;
 
 template <typename Distances>
-void rescore(std::vector<Candidate>& candidates, const Distances& distances) {
+void rescore(std::span<Candidate> candidates, const Distances& distances) {
   std::array<Ordinal, kBlockRows> ordinals;
   std::array<float, kBlockRows> values;
   for (std::size_t first = 0; first < candidates.size(); first += kBlockRows) {
@@ -70,7 +67,7 @@ class PlanRun {
     if (plan_.int8_depth != 0) rescore_int8(candidates);
     if (plan_.last == LastStage::kDecoded) rescore_decoded(candidates);
     if (plan_.last == LastStage::kFloat) ORTHANT_TRY(rescore_floats(candidates));
-    cut(candidates, plan_.limit);
+    keep_nearest(candidates, plan_.limit);
     std::ranges::sort(candidates, nearer);
     return candidates;
   }
@@ -79,6 +76,7 @@ class PlanRun {
   Result<std::vector<Candidate>> first_stage() {
     StageTimer timer(trace_, first_stage_name(), mask_.row_count());
     std::vector<Candidate> candidates = ORTHANT_TRY(scan());
+    if (plan_.first == FirstStage::kInt8) cut_behind_limit(candidates, plan_.first_margin);
     timer.finish(candidates.size());
     return candidates;
   }
@@ -143,10 +141,36 @@ class PlanRun {
     if (parts_.config.metric == Metric::kManhattan) {
       rescore(candidates, DecodedDistances(parts_.tables, parts_.kernels, query_));
     } else {
-      rescore(candidates, Int8Distances(parts_.tables, parts_.kernels, query_));
+      rescore_within_margin(candidates, Int8Distances(parts_.tables, parts_.kernels, query_));
     }
-    cut(candidates, plan_.int8_depth);
+    cut_behind_limit(candidates, plan_.int8_margin);
+    keep_nearest(candidates, plan_.int8_depth);
     timer.finish(candidates.size());
+  }
+
+  float margin(float relative) const { return relative * std::sqrt(query_.squared_norm); }
+
+  // Drops what lies more than the margin behind the limit-th nearest.
+  void cut_behind_limit(std::vector<Candidate>& candidates, float relative_margin) const {
+    if (relative_margin == kNoMargin || candidates.size() <= plan_.limit) return;
+    const float last = distance_at_rank(candidates, plan_.limit) + margin(relative_margin);
+    std::erase_if(candidates, [last](const Candidate& candidate) { return candidate.distance > last; });
+  }
+
+  // The nearest by the coarse distance first: their finer distances bound how far behind a candidate may lie to be worth it.
+  template <typename Distances>
+  void rescore_within_margin(std::vector<Candidate>& candidates, const Distances& distances) const {
+    const std::size_t probed = std::max(kProbedCandidates, 2 * plan_.limit);
+    if (plan_.first_margin == kNoMargin || candidates.size() <= probed) return rescore(candidates, distances);
+    std::ranges::nth_element(candidates, candidates.begin() + static_cast<std::ptrdiff_t>(probed), nearer);
+    rescore(std::span(candidates).first(probed), distances);
+    std::vector<Candidate> first(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(probed));
+    const float last = distance_at_rank(std::move(first), plan_.limit) + margin(plan_.first_margin);
+    const auto rest = candidates.begin() + static_cast<std::ptrdiff_t>(probed);
+    candidates.erase(
+        std::remove_if(rest, candidates.end(), [last](const Candidate& candidate) { return candidate.distance > last; }),
+        candidates.end());
+    rescore(std::span(candidates).subspan(probed), distances);
   }
 
   void rescore_decoded(std::vector<Candidate>& candidates) {

@@ -100,7 +100,9 @@ std::string encode_header(const SnapshotHeader& header) {
     append_value(rest, entry.target_recall);
     append_value(rest, static_cast<std::uint8_t>(entry.depths.first));
     append_value(rest, entry.depths.first_oversampling);
+    append_value(rest, entry.depths.first_margin);
     append_value(rest, entry.depths.int8_oversampling);
+    append_value(rest, entry.depths.int8_margin);
   }
   std::string out(kMagic);
   append_value(out, kVersion);
@@ -130,7 +132,8 @@ bool read_depths(ByteReader& reader, CalibratedDepths& calibrated) {
     CalibratedDepths::Entry entry;
     std::uint8_t first = 0;
     if (!read_field(reader, entry.target_recall) || !read_field(reader, first) ||
-        !read_field(reader, entry.depths.first_oversampling) || !read_field(reader, entry.depths.int8_oversampling)) {
+        !read_field(reader, entry.depths.first_oversampling) || !read_field(reader, entry.depths.first_margin) ||
+        !read_field(reader, entry.depths.int8_oversampling) || !read_field(reader, entry.depths.int8_margin)) {
       return false;
     }
     if (first > static_cast<std::uint8_t>(FirstStage::kHamming)) return false;

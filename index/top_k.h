@@ -1,12 +1,14 @@
 #pragma once
-// NearestCandidates: keeps the `depth` nearest of the candidates that it is shown, in the manner of a scan: candidates come in
-// ascending order of ordinals, in batches written straight into its buffer; when the buffer has filled, the best are selected
-// and the distance of the last of them becomes the bound that later ones must beat. Selection in batches costs less than a heap,
-// because most candidates of a scan never pass the bound. Equal distances: the lower ordinal is nearer. One thread.
+// Collectors of the nearest candidates of a scan. Candidates come in ascending order of ordinals, in batches that the scan writes
+// straight into the collector's buffer: room() for the largest batch, then commit() of what was written. bound() is the distance
+// that later candidates must beat; it is brought up to date at each commit. Equal distances: the lower ordinal is nearer. One
+// thread.
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <memory>
 #include <vector>
 
 #include "index/kernels/distance_kernels.h"
@@ -23,21 +25,58 @@ inline float finite_distance(float distance) {
   return distance < kLargest ? std::max(distance, -kLargest) : kLargest;
 }
 
+// The nearest `depth` candidates, in no order; the rest is dropped.
+inline void keep_nearest(std::vector<Candidate>& candidates, std::size_t depth) {
+  if (candidates.size() <= depth) return;
+  std::ranges::nth_element(candidates, candidates.begin() + static_cast<std::ptrdiff_t>(depth), nearer);
+  candidates.resize(depth);
+}
+
+// The distance of the `rank`-th nearest, from 1; the largest float when there are fewer.
+inline float distance_at_rank(std::vector<Candidate> candidates, std::size_t rank) {
+  if (candidates.size() < rank) return std::numeric_limits<float>::max();
+  const auto wanted = candidates.begin() + static_cast<std::ptrdiff_t>(rank) - 1;
+  std::ranges::nth_element(candidates, wanted, nearer);
+  return wanted->distance;
+}
+
+// An array of candidates that grows without touching the new room.
+class CandidateBuffer {
+ public:
+  Candidate* room(std::size_t count) {
+    if (capacity_ < size_ + count) grow(size_ + count);
+    return candidates_.get() + size_;
+  }
+  void add(std::size_t count) { size_ += count; }
+  void shrink(std::size_t size) { size_ = size; }
+  std::size_t size() const { return size_; }
+  Candidate* begin() { return candidates_.get(); }
+  Candidate* end() { return candidates_.get() + size_; }
+
+ private:
+  void grow(std::size_t wanted) {
+    capacity_ = std::max(wanted, capacity_ * 2);
+    auto larger = std::make_unique_for_overwrite<Candidate[]>(capacity_);
+    std::copy_n(candidates_.get(), size_, larger.get());
+    candidates_ = std::move(larger);
+  }
+
+  std::unique_ptr<Candidate[]> candidates_;
+  std::size_t size_ = 0;
+  std::size_t capacity_ = 0;
+};
+
+// For any distances. When the buffer has filled, the best are selected and the distance of the last of them becomes the bound:
+// cheaper than a heap, because most candidates of a scan never pass the bound.
 class NearestCandidates {
  public:
   explicit NearestCandidates(std::size_t depth) : depth_(depth) {}
 
-  // Candidates that are not below it cannot be among the nearest any more.
   float bound() const { return bound_; }
-
-  // Room for `count` candidates; the writer says with commit() how many it wrote.
-  Candidate* room(std::size_t count) {
-    if (candidates_.size() < size_ + count) candidates_.resize(std::max(size_ + count, candidates_.size() * 2));
-    return candidates_.data() + size_;
-  }
+  Candidate* room(std::size_t count) { return buffer_.room(count); }
   void commit(std::size_t count) {
-    size_ += count;
-    if (size_ >= 2 * depth_ + kSlack) select();
+    buffer_.add(count);
+    if (buffer_.size() >= 2 * depth_ + kSlack) select();
   }
   void offer(Candidate candidate) {
     if (!(candidate.distance < bound_)) return;
@@ -45,13 +84,12 @@ class NearestCandidates {
     commit(1);
   }
 
-  // Nearest first. The collector is empty afterwards.
+  // In no order. The collector is empty afterwards.
   std::vector<Candidate> take() {
-    if (size_ > depth_) select();
-    candidates_.resize(size_);
-    std::ranges::sort(candidates_, nearer);
-    size_ = 0;
-    return std::move(candidates_);
+    if (buffer_.size() > depth_) select();
+    std::vector<Candidate> nearest(buffer_.begin(), buffer_.end());
+    buffer_.shrink(0);
+    return nearest;
   }
 
  private:
@@ -59,20 +97,76 @@ class NearestCandidates {
 
   void select() {
     if (depth_ == 0) {
-      size_ = 0;
+      buffer_.shrink(0);
       bound_ = -std::numeric_limits<float>::infinity();
       return;
     }
-    const auto last = candidates_.begin() + static_cast<std::ptrdiff_t>(depth_) - 1;
-    std::nth_element(candidates_.begin(), last, candidates_.begin() + static_cast<std::ptrdiff_t>(size_), nearer);
+    Candidate* last = buffer_.begin() + depth_ - 1;
+    std::nth_element(buffer_.begin(), last, buffer_.end(), nearer);
     bound_ = last->distance;
-    size_ = depth_;
+    buffer_.shrink(depth_);
   }
 
   std::size_t depth_;
-  std::size_t size_ = 0;  // candidates held; candidates_ is its room
   float bound_ = std::numeric_limits<float>::infinity();
-  std::vector<Candidate> candidates_;
+  CandidateBuffer buffer_;
+};
+
+// For distances that are small integers, as table sums are: a count of each distance gives the bound exactly at every commit, and
+// nothing is ever sorted. With `last_` the distance of the depth-th nearest: fewer than depth candidates are nearer than it, and at
+// least depth are not farther, once there are so many.
+class NearestSums {
+ public:
+  NearestSums(std::size_t depth, std::size_t largest_sum) : depth_(depth), last_(largest_sum), counts_(largest_sum + 1) {}
+
+  float bound() const {
+    if (depth_ == 0) return 0;
+    return static_cast<float>(not_farther_ >= depth_ ? last_ : last_ + 1);
+  }
+  Candidate* room(std::size_t count) { return buffer_.room(count); }
+  void commit(std::size_t count) {
+    for (const Candidate* candidate = buffer_.end(); candidate != buffer_.end() + count; ++candidate) {
+      const auto sum = static_cast<std::size_t>(candidate->distance);
+      if (sum > last_) continue;  // the bound has moved since the batch began
+      ++counts_[sum];
+      ++not_farther_;
+      while (last_ > 0 && not_farther_ - counts_[last_] >= depth_) not_farther_ -= counts_[last_--];
+    }
+    buffer_.add(count);
+    if (buffer_.size() >= 4 * depth_ + kSlack) drop_farther();
+  }
+
+  // In ascending order of ordinals. The collector is empty afterwards.
+  std::vector<Candidate> take() {
+    drop_farther();
+    std::size_t at_last = depth_ - std::min(depth_, not_farther_ - counts_[last_]);
+    std::vector<Candidate> nearest;
+    nearest.reserve(std::min(depth_, buffer_.size()));
+    for (const Candidate& candidate : buffer_) {
+      const bool kept = candidate.distance < static_cast<float>(last_) || at_last > 0;
+      if (candidate.distance == static_cast<float>(last_) && at_last > 0) --at_last;
+      if (kept) nearest.push_back(candidate);
+    }
+    buffer_.shrink(0);
+    return nearest;
+  }
+
+ private:
+  static constexpr std::size_t kSlack = 4'096;
+
+  void drop_farther() {
+    Candidate* kept = buffer_.begin();
+    for (const Candidate& candidate : buffer_) {
+      if (candidate.distance <= static_cast<float>(last_)) *kept++ = candidate;
+    }
+    buffer_.shrink(static_cast<std::size_t>(kept - buffer_.begin()));
+  }
+
+  std::size_t depth_;
+  std::size_t last_;
+  std::size_t not_farther_ = 0;
+  std::vector<std::uint32_t> counts_;
+  CandidateBuffer buffer_;
 };
 
 }  // namespace orthant

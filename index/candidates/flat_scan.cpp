@@ -71,10 +71,10 @@ class OpenBlock {
 
 }  // namespace
 
-std::vector<Candidate> FlatScan::scan_tables(const LookUpTables& tables, const RowColumn* scales, const RowColumn* offsets,
-                                             std::size_t depth) const {
-  NearestCandidates nearest(depth);
-  BlockScan scan = {tables.entries.data(), tables_.code_bytes(), 0, tables.step, tables.base, nullptr, nullptr};
+template <typename Nearest>
+std::vector<Candidate> FlatScan::scan_tables(const BlockScan& scan_of_query, const RowColumn* scales, const RowColumn* offsets,
+                                             Nearest nearest) const {
+  BlockScan scan = scan_of_query;
   const std::size_t full_blocks = mask_.row_count() / kBlockRows;
   std::array<std::uint64_t, kRunBlocks> masks;
   for (std::size_t block = 0; block < full_blocks;) {
@@ -102,23 +102,28 @@ std::vector<Candidate> FlatScan::scan_tables(const LookUpTables& tables, const R
 }
 
 std::vector<Candidate> FlatScan::hamming(std::size_t depth) const {
-  return scan_tables(query_.hamming, nullptr, nullptr, depth);
+  const LookUpTables& tables = query_.hamming;
+  const BlockScan scan = {tables.entries.data(), tables_.code_bytes(), 0, 1, 0, nullptr, nullptr};
+  return scan_tables(scan, nullptr, nullptr, NearestSums(depth, tables.largest_sum));
 }
 
 // Squared Euclidean distance is |x|^2 - 2 <q, x> + |q|^2, so its slope is twice that of the negated dot product.
 std::vector<Candidate> FlatScan::estimates(std::size_t depth) const {
+  const LookUpTables& tables = query_.estimate.tables;
   const bool euclid = query_.metric == Metric::kEuclid;
-  LookUpTables tables = query_.estimate.tables;
   const float slope = euclid ? 2 : 1;
-  tables.step *= slope;
-  tables.base *= slope;
+  const float constant = slope * query_.estimate.constant + (euclid ? query_.squared_norm : 0);
+  const BlockScan scan = {
+      tables.entries.data(), tables_.code_bytes(), 0, slope * tables.step, slope * tables.base, nullptr, nullptr};
   const RowColumn* scales = tables_.bit_scales();
-  std::vector<Candidate> found = scan_tables(tables, scales, euclid ? tables_.squared_norms() : nullptr, depth);
-  const float constant = slope * query_.estimate.constant + query_.squared_norm;
-  for (Candidate& candidate : found) {
-    if (scales == nullptr) candidate.distance = candidate.distance * tables.step + tables.base;
-    candidate.distance = finite_distance(candidate.distance + constant);
+  std::vector<Candidate> found;
+  if (scales == nullptr) {
+    found = scan_tables(scan, nullptr, nullptr, NearestSums(depth, tables.largest_sum));
+    for (Candidate& candidate : found) candidate.distance = candidate.distance * scan.step + scan.base;
+  } else {
+    found = scan_tables(scan, scales, euclid ? tables_.squared_norms() : nullptr, NearestCandidates(depth));
   }
+  for (Candidate& candidate : found) candidate.distance = finite_distance(candidate.distance + constant);
   return found;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 // FlatScan: the candidates of one query by looking at every row that its mask lets through, over one of the representations. Gives
-// the nearest `depth` rows, nearest first, equal distances by ascending ordinal. Distances are lower-is-nearer in the space that
+// the nearest `depth` rows in no order; of equal distances the lower ordinals. Distances are lower-is-nearer in the space that
 // each function names. A view for the time of one search; any number may run at once.
 
 #include <cstddef>
@@ -31,8 +31,9 @@ class FlatScan {
   std::vector<Candidate> floats(const RowColumn& rows, std::size_t depth) const;
 
  private:
-  std::vector<Candidate> scan_tables(const LookUpTables& tables, const RowColumn* scales, const RowColumn* offsets,
-                                     std::size_t depth) const;
+  template <typename Nearest>
+  std::vector<Candidate> scan_tables(const BlockScan& scan_of_query, const RowColumn* scales, const RowColumn* offsets,
+                                     Nearest nearest) const;
   template <typename Distances>
   std::vector<Candidate> scan_rows(std::size_t depth, const Distances& distances) const;
 

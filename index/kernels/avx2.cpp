@@ -72,47 +72,42 @@ std::uint32_t integer_bound(float bound) {
   return floor + (static_cast<float>(floor) < bound ? 1 : 0);
 }
 
-std::size_t emit(std::uint64_t rows, const std::uint16_t* sums, std::uint32_t first_ordinal, Candidate* found) {
+template <typename Value>
+std::size_t emit(std::uint64_t rows, const Value* distances, std::uint32_t first_ordinal, Candidate* found) {
   std::size_t count = 0;
   for (; rows != 0; rows &= rows - 1) {
     const auto row = static_cast<std::uint32_t>(__builtin_ctzll(rows));
-    found[count++] = {static_cast<float>(sums[row]), first_ordinal + row};
+    found[count++] = {static_cast<float>(distances[row]), first_ordinal + row};
   }
   return count;
 }
 
-std::size_t emit(std::uint64_t rows, const float* distances, std::uint32_t first_ordinal, Candidate* found) {
-  std::size_t count = 0;
-  for (; rows != 0; rows &= rows - 1) {
-    const auto row = static_cast<std::uint32_t>(__builtin_ctzll(rows));
-    found[count++] = {distances[row], first_ordinal + row};
-  }
-  return count;
-}
-
-std::uint64_t rows_below(const std::uint16_t* sums, std::uint32_t bound) {
-  std::uint64_t rows = 0;
-  for (unsigned row = 0; row < kBlockRows; ++row) rows |= std::uint64_t{sums[row] < bound} << row;
-  return rows;
+// Bit r: the sum of row r of a half block is below the bound. The low bytes of the lanes of even rows and the high bytes of those
+// of odd rows together stand in the order of rows.
+std::uint64_t rows_below(__m256i even, __m256i odd, __m256i bounds) {
+  const __m256i zero = _mm256_setzero_si256();
+  const __m256i even_above = _mm256_cmpeq_epi16(_mm256_subs_epu16(bounds, even), zero);
+  const __m256i odd_above = _mm256_cmpeq_epi16(_mm256_subs_epu16(bounds, odd), zero);
+  const __m256i above = _mm256_blendv_epi8(even_above, odd_above, _mm256_set1_epi16(static_cast<short>(0xff00)));
+  return ~static_cast<std::uint32_t>(_mm256_movemask_epi8(above));
 }
 
 std::size_t scan_sums(const BlockScan& scan, const std::uint8_t* blocks, const std::uint64_t* masks, std::size_t block_count,
                       std::uint32_t first_ordinal, Candidate* found) {
   const std::uint32_t bound = integer_bound(scan.bound);
-  const __m256i bounds = _mm256_set1_epi16(static_cast<short>(bound > 65535 ? 65535 : bound));
+  const bool all_pass = bound > 65535;
+  const __m256i bounds = _mm256_set1_epi16(static_cast<short>(all_pass ? 65535 : bound));
   std::size_t count = 0;
   for (std::size_t block = 0; block < block_count; ++block) {
     if (masks[block] == 0) continue;
     const BlockSums sums = sum_block(scan.tables, blocks + block * kBlockRows * scan.code_bytes, scan.code_bytes);
-    // The saturating difference is zero unless the sum is below the bound.
-    const __m256i below =
-        _mm256_or_si256(_mm256_or_si256(_mm256_subs_epu16(bounds, sums.even[0]), _mm256_subs_epu16(bounds, sums.even[1])),
-                        _mm256_or_si256(_mm256_subs_epu16(bounds, sums.odd[0]), _mm256_subs_epu16(bounds, sums.odd[1])));
-    if (bound <= 65535 && _mm256_testz_si256(below, below) != 0) continue;
+    std::uint64_t rows = rows_below(sums.even[0], sums.odd[0], bounds) | rows_below(sums.even[1], sums.odd[1], bounds) << 32;
+    if (all_pass) rows = ~std::uint64_t{0};
+    rows &= masks[block];
+    if (rows == 0) continue;
     alignas(32) std::uint16_t values[kBlockRows];
     store_sums(sums, values);
-    count += emit(rows_below(values, bound) & masks[block], values, first_ordinal + static_cast<std::uint32_t>(block * kBlockRows),
-                  found + count);
+    count += emit(rows, values, first_ordinal + static_cast<std::uint32_t>(block * kBlockRows), found + count);
   }
   return count;
 }

@@ -16,33 +16,45 @@ namespace {
 using test::clustered_rows;
 using test::fill_index;
 
-std::vector<NeighborRanks> equal_ranks(std::uint32_t estimate, std::uint32_t int8) {
-  return std::vector<NeighborRanks>(1000, {estimate, int8});
+// One query with ten neighbours at a gap, and rows listed at gaps 0, 0.001, 0.002, ...
+QueryGaps query_gaps(float estimate_gap, float int8_gap, std::size_t listed = 5'000) {
+  QueryGaps gaps = {{std::vector<float>(10, estimate_gap), {}}, {std::vector<float>(10, int8_gap), {}}};
+  for (std::size_t i = 0; i < listed; ++i) gaps.estimate.listed.push_back(static_cast<float>(i) * 0.001f);
+  gaps.int8.listed = gaps.estimate.listed;
+  return gaps;
 }
 
-TEST(ChooseDepths, CoversTheRanksOfAlmostAllNeighbours) {
-  auto ranks = equal_ranks(5, 3);
-  for (std::size_t i = 0; i < 100; ++i) ranks[i].estimate = 80;
-  ranks[999].estimate = 5'000;
-  const StageDepths depths = choose_depths(ranks, 0.95, 100'000);
+TEST(ChooseDepths, CoversTheGapsOfAlmostAllNeighbours) {
+  std::vector<QueryGaps> queries(900, query_gaps(0.0495f, 0.0095f));
+  queries.resize(1000, query_gaps(0.1995f, 0.0095f));
+  const StageDepths depths = choose_depths(queries, 0.95, 100'000);
   EXPECT_EQ(depths.first, FirstStage::kEstimate);
-  EXPECT_EQ(depths.first_oversampling, 8);
+  EXPECT_EQ(depths.first_margin, 0.1995f);
+  EXPECT_EQ(depths.first_oversampling, 20);
+  EXPECT_EQ(depths.int8_margin, 0.0095f);
   EXPECT_EQ(depths.int8_oversampling, 1);
-  EXPECT_EQ(choose_depths(ranks, 0.8, 100'000).first_oversampling, 1);
+  EXPECT_EQ(choose_depths(queries, 0.7, 100'000).first_margin, 0.0495f);
+  EXPECT_EQ(choose_depths(queries, 0.7, 100'000).first_oversampling, 5);
 }
 
 TEST(ChooseDepths, FallsBackToInt8WhereTheEstimateIsPoor) {
-  EXPECT_EQ(choose_depths(equal_ranks(kRankUnknown, 20), 0.99, 100'000).first, FirstStage::kInt8);
-  EXPECT_EQ(choose_depths(equal_ranks(kRankUnknown, 20), 0.99, 100'000).first_oversampling, 2);
-  EXPECT_EQ(choose_depths(equal_ranks(30'000, 20), 0.99, 100'000).first, FirstStage::kInt8);
+  const std::vector<QueryGaps> unknown(100, query_gaps(kGapUnknown, 0.0195f));
+  EXPECT_EQ(choose_depths(unknown, 0.99, 100'000).first, FirstStage::kInt8);
+  EXPECT_EQ(choose_depths(unknown, 0.99, 100'000).int8_oversampling, 2);
+  const std::vector<QueryGaps> deep(100, query_gaps(3.0f, 0.0195f));
+  EXPECT_EQ(choose_depths(deep, 0.99, 10'000).first, FirstStage::kInt8);
+  EXPECT_EQ(choose_depths(deep, 0.99, 100'000).first, FirstStage::kEstimate);
 }
 
 TEST(ChooseDepths, FallsBackToExactSearchWhereInt8IsPoorToo) {
-  EXPECT_EQ(choose_depths(equal_ranks(kRankUnknown, kRankUnknown), 0.99, 100'000).first, FirstStage::kFloat);
+  const std::vector<QueryGaps> unknown(100, query_gaps(kGapUnknown, kGapUnknown));
+  EXPECT_EQ(choose_depths(unknown, 0.99, 100'000).first, FirstStage::kFloat);
+  const std::vector<QueryGaps> beyond_the_list(100, query_gaps(0.01f, 6.0f));
+  EXPECT_EQ(choose_depths(beyond_the_list, 0.99, 100'000).first, FirstStage::kFloat);
 }
 
 TEST(CalibratedDepths, AnswersWithTheFirstEntryThatReachesTheTarget) {
-  const CalibratedDepths depths = {1000, {{0.9, {FirstStage::kEstimate, 4, 1}}, {0.99, {FirstStage::kEstimate, 12, 2}}}};
+  const CalibratedDepths depths = {1000, {{0.9, {.first_oversampling = 4}}, {0.99, {.first_oversampling = 12}}}};
   EXPECT_EQ(depths.depths_for(0.5).first_oversampling, 4);
   EXPECT_EQ(depths.depths_for(0.95).first_oversampling, 12);
   EXPECT_EQ(depths.depths_for(0.999).first, FirstStage::kFloat);

@@ -104,7 +104,7 @@ TEST_F(Snapshot, DetectsDamagedBytesAndTruncation) {
   FilledIndex filled = fill_index(config, clustered_rows(70, 5, random_));
   ASSERT_TRUE(filled.index->save(file_));
   const std::string whole = read_file(file_);
-  for (std::size_t position = 0; position < whole.size(); position += position < 300 ? 1 : 1 + random_() % 9) {
+  for (std::size_t position = 0; position < whole.size(); position += position < 300 ? 1 : 1 + random_() % 40) {
     std::string damaged = whole;
     damaged[position] = static_cast<char>(damaged[position] ^ (1 << random_() % 8));
     write_file(file_, damaged);
@@ -120,6 +120,13 @@ TEST_F(Snapshot, DetectsDamagedBytesAndTruncation) {
   EXPECT_EQ(load(config, filled).error().code, ErrorCode::kDataCorruption);
   write_file(file_, whole);
   EXPECT_TRUE(load(config, filled));
+}
+
+// The worked example of docs/code_formats.md.
+TEST_F(Snapshot, HasTheDocumentedSize) {
+  FilledIndex filled = fill_index({.dim = 8}, clustered_rows(100, 8, random_));
+  ASSERT_TRUE(filled.index->save(file_));
+  EXPECT_EQ(std::filesystem::file_size(file_), 1'594u);
 }
 
 TEST_F(Snapshot, RefusesAnotherConfiguration) {

@@ -86,7 +86,7 @@ TEST(VectorIndex, SmallIndexesAreSearchedExactlyByDefault) {
 double recall(VectorIndex& index, Metric metric, std::span<const float> rows, const SearchParams& params, std::mt19937_64& random) {
   const std::size_t dim = index.config().dim;
   std::size_t hits = 0;
-  constexpr std::size_t kQueries = 25;
+  constexpr std::size_t kQueries = 12;
   for (std::size_t i = 0; i < kQueries; ++i) {
     const auto query = clustered_rows(1, dim, random);
     const BruteForce truth(metric, query, rows, [&](Ordinal ordinal) {
