@@ -42,7 +42,7 @@ LIBRARIES = {
     r"(CLI/|yaml-cpp/)": ["engine/settings.cpp", "api/orthant.cpp", "api/cli/"],
     r"boost/": ["api/http/", "api/orthantd.cpp", "tests/api/", "bench/"],
     r"(zlib|zstd)\.h": ["api/http/", "api/cli/", "tests/"],
-    r"omp\.h": ["encoder/kernels/"],
+    r"omp\.h": ["encoder/kernels/", "bench/"],
     r"immintrin\.h": ["index/kernels/", "encoder/kernels/", "encoder/tokenizer/", "bench/"],
     r"benchmark/": ["bench/"],
     r"gtest/": ["tests/"],
