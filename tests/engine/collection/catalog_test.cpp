@@ -1,0 +1,69 @@
+#include "engine/collection/catalog.h"
+
+#include <gtest/gtest.h>
+
+namespace orthant::test {
+namespace {
+
+CollectionRecord sample() {
+  CollectionRecord record;
+  record.table = 7;
+  record.slot_names = {"", "b", "a"};  // slot order need not be name order
+  record.config.dialect_json = R"({"x":1})";
+  record.config.vectors[""].index = {
+      .dim = 384, .metric = Metric::kDot, .residency = FloatResidency::kDisk, .exact_below_bytes = 5, .target_recall = 0.5};
+  record.config.vectors[""].encoder = EncoderIdentity{"model", "abc", "float32", "mean", 384};
+  record.config.vectors["a"].index = {.dim = 8, .form = VectorForm::kInt8};
+  record.config.vectors["b"].index = {.dim = 9, .form = VectorForm::kUbinary};
+  return record;
+}
+
+TEST(Catalog, RecordComesBackFromItsBytes) {
+  const CollectionRecord record = sample();
+  const CollectionRecord found = decode_collection_record(encode(record)).value();
+  EXPECT_EQ(found.table, 7U);
+  EXPECT_EQ(found.slot_names, record.slot_names);
+  EXPECT_EQ(found.config.dialect_json, record.config.dialect_json);
+  EXPECT_EQ(found.config.vectors.at("").encoder, record.config.vectors.at("").encoder);
+  EXPECT_EQ(encode(found), encode(record));
+}
+
+// A record as version 1 wrote it: must be read for ever.
+TEST(Catalog, ReadsARecordOfVersionOne) {
+  using namespace std::string_literals;
+  const std::string bytes =
+      "\x01"
+      "\x07\0\0\0"s +
+      "\x02\0\0\0"s + "{}" + "\x01\0"s + "\x01\0\0\0"s + "v" + "\x80\x01\0\0"s + "\x02" + "\0"s + "\x01" + "\x10\0\0\0\0\0\0\0"s +
+      "\0\0\0\0\0\0\xe0\x3f"s + "\0"s;
+  const CollectionRecord found = decode_collection_record(bytes).value();
+  EXPECT_EQ(found.slot_names, std::vector<std::string>{"v"});
+  const IndexConfig& index = found.config.vectors.at("v").index;
+  EXPECT_EQ(index.dim, 384U);
+  EXPECT_EQ(index.metric, Metric::kEuclid);
+  EXPECT_EQ(index.form, VectorForm::kFloat32);
+  EXPECT_EQ(index.residency, FloatResidency::kMemory);
+  EXPECT_EQ(index.exact_below_bytes, 16U);
+  EXPECT_EQ(index.target_recall, 0.5);
+  EXPECT_FALSE(found.config.vectors.at("v").encoder.has_value());
+  EXPECT_EQ(encode(found), bytes);
+}
+
+TEST(Catalog, RecordThatIsCutOrHasAByteTooManyIsDamaged) {
+  const std::string bytes = encode(sample());
+  for (std::size_t length = 0; length < bytes.size(); ++length) {
+    const auto decoded = decode_collection_record(std::string_view(bytes).substr(0, length));
+    ASSERT_FALSE(decoded.has_value()) << length;
+    EXPECT_EQ(decoded.error().code, ErrorCode::kDataCorruption);
+  }
+  EXPECT_FALSE(decode_collection_record(bytes + "x").has_value());
+}
+
+TEST(Catalog, RecordOfANewerVersionIsRefused) {
+  std::string bytes = encode(sample());
+  bytes.front() = 2;
+  EXPECT_EQ(decode_collection_record(bytes).error().code, ErrorCode::kFailedPrecondition);
+}
+
+}  // namespace
+}  // namespace orthant::test
