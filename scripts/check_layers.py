@@ -35,7 +35,7 @@ LIBRARIES = {
     r"xxhash\.h": ["base/digest.cpp"],
     r"faiss/": ["index/", "bench/", "tests/"],
     r"(dnnl|oneapi/dnnl)": ["encoder/kernels/", "bench/"],
-    r"simdjson": ["encoder/model/", "encoder/tokenizer/", "engine/payload/", "api/", "tests/"],
+    r"simdjson": ["encoder/model/", "encoder/tokenizer/", "engine/payload/", "api/", "tests/", "bench/"],
     r"rocksdb/": ["engine/storage/", "tests/engine/"],
     r"utf8proc\.h": ["engine/payload/"],
     r"roaring/": ["engine/payload/"],
