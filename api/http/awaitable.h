@@ -1,6 +1,9 @@
 #pragma once
 // Coroutines of the io threads. Each io thread has an io_context of its own, a session lives on one of them, and so nothing in a
 // session needs a lock. Blocking or long work goes to a thread pool and comes back by await_done() or run_on().
+//
+// GCC 12 destroys some temporaries of an awaiting expression twice. Hence: closures and other arguments with destructors get a name
+// before they are passed to what is awaited, and `?:` never awaits.
 
 #include <functional>
 #include <memory>

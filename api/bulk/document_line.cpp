@@ -1,0 +1,83 @@
+#include "api/bulk/document_line.h"
+
+#include <charconv>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "api/json/json_reader.h"
+#include "api/json/json_writer.h"
+
+namespace orthant::bulk {
+namespace {
+
+// The whole of a decimal number as it would be printed: "007" is no number, it would collide with "7".
+std::optional<std::uint64_t> parse_canonical_number(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
+  if (text.size() > 1 && text.front() == '0') return std::nullopt;
+  return number;
+}
+
+Result<PointId> parse_id(JsonValue line) {
+  auto value = line.find("id");
+  if (!value) value = line.find("_id");
+  if (!value) return line.format_error("missing field `id`");
+  if (value->is_integer()) return PointId::number(ORTHANT_TRY(value->as_uint()));
+  if (!value->is_string()) return value->expected("a number or a UUID");
+  const std::string text = ORTHANT_TRY(value->as_string());
+  if (const auto number = parse_canonical_number(text)) return PointId::number(*number);
+  if (const auto uuid = PointId::parse_uuid(text)) return *uuid;
+  return value->format_error(fmt::format("'{}' is neither a number nor a UUID", text));
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n";
+  const std::size_t begin = text.find_first_not_of(kSpace);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+}
+
+// Title, a space, text, stripped.
+Result<std::string> parse_text(JsonValue line) {
+  const JsonValue value = ORTHANT_TRY(line.require("text"));
+  std::string text = ORTHANT_TRY(value.as_string());
+  const auto title = ORTHANT_TRY(line.find_string("title"));
+  if (title) text = *title + ' ' + text;
+  std::string stripped(trimmed(text));
+  if (stripped.empty()) return value.format_error("the text is empty");
+  return stripped;
+}
+
+Result<std::string> parse_payload(JsonValue line) {
+  if (const auto payload = line.find("payload")) return payload_text(*payload);
+  std::string text;
+  JsonWriter json(text);
+  json.begin_object();
+  for (const JsonValue member : line.items()) {
+    const std::string name = member.key();
+    if (name != "id" && name != "_id" && name != "vector" && name != "payload") json.key(name).raw(member.raw());
+  }
+  json.end_object();
+  return text;
+}
+
+}  // namespace
+
+Result<PointInput> parse_document_line(std::string_view line, const LineTarget& target) {
+  const JsonDocument document = ORTHANT_TRY(JsonDocument::parse(std::string(line)));
+  const JsonValue root = document.root();
+  ORTHANT_TRY(root.expect_object());
+  PointInput point;
+  point.id = ORTHANT_TRY(parse_id(root));
+  if (const auto vector = root.find("vector")) {
+    point.vectors = ORTHANT_TRY(qdrant::parse_vectors(*vector, target.forms));
+  } else {
+    point.vectors.emplace_back(target.text_vector, TextInput{ORTHANT_TRY(parse_text(root)), target.model});
+  }
+  point.payload = ORTHANT_TRY(parse_payload(root));
+  return point;
+}
+
+}  // namespace orthant::bulk

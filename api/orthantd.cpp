@@ -1,0 +1,179 @@
+// orthantd: listens, loads models and collections, serves until SIGTERM or SIGINT.
+// Exit codes: 0 stopped cleanly, 1 could not start, 2 wrong use.
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <thread>
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "api/api_context.h"
+#include "api/http/dispatcher.h"
+#include "api/http/server.h"
+#include "api/routes.h"
+#include "base/cpu.h"
+#include "base/log.h"
+#include "engine/engine.h"
+#include "engine/settings.h"
+
+namespace orthant {
+namespace {
+
+constexpr int kExitFailure = 1;
+constexpr int kExitUsage = 2;
+constexpr std::chrono::milliseconds kStopGrace{10'000};
+
+sigset_t stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+// Before any thread is made: they inherit the mask, and only main takes the signals, with sigwait.
+void block_signals() {
+  const sigset_t signals = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+std::size_t io_thread_count() {
+  return std::clamp<std::size_t>(std::thread::hardware_concurrency() / 4, 2, 8);
+}
+
+HttpServerOptions server_options(const Settings& settings) {
+  HttpServerOptions options;
+  options.host = settings.host;
+  options.port = settings.http_port;
+  options.io_threads = io_thread_count();
+  options.max_connections = settings.max_connections;
+  options.idle_timeout = std::chrono::seconds(settings.idle_timeout_s);
+  return options;
+}
+
+void log_models(const Engine& engine) {
+  for (const Encoder* encoder : engine.models()) {
+    const EncoderInfo& info = encoder->info();
+    log_info(fmt::format("model {}: {} dimensions, up to {} tokens, {} weights, {} MiB", info.name, info.dim, info.max_seq_length,
+                         info.weight_precision, info.memory_bytes >> 20));
+  }
+  log_info(fmt::format("ready: {} collections", engine.collection_names().size()));
+}
+
+// Opens the engine beside the listening server and publishes it. When that fails, main is woken with SIGTERM.
+class Loader {
+ public:
+  explicit Loader(ApiContext& context) : thread_([this, &context] { load(context); }) {}
+  ~Loader() { thread_.join(); }
+
+  bool failed() const { return failed_.load(); }
+  // After the loading; null when it failed.
+  std::unique_ptr<Engine> take() {
+    finished_.wait(false);
+    return std::move(engine_);
+  }
+
+ private:
+  void load(ApiContext& context) {
+    auto engine = Engine::open(context.settings);
+    if (engine) {
+      engine_ = std::move(*engine);
+      log_models(*engine_);
+      context.engine.store(engine_.get(), std::memory_order_release);
+    } else {
+      log_error(engine.error().message);
+      failed_.store(true);
+      kill(getpid(), SIGTERM);
+    }
+    finished_.store(true);
+    finished_.notify_all();
+  }
+
+  std::atomic<bool> failed_{false};
+  std::atomic<bool> finished_{false};
+  std::unique_ptr<Engine> engine_;
+  std::thread thread_;
+};
+
+// A second signal while stopping ends the process at once: acknowledged writes are in the log on disk.
+void end_at_next_signal() {
+  std::signal(SIGTERM, SIG_DFL);
+  std::signal(SIGINT, SIG_DFL);
+  const sigset_t signals = stop_signals();
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
+int serve(const Settings& settings) {
+  log_info(fmt::format("orthantd {} on {} ({} kernels)", ORTHANT_VERSION, cpu_model_name(), cpu_level_name(cpu_level())));
+  log_info(fmt::format("data directory {}", settings.data_dir.string()));
+  ApiContext context;
+  context.settings = settings;
+  DispatcherOptions dispatching;
+  dispatching.max_body_bytes = settings.max_body_bytes;
+  dispatching.pool = [&context]() -> ThreadPool* {
+    Engine* engine = context.engine.load(std::memory_order_acquire);
+    return engine == nullptr ? nullptr : &engine->request_pool();
+  };
+  const Dispatcher dispatcher(make_router(context), dispatching);
+  auto server = HttpServer::start(server_options(settings), [&](Request& request) { return dispatcher.handle(request); });
+  if (!server) {
+    log_error(server.error().message);
+    return kExitFailure;
+  }
+  log_info(fmt::format("listening on http://{}:{}", settings.host, (*server)->port()));
+
+  Loader loader(context);
+  const sigset_t signals = stop_signals();
+  int signal = 0;
+  sigwait(&signals, &signal);
+  end_at_next_signal();
+  if (!loader.failed()) log_info("stopping");
+  (*server)->stop(kStopGrace);
+  context.engine.store(nullptr);
+  std::unique_ptr<Engine> engine = loader.take();
+  engine.reset();
+  if (!loader.failed()) log_info("stopped");
+  return loader.failed() ? kExitFailure : 0;
+}
+
+int run(std::span<const char* const> arguments) {
+  const Result<ParsedSettings> parsed = parse_settings(arguments);
+  if (!parsed) {
+    fmt::print(stderr, "orthantd: {}\nTry orthantd --help.\n", parsed.error().message);
+    return kExitUsage;
+  }
+  if (parsed->show_help) {
+    fmt::print("{}", settings_help("orthantd"));
+    return 0;
+  }
+  if (parsed->show_version) {
+    fmt::print("orthantd {}\n", ORTHANT_VERSION);
+    return 0;
+  }
+  if (const Result<LogLevel> level = parse_log_level(parsed->settings.log_level)) set_log_level(*level);
+  if (const Result<CpuLevel> level = choose_cpu_level(); !level) {
+    fmt::print(stderr, "orthantd: {}\n", level.error().message);
+    return kExitUsage;
+  }
+  if (parsed->check_config) {
+    fmt::print("the configuration is valid\n");
+    return 0;
+  }
+  block_signals();
+  return serve(parsed->settings);
+}
+
+}  // namespace
+}  // namespace orthant
+
+int main(int count, char** values) {
+  const std::span<const char* const> arguments(values, static_cast<std::size_t>(count));
+  return orthant::run(arguments.subspan(1));
+}

@@ -1,0 +1,140 @@
+// The answer to GET /collections/{c}. Its members have Qdrant's names and defaults; what was given wins over a default.
+
+#include "api/json/json_reader.h"
+#include "api/qdrant/collection_settings.h"
+#include "api/qdrant/json_fields.h"
+
+namespace orthant::qdrant {
+namespace {
+
+JsonFields with_defaults(JsonFields defaults, const JsonFields& given) {
+  for (const auto& [name, text] : given) defaults.insert_or_assign(name, text);
+  return defaults;
+}
+
+const JsonFields& default_params() {
+  static const JsonFields fields = {
+      {"shard_number", "1"}, {"replication_factor", "1"}, {"write_consistency_factor", "1"}, {"on_disk_payload", "true"}};
+  return fields;
+}
+const JsonFields& default_hnsw() {
+  static const JsonFields fields = {
+      {"m", "16"}, {"ef_construct", "100"}, {"full_scan_threshold", "10000"}, {"max_indexing_threads", "0"}, {"on_disk", "false"}};
+  return fields;
+}
+const JsonFields& default_optimizers() {
+  static const JsonFields fields = {{"deleted_threshold", "0.2"},    {"vacuum_min_vector_number", "1000"},
+                                    {"default_segment_number", "0"}, {"max_segment_size", "null"},
+                                    {"memmap_threshold", "null"},    {"indexing_threshold", "10000"},
+                                    {"flush_interval_sec", "5"},     {"max_optimization_threads", "null"}};
+  return fields;
+}
+const JsonFields& default_wal() {
+  static const JsonFields fields = {{"wal_capacity_mb", "32"}, {"wal_segments_ahead", "0"}, {"wal_retain_closed", "1"}};
+  return fields;
+}
+
+std::string vector_params(const VectorConfig& config, const JsonFields& options) {
+  JsonFields fields = options;
+  std::erase_if(fields, [](const auto& field) { return field.second == "null"; });
+  fields["size"] = std::to_string(config.index.dim);
+  fields["distance"] = '"' + std::string(metric_name(config.index.metric)) + '"';
+  return fields_to_json(fields);
+}
+
+void write_vectors(JsonWriter& json, const CollectionInfo& info, const CollectionSettings& settings) {
+  const auto params_of = [&](const std::string& name, const VectorConfig& config) {
+    const auto options = settings.vectors.find(name);
+    return vector_params(config, options == settings.vectors.end() ? JsonFields() : options->second);
+  };
+  const auto& vectors = info.config.vectors;
+  if (vectors.size() == 1 && vectors.begin()->first.empty()) {
+    json.raw(params_of("", vectors.begin()->second));
+    return;
+  }
+  json.begin_object();
+  for (const auto& [name, config] : vectors) json.key(name).raw(params_of(name, config));
+  json.end_object();
+}
+
+std::string_view form_name(VectorForm form) {
+  switch (form) {
+    case VectorForm::kFloat32: return "float32";
+    case VectorForm::kInt8: return "int8";
+    case VectorForm::kUbinary: return "ubinary";
+  }
+  return "float32";
+}
+
+// What only Orthant has stands apart: clients parse the vectors' parameters strictly.
+void write_orthant_part(JsonWriter& json, const CollectionInfo& info) {
+  json.begin_object().key("vectors").begin_object();
+  for (const auto& [name, config] : info.config.vectors) {
+    json.key(name).begin_object().key("form").string(form_name(config.index.form));
+    json.key("target_recall").number(config.index.target_recall);
+    if (config.encoder) {
+      json.key("encoder").begin_object().key("model").string(config.encoder->model);
+      json.key("model_sha256").string(config.encoder->model_sha256);
+      json.key("weight_precision").string(config.encoder->weight_precision);
+      json.key("pooling").string(config.encoder->pooling).end_object();
+    }
+    if (const auto memory = info.memory_by_vector.find(name); memory != info.memory_by_vector.end()) {
+      json.key("memory").begin_object().key("binary_bytes").number(memory->second.binary_bytes);
+      json.key("int8_bytes").number(memory->second.int8_bytes).key("float_bytes").number(memory->second.float_bytes);
+      json.key("other_bytes").number(memory->second.other_bytes).end_object();
+    }
+    json.end_object();
+  }
+  json.end_object().end_object();
+}
+
+void write_config(JsonWriter& json, const CollectionInfo& info, const CollectionSettings& settings) {
+  json.begin_object().key("params").begin_object().key("vectors");
+  write_vectors(json, info, settings);
+  for (const auto& [name, text] : with_defaults(default_params(), settings.params)) json.key(name).raw(text);
+  json.end_object();
+  write_fields(json.key("hnsw_config"), with_defaults(default_hnsw(), settings.hnsw_config));
+  write_fields(json.key("optimizer_config"), with_defaults(default_optimizers(), settings.optimizers_config));
+  write_fields(json.key("wal_config"), with_defaults(default_wal(), settings.wal_config));
+  json.key("quantization_config").raw(settings.quantization_config.empty() ? "null" : settings.quantization_config);
+  if (!settings.strict_mode_config.empty()) write_fields(json.key("strict_mode_config"), settings.strict_mode_config);
+  if (!settings.metadata.empty()) write_fields(json.key("metadata"), settings.metadata);
+  write_orthant_part(json.key("orthant"), info);
+  json.end_object();
+}
+
+void write_payload_schema(JsonWriter& json, const CollectionSettings& settings, const FieldCounts& counts) {
+  json.begin_object();
+  for (const auto& [field, schema] : settings.payload_schema) {
+    json.key(field).begin_object().key("data_type");
+    const bool is_name = schema.starts_with('"');
+    if (is_name) {
+      json.raw(schema);
+    } else {
+      const auto document = JsonDocument::parse(schema);
+      json.raw(document ? document->root().require("type")->raw() : "null").key("params").raw(schema);
+    }
+    const auto count = counts.find(field);
+    json.key("points").number(count == counts.end() ? std::uint64_t{0} : count->second).end_object();
+  }
+  json.end_object();
+}
+
+}  // namespace
+
+void write_collection_info(JsonWriter& json, const CollectionInfo& info, const CollectionSettings& settings,
+                           const FieldCounts& counts) {
+  json.begin_object().key("status").string(info.fault ? "red" : "green").key("optimizer_status");
+  if (info.fault) {
+    json.begin_object().key("error").string(info.fault->message).end_object();
+  } else {
+    json.string("ok");
+  }
+  json.key("indexed_vectors_count").number(info.indexed_vectors_count);
+  json.key("points_count").number(info.points_count).key("segments_count").number(1U);
+  write_config(json.key("config"), info, settings);
+  write_payload_schema(json.key("payload_schema"), settings, counts);
+  json.key("update_queue").begin_object().key("length").number(info.queued_writes).end_object().end_object();
+}
+
+}  // namespace orthant::qdrant

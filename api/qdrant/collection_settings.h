@@ -1,0 +1,64 @@
+#pragma once
+// CollectionSettings: a collection's configuration as Qdrant's users see it. What the engine uses of it goes into CollectionConfig;
+// all of it, also what has no meaning for Orthant (graph parameters, replication), is kept as given and given back, with Qdrant's
+// defaults where nothing was given. Stored as CollectionConfig::dialect_json. Plain values.
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "api/json/json_reader.h"
+#include "api/json/json_writer.h"
+#include "base/result.h"
+#include "engine/requests.h"
+
+namespace orthant::qdrant {
+
+// Member name -> JSON text.
+using JsonFields = std::map<std::string, std::string>;
+
+struct CollectionSettings {
+  std::map<std::string, JsonFields> vectors;  // by vector name: options as given, without size and distance
+  JsonFields params;                          // shard_number, replication_factor, ...
+  JsonFields hnsw_config;
+  JsonFields optimizers_config;
+  JsonFields wal_config;
+  JsonFields strict_mode_config;
+  JsonFields metadata;
+  JsonFields payload_schema;        // field -> schema as given: a type's name or an object
+  std::string quantization_config;  // JSON; empty: none
+
+  std::string to_json() const;
+  // What to_json() wrote; unknown members are dropped.
+  static Result<CollectionSettings> from_json(std::string_view json);
+};
+
+// PUT /collections/{c}
+Result<CollectionConfig> parse_create_collection(JsonValue body);
+
+// PATCH /collections/{c}: `change` holds only what was given. "Disabled" clears a quantization_config.
+struct CollectionChange {
+  CollectionSettings given;
+  std::map<std::string, JsonFields> vectors;
+  bool has_quantization = false;
+};
+Result<CollectionChange> parse_update_collection(JsonValue body);
+// invalid_argument names a vector that the collection lacks.
+Status apply_change(const CollectionChange& change, CollectionConfig& config);
+
+// PUT /collections/{c}/index: {"field_name", "field_schema"}
+struct FieldIndex {
+  std::string field;
+  std::string schema;  // JSON: a type's name or an object with "type"
+};
+Result<FieldIndex> parse_field_index(JsonValue body);
+Status add_field_index(const FieldIndex& index, CollectionConfig& config);
+Status remove_field_index(std::string_view field, CollectionConfig& config);
+
+// Points that have each indexed field.
+using FieldCounts = std::map<std::string, std::uint64_t>;
+// {"status", "optimizer_status", "points_count", "config": {..}, "payload_schema", ..}
+void write_collection_info(JsonWriter& json, const CollectionInfo& info, const CollectionSettings& settings,
+                           const FieldCounts& counts);
+
+}  // namespace orthant::qdrant

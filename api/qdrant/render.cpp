@@ -1,0 +1,79 @@
+#include "api/qdrant/render.h"
+
+namespace orthant::qdrant {
+namespace {
+
+// A point's only vector without a name is a bare list.
+void write_vectors(JsonWriter& json, const std::vector<std::pair<std::string, std::vector<float>>>& vectors) {
+  if (vectors.size() == 1 && vectors[0].first.empty()) {
+    json.numbers(vectors[0].second);
+    return;
+  }
+  json.begin_object();
+  for (const auto& [name, values] : vectors) json.key(name).numbers(values);
+  json.end_object();
+}
+
+void write_contents(JsonWriter& json, const Record& record) {
+  if (record.payload) json.key("payload").raw(*record.payload);
+  if (record.vectors) {
+    json.key("vector");
+    write_vectors(json, *record.vectors);
+  }
+}
+
+std::string_view status_name(WriteStatus status) {
+  switch (status) {
+    case WriteStatus::kAcknowledged: return "acknowledged";
+    case WriteStatus::kCompleted: return "completed";
+    case WriteStatus::kWaitTimeout: return "wait_timeout";
+  }
+  return "acknowledged";
+}
+
+}  // namespace
+
+void write_point_id(JsonWriter& json, const PointId& id) {
+  if (id.is_uuid()) {
+    json.string(id.to_string());
+  } else {
+    json.number(id.as_number());
+  }
+}
+
+void write_record(JsonWriter& json, const Record& record) {
+  json.begin_object().key("id");
+  write_point_id(json, record.id);
+  write_contents(json, record);
+  json.end_object();
+}
+
+void write_records(JsonWriter& json, std::span<const Record> records) {
+  json.begin_array();
+  for (const Record& record : records) write_record(json, record);
+  json.end_array();
+}
+
+void write_scored_points(JsonWriter& json, std::span<const ScoredPoint> points) {
+  json.begin_array();
+  for (const ScoredPoint& point : points) {
+    json.begin_object().key("id");
+    write_point_id(json, point.record.id);
+    json.key("version").number(point.record.version).key("score").number(point.score);
+    write_contents(json, point.record);
+    json.end_object();
+  }
+  json.end_array();
+}
+
+void write_update_result(JsonWriter& json, const WriteResult& result) {
+  json.begin_object().key("operation_id").number(result.operation_id).key("status").string(status_name(result.status));
+  if (!result.truncated.empty()) {
+    json.key("truncated").begin_array();
+    for (const std::size_t position : result.truncated) json.number(position);
+    json.end_array();
+  }
+  json.end_object();
+}
+
+}  // namespace orthant::qdrant

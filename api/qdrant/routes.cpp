@@ -1,0 +1,118 @@
+#include "api/qdrant/routes.h"
+
+#include <array>
+
+#include <fmt/format.h>
+
+#include "api/qdrant/envelope.h"
+#include "api/qdrant/handlers.h"
+
+namespace orthant::qdrant {
+namespace {
+
+struct HandlerRow {
+  Method method;
+  const char* pattern;
+  EngineHandler handler;
+};
+
+constexpr std::array kRows = {
+    HandlerRow{Method::kGet, "/collections", list_collections},
+    HandlerRow{Method::kGet, "/collections/{collection}", get_collection},
+    HandlerRow{Method::kPut, "/collections/{collection}", create_collection},
+    HandlerRow{Method::kPatch, "/collections/{collection}", update_collection},
+    HandlerRow{Method::kDelete, "/collections/{collection}", delete_collection},
+    HandlerRow{Method::kGet, "/collections/{collection}/exists", collection_exists},
+    HandlerRow{Method::kGet, "/collections/{collection}/cluster", collection_cluster},
+    HandlerRow{Method::kPut, "/collections/{collection}/index", create_field_index},
+    HandlerRow{Method::kDelete, "/collections/{collection}/index/{field_name}", delete_field_index},
+    HandlerRow{Method::kGet, "/aliases", list_aliases},
+    HandlerRow{Method::kGet, "/collections/{collection}/aliases", list_aliases},
+    HandlerRow{Method::kPost, "/collections/aliases", update_aliases},
+    HandlerRow{Method::kPut, "/collections/{collection}/points", upsert_points},
+    HandlerRow{Method::kPost, "/collections/{collection}/points", retrieve_points},
+    HandlerRow{Method::kGet, "/collections/{collection}/points/{id}", get_point},
+    HandlerRow{Method::kPost, "/collections/{collection}/points/delete", delete_points},
+    HandlerRow{Method::kPut, "/collections/{collection}/points/vectors", update_vectors},
+    HandlerRow{Method::kPost, "/collections/{collection}/points/vectors/delete", delete_vectors},
+    HandlerRow{Method::kPost, "/collections/{collection}/points/payload", set_payload},
+    HandlerRow{Method::kPut, "/collections/{collection}/points/payload", overwrite_payload},
+    HandlerRow{Method::kPost, "/collections/{collection}/points/payload/delete", delete_payload},
+    HandlerRow{Method::kPost, "/collections/{collection}/points/payload/clear", clear_payload},
+    HandlerRow{Method::kPost, "/collections/{collection}/points/batch", write_batch},
+    HandlerRow{Method::kPost, "/collections/{collection}/points/scroll", scroll_points},
+    HandlerRow{Method::kPost, "/collections/{collection}/points/count", count_points},
+    HandlerRow{Method::kPost, "/collections/{collection}/points/query", query_points},
+    HandlerRow{Method::kPost, "/collections/{collection}/points/query/batch", query_batch},
+    HandlerRow{Method::kPost, "/collections/{collection}/points/search", search_points},
+    HandlerRow{Method::kPost, "/collections/{collection}/points/search/batch", search_batch},
+};
+
+struct MissingRow {
+  Method method;
+  const char* pattern;
+};
+
+constexpr std::array kMissing = {
+    MissingRow{Method::kPost, "/collections/{collection}/points/query/groups"},
+    MissingRow{Method::kPost, "/collections/{collection}/points/search/groups"},
+    MissingRow{Method::kPost, "/collections/{collection}/points/search/matrix/pairs"},
+    MissingRow{Method::kPost, "/collections/{collection}/points/search/matrix/offsets"},
+    MissingRow{Method::kPost, "/collections/{collection}/points/recommend"},
+    MissingRow{Method::kPost, "/collections/{collection}/points/recommend/batch"},
+    MissingRow{Method::kPost, "/collections/{collection}/points/recommend/groups"},
+    MissingRow{Method::kPost, "/collections/{collection}/points/discover"},
+    MissingRow{Method::kPost, "/collections/{collection}/points/discover/batch"},
+    MissingRow{Method::kPost, "/collections/{collection}/facet"},
+    MissingRow{Method::kPut, "/collections/{collection}/vectors/{vector_name}"},
+    MissingRow{Method::kDelete, "/collections/{collection}/vectors/{vector_name}"},
+    MissingRow{Method::kPost, "/collections/{collection}/snapshots"},
+    MissingRow{Method::kPost, "/collections/{collection}/snapshots/upload"},
+    MissingRow{Method::kPut, "/collections/{collection}/snapshots/recover"},
+    MissingRow{Method::kPost, "/snapshots"},
+};
+
+// Cluster calls that a single node refuses as Qdrant does.
+constexpr std::array kClusterOnly = {
+    MissingRow{Method::kPut, "/collections/{collection}/shards"},
+    MissingRow{Method::kGet, "/collections/{collection}/shards"},
+    MissingRow{Method::kPost, "/collections/{collection}/shards/delete"},
+    MissingRow{Method::kPost, "/collections/{collection}/cluster"},
+    MissingRow{Method::kPost, "/cluster/recover"},
+    MissingRow{Method::kDelete, "/cluster/peer/{peer_id}"},
+    MissingRow{Method::kGet, "/cluster/telemetry"},
+};
+
+Handler missing_handler(const MissingRow& row) {
+  return [&row](Request&) {
+    const std::string what = fmt::format("{} {} is not supported by this version of Orthant", method_name(row.method), row.pattern);
+    return immediate_response(error_response(not_implemented(what).error()));
+  };
+}
+
+Handler fixed_result(const char* result) {
+  return [result](Request& request) {
+    return immediate_response(ok_response(request.received, [&](JsonWriter& json) { json.raw(result); }));
+  };
+}
+
+Awaitable<Response> refuse_cluster_call(Request&) {
+  Response response = error_response(bad_request("Qdrant is running in standalone mode").error());
+  response.status = 405;
+  co_return response;
+}
+
+}  // namespace
+
+void add_routes(Router& router, const ApiContext& context) {
+  for (const HandlerRow& row : kRows) {
+    router.add({row.method, row.pattern, with_engine(context, row.handler, error_response), error_response});
+  }
+  for (const MissingRow& row : kMissing) router.add({row.method, row.pattern, missing_handler(row), error_response});
+  for (const MissingRow& row : kClusterOnly) router.add({row.method, row.pattern, refuse_cluster_call, error_response});
+  router.add({Method::kGet, "/cluster", fixed_result(R"({"status":"disabled"})"), error_response});
+  router.add({Method::kGet, "/snapshots", fixed_result("[]"), error_response});
+  router.add({Method::kGet, "/collections/{collection}/snapshots", fixed_result("[]"), error_response});
+}
+
+}  // namespace orthant::qdrant

@@ -1,0 +1,19 @@
+#include "api/routes.h"
+
+#include "api/bulk/routes.h"
+#include "api/openai/routes.h"
+#include "api/qdrant/routes.h"
+#include "api/service/routes.h"
+
+namespace orthant {
+
+Router make_router(const ApiContext& context) {
+  Router router;
+  service::add_routes(router, context);
+  qdrant::add_routes(router, context);
+  bulk::add_routes(router, context);
+  openai::add_routes(router, context);
+  return router;
+}
+
+}  // namespace orthant

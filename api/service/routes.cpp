@@ -1,0 +1,96 @@
+#include "api/service/routes.h"
+
+#include <fmt/format.h>
+
+#include "api/qdrant/envelope.h"
+#include "api/service/process_metrics.h"
+#include "base/metrics.h"
+
+namespace orthant::service {
+namespace {
+
+// The version of Qdrant's API that is spoken: clients compare it with their own.
+constexpr std::string_view kQdrantVersion = "1.19.0";
+
+Response root_answer() {
+  Response response;
+  JsonWriter json(response.body);
+  json.begin_object().key("title").string("orthant - vector retrieval engine").key("version").string(kQdrantVersion);
+  json.key("commit").string("").key("orthant_version").string(ORTHANT_VERSION).end_object();
+  return response;
+}
+
+Response ready_answer(const ApiContext& context) {
+  if (context.engine.load(std::memory_order_acquire) != nullptr) return text_response(200, "all shards are ready");
+  return text_response(503, "models and collections are loading");
+}
+
+void write_model(JsonWriter& json, const EncoderInfo& info) {
+  json.begin_object().key("name").string(info.name).key("architecture").string(info.architecture);
+  json.key("dim").number(info.dim).key("max_seq_length").number(info.max_seq_length).key("pooling").string(info.pooling);
+  json.key("normalized").boolean(info.normalized).key("weight_precision").string(info.weight_precision);
+  json.key("parameters").number(info.parameter_count).key("memory_bytes").number(info.memory_bytes);
+  json.key("sha256").string(info.model_sha256).key("folder").string(info.folder.string());
+  json.key("prompts").begin_object();
+  for (const auto& [name, text] : info.prompts) json.key(name).string(text);
+  json.end_object().end_object();
+}
+
+Awaitable<Response> list_models(Engine& engine, Request& request) {
+  co_return qdrant::ok_response(request.received, [&](JsonWriter& json) {
+    json.begin_object().key("models").begin_array();
+    for (const Encoder* encoder : engine.models()) write_model(json, encoder->info());
+    json.end_array().end_object();
+  });
+}
+
+// Collections may be many: their figures are gathered on the request pool.
+Awaitable<Response> metrics(const ApiContext& context) {
+  Engine* engine = context.engine.load(std::memory_order_acquire);
+  const auto gather = [engine]() -> Result<std::string> {
+    update_metrics(engine);
+    return render_metrics();
+  };
+  Result<std::string> text = std::string();
+  if (engine == nullptr) {
+    text = gather();
+  } else {
+    text = co_await run_on<std::string>(engine->request_pool(), gather);
+  }
+  if (!text) co_return qdrant::error_response(text.error());
+  Response response = text_response(200, std::move(*text));
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  co_return response;
+}
+
+Awaitable<Response> telemetry(Engine& engine, Request& request) {
+  co_return qdrant::ok_response(request.received, [&](JsonWriter& json) {
+    json.begin_object().key("id").string("orthant").key("app").begin_object().key("name").string("orthant");
+    json.key("version")
+        .string(kQdrantVersion)
+        .key("features")
+        .begin_object()
+        .key("staging")
+        .boolean(false)
+        .end_object()
+        .end_object();
+    json.key("collections").begin_object().key("number_of_collections").number(engine.collection_names().size()).end_object();
+    json.key("cluster").begin_object().key("enabled").boolean(false).end_object().end_object();
+  });
+}
+
+}  // namespace
+
+void add_routes(Router& router, const ApiContext& context) {
+  const auto error = qdrant::error_response;
+  const auto health = [](Request&) { return immediate_response(text_response(200, "healthz check passed")); };
+  router.add({Method::kGet, "/", [](Request&) { return immediate_response(root_answer()); }, error});
+  router.add({Method::kGet, "/healthz", health, error});
+  router.add({Method::kGet, "/livez", health, error});
+  router.add({Method::kGet, "/readyz", [&context](Request&) { return immediate_response(ready_answer(context)); }, error});
+  router.add({Method::kGet, "/metrics", [&context](Request&) { return metrics(context); }, error});
+  router.add({Method::kGet, "/telemetry", with_engine(context, telemetry, error), error});
+  router.add({Method::kGet, "/models", with_engine(context, list_models, error), error});
+}
+
+}  // namespace orthant::service
