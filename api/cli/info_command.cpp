@@ -42,13 +42,28 @@ Status print_models(Daemon& daemon) {
   return {};
 }
 
+// What the indexes of a collection hold in memory, over all of its vectors.
+Result<std::uint64_t> memory_bytes(JsonValue config) {
+  std::uint64_t bytes = 0;
+  const auto own = config.find("orthant");
+  const auto vectors = own ? own->find("vectors") : std::nullopt;
+  if (!vectors) return bytes;
+  for (const JsonValue vector : vectors->items()) {
+    const auto memory = vector.find("memory");
+    if (!memory) continue;
+    for (const JsonValue part : memory->items()) bytes += ORTHANT_TRY(part.as_uint());
+  }
+  return bytes;
+}
+
 Status print_collection(Daemon& daemon, const std::string& name) {
   const JsonDocument answer = ORTHANT_TRY(daemon.call("GET", collection_target(name)));
   const JsonValue info = ORTHANT_TRY(answer.root().require("result"));
   const JsonValue config = ORTHANT_TRY(info.require("config"));
   const JsonValue vectors = ORTHANT_TRY(ORTHANT_TRY(config.require("params")).require("vectors"));
-  fmt::print("{:<32}{:>14}  {:<8}{}\n", name, group_digits(ORTHANT_TRY(info.find_uint("points_count")).value_or(0)),
-             ORTHANT_TRY(info.find_string("status")).value_or(""), ORTHANT_TRY(describe_vectors(vectors)));
+  const double mebibytes = static_cast<double>(ORTHANT_TRY(memory_bytes(config))) / (1 << 20);
+  fmt::print("{:<32}{:>14}{:>12.1f} MiB  {:<8}{}\n", name, group_digits(ORTHANT_TRY(info.find_uint("points_count")).value_or(0)),
+             mebibytes, ORTHANT_TRY(info.find_string("status")).value_or(""), ORTHANT_TRY(describe_vectors(vectors)));
   return {};
 }
 
@@ -62,7 +77,7 @@ Result<int> run_info(const std::string& url) {
     fmt::print("no collections yet\n");
     return kExitSuccess;
   }
-  fmt::print("\n{:<32}{:>14}  {:<8}{}\n", "collection", "points", "status", "vectors");
+  fmt::print("\n{:<32}{:>14}{:>16}  {:<8}{}\n", "collection", "points", "index memory", "status", "vectors");
   for (const JsonValue collection : collections.items()) {
     ORTHANT_TRY(print_collection(daemon, ORTHANT_TRY(ORTHANT_TRY(collection.require("name")).as_string())));
   }

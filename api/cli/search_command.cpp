@@ -11,6 +11,7 @@
 
 #include "api/cli/commands.h"
 #include "api/cli/daemon.h"
+#include "api/cli/document_reader.h"
 #include "api/cli/result_text.h"
 #include "api/json/json_reader.h"
 #include "api/json/json_writer.h"
@@ -37,7 +38,7 @@ Result<std::string> query_body(const SearchArguments& arguments) {
   json.key("with_payload").boolean(true);
   if (!arguments.filter.empty()) {
     auto filter = JsonDocument::parse(arguments.filter);
-    if (!filter) return with_context("--filter", std::move(filter).error());
+    if (!filter) return with_context("--filter", line_error(std::move(filter).error()).error());
     json.key("filter").raw(filter->root().raw());
   }
   if (arguments.exact) json.key("params").begin_object().key("exact").boolean(true).end_object();

@@ -309,7 +309,8 @@ def free_port():
 
 class Daemon(NeedsModel):
     def setUp(self):
-        self.process = None
+        if not (pathlib.Path(ORTHANT).parent / "orthantd").exists():
+            self.skipTest("orthantd is not built beside orthant")
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.data = pathlib.Path(tempfile.mkdtemp(dir=self.path))
@@ -318,7 +319,7 @@ class Daemon(NeedsModel):
         self.start()
 
     def tearDown(self):
-        if self.process.poll() is None:
+        if hasattr(self, "process") and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(30)
 
@@ -354,11 +355,15 @@ class Daemon(NeedsModel):
         return json.load(urllib.request.urlopen(request))["result"]["count"]
 
     def test_documents_are_found_after_kill_and_restart(self):
-        done = self.ingest(DEMO / "corpus.jsonl", "--collection", "demo")
-        self.assertIn("240 documents", done.stdout)
-        self.assertEqual(self.count("demo"), 240)
-        questions = [json.loads(line) for line in open(DEMO / "queries.jsonl")][::60]
+        source = self.data / "part.jsonl"
+        source.write_text("".join(open(DEMO / "corpus.jsonl").readlines()[:60]))
+        done = self.ingest(source, "--collection", "demo")
+        self.assertIn("60 documents", done.stdout)
+        self.assertEqual(self.count("demo"), 60)
+        ids = {json.loads(line)["_id"] for line in open(source)}
         judged = dict(line.split("\t")[:2] for line in open(DEMO / "qrels/test.tsv").read().splitlines()[1:])
+        questions = [json.loads(line) for line in open(DEMO / "queries.jsonl")]
+        questions = [question for question in questions if judged[question["_id"]] in ids][::15]
         before = [self.search(question["text"], "--collection", "demo") for question in questions]
         found = sum(judged[question["_id"]] in [point["payload"]["_id"] for point in points]
                     for question, points in zip(questions, before))
@@ -371,7 +376,7 @@ class Daemon(NeedsModel):
         self.assertEqual(before, after)
         info = run("info", "--url", self.url).stdout
         self.assertIn("demo", info)
-        self.assertIn("240", info)
+        self.assertIn("60", info)
 
     def test_bad_lines_are_reported_and_the_rest_is_in(self):
         source = self.data / "mixed.jsonl"
@@ -390,7 +395,7 @@ class Daemon(NeedsModel):
 
     def test_ingestion_goes_on_after_the_daemon_was_killed(self):
         source = self.data / "many.jsonl"
-        source.write_text("".join(json.dumps({"id": i, "text": f"document {i} is about subject {i % 97}"}) + "\n" for i in range(6000)))
+        source.write_text("".join(json.dumps({"id": i, "text": f"document {i} is about subject {i % 97}"}) + "\n" for i in range(1500)))
         running = subprocess.Popen([ORTHANT, "ingest", str(source), "--collection", "many", "--url", self.url],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **self.env})
         state = self.data / "home" / "ingest"
@@ -400,12 +405,12 @@ class Daemon(NeedsModel):
         running.kill()
         running.communicate()
         acknowledged = json.load(open(next(state.glob("*.json"))))["acknowledged_line"]
-        self.assertTrue(0 < acknowledged < 6000, acknowledged)
+        self.assertTrue(0 < acknowledged < 1500, acknowledged)
         self.kill_and_start()
         self.assertGreaterEqual(self.count("many"), acknowledged)
         done = self.ingest(source, "--collection", "many")
         self.assertIn(f"going on after line {acknowledged:,}", done.stderr)
-        self.assertEqual(self.count("many"), 6000)
+        self.assertEqual(self.count("many"), 1500)
         self.assertEqual(list(state.glob("*.json")), [])
 
     def test_packed_files_and_tables_are_read(self):
@@ -430,7 +435,7 @@ def main():
     result = unittest.TextTestRunner(verbosity=2).run(suite)
     if not result.wasSuccessful():
         return 1
-    if result.skipped and result.testsRun == 0:
+    if result.skipped and len(result.skipped) >= result.testsRun:
         print(f"SKIPPED: {result.skipped[0][1]}")
         return SKIPPED
     return 0
