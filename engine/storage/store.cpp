@@ -70,6 +70,12 @@ struct Store::Impl {
 
 Store::Impl::~Impl() {
   if (!db) return;
+  // Tables open faster than a log is replayed. Not after a failure: what is in the log is safe there.
+  if (!failed->load()) {
+    if (rocksdb::Status flushed = db->Flush(rocksdb::FlushOptions(), handles); !flushed.ok()) {
+      log_warning(to_error("flush at close", flushed).message);
+    }
+  }
   rocksdb::CancelAllBackgroundWork(db.get(), true);
   for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle);
   if (rocksdb::Status closed = db->Close(); !closed.ok()) log_error(to_error("close", closed).message);
