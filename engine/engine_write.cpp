@@ -171,7 +171,7 @@ Result<PreparedPoint> WriteCall::prepare_point(const PointInput& input, std::siz
   for (auto given = input.vectors.begin(); given != input.vectors.end(); ++given) {
     const auto& [name, value] = *given;
     // The same name again further on replaces this one.
-    if (std::any_of(given + 1, input.vectors.end(), [&name = name](const auto& later) { return later.first == name; })) continue;
+    if (std::any_of(given + 1, input.vectors.end(), [given](const auto& later) { return later.first == given->first; })) continue;
     if (const auto* floats = std::get_if<std::vector<float>>(&value)) {
       point.vectors.push_back(ORTHANT_TRY(collection_->prepare_floats(name, *floats)));
     } else if (const auto* codes = std::get_if<CodeInput>(&value)) {

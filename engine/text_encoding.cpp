@@ -138,8 +138,8 @@ void TextEncoding::encode(std::vector<TextJob> jobs, const TextEncodingOptions& 
     request.bulk = options.bulk;
     request.deadline = options.deadline;
     request.cancelled = options.cancelled;
-    auto take = [gathering, encoder = encoder, positions = std::move(positions)](Result<EncodeResult> answer) {
-      gathering->take(*encoder, positions, std::move(answer));
+    auto take = [gathering, asked = encoder, taken = std::move(positions)](Result<EncodeResult> answer) {
+      gathering->take(*asked, taken, std::move(answer));
     };
     if (const auto queue = batcher(*encoder)) {
       queue->submit(std::move(request), std::move(take));
