@@ -93,8 +93,8 @@ Result<EncodeResult> BertEncoder::encode_tokens(std::span<const TokenizedText> t
   // Texts of like length together: there is no padding to save, but passes fill evenly.
   std::vector<std::size_t> order(texts.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return texts[a].ids.size() > texts[b].ids.size(); });
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return std::pair(texts[b].ids.size(), a) < std::pair(texts[a].ids.size(), b); });
   for (std::size_t first = 0; first < order.size();) {
     std::size_t last = first;
     for (std::size_t tokens = 0; last < order.size(); ++last) {
