@@ -7,12 +7,14 @@
 #include <filesystem>
 #include <memory>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
+#include "base/aligned_array.h"
 #include "base/cpu.h"
 #include "encoder/encoder.h"
 #include "encoder/encoder_registry.h"
@@ -33,7 +35,8 @@ constexpr std::size_t kHidden = 384;
 constexpr std::size_t kIntermediate = 1536;
 constexpr std::size_t kLayers = 6;
 // Multiplications and additions of the linear layers of all-MiniLM-L6-v2 for one token.
-constexpr double kLinearFlops = 2.0 * kLayers * (4.0 * kHidden * kHidden + 2.0 * kHidden * kIntermediate);
+constexpr std::size_t kWeights = kLayers * (4 * kHidden * kHidden + 2 * kHidden * kIntermediate);
+constexpr double kLinearFlops = 2.0 * kWeights;
 
 const Encoder& default_encoder() {
   static const std::unique_ptr<Encoder> encoder = [] {
@@ -87,12 +90,17 @@ void report_flops(benchmark::State& state) {
 // The products of all layers, each with weights of its own as in the model (42 MB, more than most last-level caches give).
 void linear_layers(benchmark::State& state) {
   const auto rows = static_cast<std::size_t>(state.range(0));
+  AlignedArray<float> weights(kWeights);
+  std::span<float> rest = weights.span();
   std::vector<PackedLinear> layers;
   for (std::size_t i = 0; i < kLayers; ++i) {
-    for (const Shape& shape : kShapes) layers.emplace_back(float_kernels(), shape.outputs, shape.inputs);
+    for (const Shape& shape : kShapes) {
+      layers.emplace_back(float_kernels(), shape.outputs, shape.inputs, rest);
+      rest = rest.subspan(shape.outputs * shape.inputs);
+    }
   }
-  std::vector<float> input(rows * kIntermediate, 0.5F);
-  std::vector<float> output(rows * kIntermediate);
+  const AlignedArray<float> input(rows * kIntermediate);
+  AlignedArray<float> output(rows * kIntermediate);
   for (auto _ : state) {
     for (const PackedLinear& layer : layers) layer.multiply(rows, input.data(), output.data());
     benchmark::ClobberMemory();
@@ -105,18 +113,16 @@ BENCHMARK(linear_layers)->Arg(1)->Arg(12)->Arg(32)->Arg(112)->Arg(448)->Unit(ben
 void onednn_sgemm(benchmark::State& state) {
   omp_set_num_threads(1);
   const auto rows = static_cast<dnnl_dim_t>(state.range(0));
-  std::vector<AlignedArray<float>> weights;
-  for (std::size_t i = 0; i < kLayers; ++i) {
-    for (const Shape& shape : kShapes) weights.emplace_back(shape.outputs * shape.inputs);
-  }
-  std::vector<float> input(static_cast<std::size_t>(rows) * kIntermediate, 0.5F);
-  std::vector<float> output(static_cast<std::size_t>(rows) * kIntermediate);
+  const AlignedArray<float> weights(kWeights);
+  const AlignedArray<float> input(static_cast<std::size_t>(rows) * kIntermediate);
+  AlignedArray<float> output(static_cast<std::size_t>(rows) * kIntermediate);
   for (auto _ : state) {
-    for (std::size_t i = 0; i < weights.size(); ++i) {
+    const float* weight = weights.data();
+    for (std::size_t i = 0; i < kLayers * std::size(kShapes); ++i) {
       const auto inputs = static_cast<dnnl_dim_t>(kShapes[i % std::size(kShapes)].inputs);
       const auto outputs = static_cast<dnnl_dim_t>(kShapes[i % std::size(kShapes)].outputs);
-      dnnl_sgemm('N', 'N', rows, outputs, inputs, 1.0F, input.data(), inputs, weights[i].data(), outputs, 0.0F, output.data(),
-                 outputs);
+      dnnl_sgemm('N', 'N', rows, outputs, inputs, 1.0F, input.data(), inputs, weight, outputs, 0.0F, output.data(), outputs);
+      weight += inputs * outputs;
     }
     benchmark::ClobberMemory();
   }

@@ -25,23 +25,28 @@ inline void gemm_tile(std::size_t depth, const float* a, std::size_t a_stride, c
     ORTHANT_UNROLL
     for (std::size_t v = 0; v < kVectors; ++v) sums[r][v] = v_zero();
   }
+  // Rows 0 to 3 and 4 to 7 of a are reached from two pointers. The compiler would rather keep a pointer a row, runs out of
+  // registers and moves them through vector registers, which costs a twentieth of the speed: the empty asm hides the pointers.
+  const float* low = a;
+  const float* high = kRows > 4 ? a + 4 * a_stride : a;
+  const float* ahead = b + kPrefetchRows * b_stride;
   for (std::size_t k = 0; k < depth; ++k) {
-    const float* b_row = b + k * b_stride;
     Vec b_values[kVectors];
     ORTHANT_UNROLL
-    for (std::size_t v = 0; v < kVectors; ++v) {
-      b_values[v] = kPartial ? v_load_partial(b_row, tail) : v_load(b_row + v * kWidth);
-    }
+    for (std::size_t v = 0; v < kVectors; ++v) b_values[v] = kPartial ? v_load_partial(b, tail) : v_load(b + v * kWidth);
     ORTHANT_UNROLL
-    for (std::size_t line = 0; line < kVectors * kWidth; line += kLineFloats) {
-      __builtin_prefetch(b_row + kPrefetchRows * b_stride + line);
-    }
+    for (std::size_t line = 0; line < kVectors * kWidth; line += kLineFloats) __builtin_prefetch(ahead + line);
     ORTHANT_UNROLL
     for (std::size_t r = 0; r < kRows; ++r) {
-      const Vec factor = v_set(a[r * a_stride + k]);
+      const Vec factor = v_set(r < 4 ? low[r * a_stride] : high[(r - 4) * a_stride]);
       ORTHANT_UNROLL
       for (std::size_t v = 0; v < kVectors; ++v) sums[r][v] = v_fma(factor, b_values[v], sums[r][v]);
     }
+    ++low;
+    ++high;
+    b += b_stride;
+    ahead += b_stride;
+    __asm__("" : "+r"(low), "+r"(high), "+r"(b), "+r"(ahead));
   }
   ORTHANT_UNROLL
   for (std::size_t r = 0; r < kRows; ++r) {

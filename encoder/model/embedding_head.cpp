@@ -67,9 +67,10 @@ void normalize_embedding(std::span<float> values) {
 
 Result<EmbeddingHead::Dense> EmbeddingHead::load_dense(const DenseStage& stage, const FloatKernels& kernels) {
   const SafeTensors weights = ORTHANT_TRY(SafeTensors::open(stage.weights));
-  Dense dense{PackedLinear(kernels, stage.output_size, stage.input_size), std::vector<float>(stage.output_size), stage.activation};
   const std::array weight_shape = {stage.output_size, stage.input_size};
   const std::vector<float> weight = ORTHANT_TRY(weights.read_floats("linear.weight", weight_shape));
+  Dense dense{AlignedArray<float>(weight.size()), {}, std::vector<float>(stage.output_size), stage.activation};
+  dense.linear = PackedLinear(kernels, stage.output_size, stage.input_size, dense.memory.span());
   dense.linear.set_rows(0, stage.output_size, weight.data());
   const std::array bias_shape = {stage.output_size};
   if (stage.bias) dense.bias = ORTHANT_TRY(weights.read_floats("linear.bias", bias_shape));

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "base/aligned_array.h"
 #include "base/result.h"
 #include "encoder/kernels/linear.h"
 #include "encoder/model/model_files.h"
@@ -27,6 +28,7 @@ class EmbeddingHead {
 
  private:
   struct Dense {
+    AlignedArray<float> memory;  // of linear
     PackedLinear linear;
     std::vector<float> bias;
     Activation activation;

@@ -15,6 +15,13 @@ namespace {
 // Rows that go through the feed-forward block at once: the intermediate values (rows x 4 hidden_size) stay in L2.
 constexpr std::size_t kFeedForwardRows = 128;
 
+// Of the four products of a layer; each starts on a cache line.
+std::size_t packed_floats_per_layer(const TransformerConfig& config) {
+  return Workspace::rounded(3 * config.hidden_size * config.hidden_size) +
+         Workspace::rounded(config.hidden_size * config.hidden_size) +
+         2 * Workspace::rounded(config.hidden_size * config.intermediate_size);
+}
+
 }  // namespace
 
 struct Transformer::Activations {
@@ -29,8 +36,10 @@ struct Transformer::Activations {
 
 class Transformer::Loader {
  public:
-  Loader(const SafeTensors& file, std::string prefix, const TransformerConfig& config, const FloatKernels& kernels)
-      : tensors_(file, std::move(prefix)), config_(config), kernels_(kernels) {}
+  // The packed weights go to `memory`, packed_floats_per_layer() floats a layer.
+  Loader(const SafeTensors& file, std::string prefix, const TransformerConfig& config, const FloatKernels& kernels,
+         std::span<float> memory)
+      : tensors_(file, std::move(prefix)), config_(config), kernels_(kernels), memory_(memory) {}
 
   Status embeddings(Transformer& model) {
     const std::size_t hidden = config_.hidden_size;
@@ -48,7 +57,7 @@ class Transformer::Loader {
     const std::string name = fmt::format("encoder.layer.{}.", index);
     const std::size_t hidden = config_.hidden_size;
     Layer layer;
-    layer.query_key_value = PackedLinear(kernels_, 3 * hidden, hidden);
+    layer.query_key_value = new_linear(3 * hidden, hidden);
     std::size_t first = 0;
     for (const char* part : {"query", "key", "value"}) {
       const std::string part_name = name + "attention.self." + part;
@@ -69,6 +78,12 @@ class Transformer::Loader {
   std::size_t parameters() const { return tensors_.parameters(); }
 
  private:
+  PackedLinear new_linear(std::size_t outputs, std::size_t inputs) {
+    const PackedLinear linear(kernels_, outputs, inputs, memory_);
+    memory_ = memory_.subspan(Workspace::rounded(outputs * inputs));
+    return linear;
+  }
+
   // Older files call the two halves of a norm gamma and beta.
   Result<NormWeights> norm(const std::string& name) {
     const bool old_names = tensors_.has(name + ".gamma");
@@ -79,7 +94,7 @@ class Transformer::Loader {
   }
 
   Status linear(const std::string& name, std::size_t outputs, std::size_t inputs, PackedLinear& packed, std::vector<float>& bias) {
-    packed = PackedLinear(kernels_, outputs, inputs);
+    packed = new_linear(outputs, inputs);
     ORTHANT_TRY(tensors_.pack(name, 0, outputs, packed));
     bias = ORTHANT_TRY(tensors_.vector(name + ".bias", outputs));
     return {};
@@ -88,6 +103,7 @@ class Transformer::Loader {
   BertTensors tensors_;
   const TransformerConfig& config_;
   const FloatKernels& kernels_;
+  std::span<float> memory_;  // what is left of it
 };
 
 Result<Transformer> Transformer::load(SafeTensors weights, const TransformerConfig& config, const FloatKernels& kernels) {
@@ -96,22 +112,20 @@ Result<Transformer> Transformer::load(SafeTensors weights, const TransformerConf
   model.kernels_ = &kernels;
   model.weights_ = std::make_unique<SafeTensors>(std::move(weights));
   const bool prefixed = model.weights_->find("bert.embeddings.word_embeddings.weight") != nullptr;
-  Loader loader(*model.weights_, prefixed ? "bert." : "", model.config_, kernels);
-  ORTHANT_TRY(loader.embeddings(model));
+  // The sizes are only believed once the embeddings have the shapes that the configuration states.
+  Loader embeddings(*model.weights_, prefixed ? "bert." : "", model.config_, kernels, {});
+  ORTHANT_TRY(embeddings.embeddings(model));
+  model.packed_weights_ = AlignedArray<float>(config.layers * packed_floats_per_layer(config));
+  Loader loader(*model.weights_, prefixed ? "bert." : "", model.config_, kernels, model.packed_weights_.span());
   for (std::size_t i = 0; i < config.layers; ++i) model.layers_.push_back(ORTHANT_TRY(loader.layer(i)));
-  model.parameter_count_ = loader.parameters();
+  model.parameter_count_ = embeddings.parameters() + loader.parameters();
   // Everything but the word embeddings has been copied; those come back page by page.
   model.weights_->release_pages();
   return model;
 }
 
 std::size_t Transformer::memory_bytes() const {
-  std::size_t bytes = (word_embeddings_.size() + position_embeddings_.size()) * sizeof(float);
-  for (const Layer& layer : layers_) {
-    bytes += layer.query_key_value.memory_bytes() + layer.attention_output.memory_bytes() + layer.intermediate.memory_bytes() +
-             layer.output.memory_bytes();
-  }
-  return bytes;
+  return (word_embeddings_.size() + position_embeddings_.size() + packed_weights_.size()) * sizeof(float);
 }
 
 Status Transformer::check(std::span<const std::span<const std::uint32_t>> sequences) const {

@@ -69,6 +69,7 @@ class Transformer {
   std::vector<float> position_embeddings_;
   std::vector<float> token_type_row_;  // of type 0, the only one that sentences use
   NormWeights embedding_norm_;
+  AlignedArray<float> packed_weights_;  // of all layers
   std::vector<Layer> layers_;
 };
 

@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/aligned_array.h"
 #include "base/cpu.h"
 #include "encoder/kernels/float_dispatch.h"
 #include "encoder/kernels/linear.h"
@@ -67,7 +68,8 @@ TEST_P(FloatKernelsOfLevel, MultiplyByPackedWeights) {
       const std::size_t inputs = 96;
       const std::vector<float> weight = random_floats(outputs * inputs);
       const std::vector<float> input = random_floats(rows * inputs);
-      PackedLinear linear(*kernels_, outputs, inputs);
+      AlignedArray<float> memory(outputs * inputs);
+      PackedLinear linear(*kernels_, outputs, inputs, memory.span());
       const std::size_t half = outputs / 2;  // fused weights are set part by part
       linear.set_rows(0, half, weight.data());
       linear.set_rows(half, outputs - half, weight.data() + half * inputs);
