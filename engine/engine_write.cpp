@@ -83,7 +83,8 @@ class WriteCall : public std::enable_shared_from_this<WriteCall> {
                                       std::vector<std::size_t>& text_vectors) const;
   Result<TextJob> prepare_text(const TextInput& input, std::string_view vector_name, std::size_t position) const;
   Status take_texts(EncodedTexts encoded);
-  Status record_encoders();
+  Result<std::map<std::string, EncoderIdentity>> new_encoders() const;
+  void record_encoders();
   void queue();
   Result<WriteOp> make_op(std::size_t operation);
   void finish(Result<std::vector<std::uint64_t>> operation_ids);
@@ -118,9 +119,8 @@ void WriteCall::start() {
         // Off the encode pool: its threads have texts to encode.
         auto next = [self, encoded = std::move(*encoded)]() mutable {
           Status taken = self->take_texts(std::move(encoded));
-          if (taken) taken = self->record_encoders();
           if (!taken) return (*self->answer_)(std::unexpected<Error>(std::move(taken).error()));
-          self->queue();
+          self->record_encoders();
         };
         Status queued = self->engine_.request_pool.submit_continuation(std::move(next));
         if (!queued) (*self->answer_)(std::unexpected<Error>(std::move(queued).error()));
@@ -218,8 +218,7 @@ Status WriteCall::take_texts(EncodedTexts encoded) {
   return {};
 }
 
-// The first text that comes to a vector fixes its encoder: recorded before the write, in the same queue.
-Status WriteCall::record_encoders() {
+Result<std::map<std::string, EncoderIdentity>> WriteCall::new_encoders() const {
   std::map<std::string, EncoderIdentity> identities;
   const CollectionConfig config = collection_->config();
   for (std::size_t i = 0; i < places_.size(); ++i) {
@@ -233,20 +232,31 @@ Status WriteCall::record_encoders() {
                                                               known->second.model, identity.model));
     }
   }
-  if (identities.empty()) return {};
-  return collection_->update_config(
-      [identities = std::move(identities)](CollectionConfig& changed) -> Status {
-        for (const auto& [name, identity] : identities) {
-          std::optional<EncoderIdentity>& recorded = changed.vectors.at(name).encoder;
-          if (recorded && !same_encoder(*recorded, identity)) {
-            return fail(ErrorCode::kFailedPrecondition,
-                        fmt::format("vector `{}` was made by model `{}`, not by `{}`", name, recorded->model, identity.model));
-          }
-          if (!recorded) recorded = identity;
-        }
-        return {};
-      },
-      [](const Status&) {});
+  return identities;
+}
+
+// The first text that comes to a vector fixes its encoder: that is on disk before the write is queued.
+void WriteCall::record_encoders() {
+  auto identities = new_encoders();
+  if (!identities) return (*answer_)(std::unexpected<Error>(std::move(identities).error()));
+  if (identities->empty()) return queue();
+  auto change = [identities = std::move(*identities)](CollectionConfig& changed) -> Status {
+    for (const auto& [name, identity] : identities) {
+      std::optional<EncoderIdentity>& recorded = changed.vectors.at(name).encoder;
+      // Another request may have been first.
+      if (recorded && !same_encoder(*recorded, identity)) {
+        return fail(ErrorCode::kFailedPrecondition,
+                    fmt::format("vector `{}` was made by model `{}`, not by `{}`", name, recorded->model, identity.model));
+      }
+      if (!recorded) recorded = identity;
+    }
+    return {};
+  };
+  Status queued = collection_->update_config(std::move(change), [self = shared_from_this()](Status recorded) {
+    if (!recorded) return (*self->answer_)(std::unexpected<Error>(std::move(recorded).error()));
+    self->queue();
+  });
+  if (!queued) (*answer_)(std::unexpected<Error>(std::move(queued).error()));
 }
 
 Result<WriteOp> WriteCall::make_op(std::size_t operation) {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "engine/collection/collection_impl.h"
 
 namespace orthant {
@@ -88,6 +89,11 @@ Result<std::uint64_t> Collection::Impl::apply(WriteOp op) {
 }
 
 void Collection::Impl::publish(TableView& current, const Change& change) {
+  static Counter& rows =
+      counter("orthant_rows_written_total", "Rows appended to collections: new points and new versions of points.");
+  static Counter& operations = counter("orthant_write_operations_total", "Write operations applied to collections.");
+  rows.add(change.rows.rows);
+  operations.add();
   if (change.rows.rows > 0) current.append(change.rows);
   for (const auto& [slot, ordinal] : change.burials) current.bury(slot, ordinal);
   if (journal_) {

@@ -6,12 +6,24 @@
 #include <pthread.h>
 
 #include "base/log.h"
+#include "base/metrics.h"
 
 namespace orthant {
 namespace {
 
 // Half of what is promised, so that a slow sync still ends in time.
 constexpr std::chrono::milliseconds kBackgroundInterval{500};
+
+// Syncs the log and counts it.
+Status timed_sync(Store& store, std::size_t waiting) {
+  static Histogram& seconds = histogram("orthant_log_sync_seconds", "Time of a sync of the write-ahead log.", duration_buckets());
+  static Histogram& served = histogram("orthant_log_sync_waiters", "Writes that one sync of the log served.", size_buckets());
+  const auto start = std::chrono::steady_clock::now();
+  Status synced = store.sync();
+  seconds.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  served.observe(static_cast<double>(waiting));
+  return synced;
+}
 
 }  // namespace
 
@@ -50,7 +62,7 @@ void LogSyncer::run() {
       std::vector<Callback> served = std::exchange(waiting_, {});
       unsynced_ = false;
       lock.unlock();
-      const Status synced = store_.sync();
+      const Status synced = timed_sync(store_, served.size());
       if (!synced && served.empty()) log_error(synced.error().message);
       for (Callback& done : served) done(synced);
       served.clear();

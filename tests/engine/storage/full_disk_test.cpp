@@ -2,14 +2,12 @@
 // long as the process.
 
 #include <chrono>
-#include <fstream>
 
 #include <gtest/gtest.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include "engine/storage/store.h"
+#include "tests/support/small_disk.h"
 #include "tests/support/temporary_directory.h"
 
 namespace orthant::test {
@@ -25,28 +23,11 @@ Status put(Store& store, std::string_view key, std::string_view value) {
   return store.write(batch);
 }
 
-// A file system of its own for this thread and those that it starts; false where that is not allowed.
-bool mount_small_disk(const std::filesystem::path& path) {
-  const uid_t user = getuid();
-  if (user != 0) {
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
-    std::ofstream("/proc/self/uid_map") << "0 " << user << " 1";
-  } else if (unshare(CLONE_NEWNS) != 0) {
-    return false;
-  }
-  if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
-  return mount("tmpfs", path.c_str(), "tmpfs", 0, "size=48m") == 0;
-}
-
 TEST(Store, RefusesWritesWhileTheDiskIsFullAndTakesThemAgainAfterwards) {
   TemporaryDirectory temporary;
-  if (!mount_small_disk(temporary.path())) GTEST_SKIP() << "needs to mount a small file system, which is not allowed here";
+  if (!mount_small_disk(temporary.path(), "48m")) GTEST_SKIP() << "needs to mount a small file system, which is not allowed here";
   const std::filesystem::path ballast = temporary.path() / "ballast";
-  {
-    std::ofstream file(ballast);
-    const std::string megabyte(std::size_t{1} << 20, 'b');
-    for (int i = 0; i < 24; ++i) file << megabyte;
-  }
+  write_ballast(ballast, 24);
   const std::string value(100'000, 'v');
   int written = 0;
   {
