@@ -17,8 +17,9 @@
 namespace orthant {
 namespace {
 
-std::filesystem::path ranges_file(const EncoderInfo& info) {
-  const std::string identity = fmt::format("{} {} {}", info.model_sha256, info.max_seq_length, kCalibrationTexts);
+std::filesystem::path ranges_file(const EncoderInfo& info, std::size_t dim) {
+  std::string identity = fmt::format("{} {} {}", info.model_sha256, info.max_seq_length, kCalibrationTexts);
+  if (dim != info.dim) identity += fmt::format(" {}", dim);
   return info.folder / fmt::format("orthant-ranges-{:016x}.npy", checksum64(identity));
 }
 
@@ -30,11 +31,13 @@ Result<EmbeddingMatrix> read_ranges(const std::filesystem::path& file, std::size
   return EmbeddingMatrix{matrix.rows, matrix.columns, std::move(matrix.values)};
 }
 
-Result<EmbeddingMatrix> make_ranges(const Encoder& encoder) {
+Result<EmbeddingMatrix> make_ranges(const Encoder& encoder, std::size_t dim) {
   const std::vector<std::string_view> texts = calibration_texts();
-  const EncodeResult encoded = ORTHANT_TRY(encoder.encode(texts, {}));
+  EncodeOptions options;
+  options.dimensions = dim;
+  const EncodeResult encoded = ORTHANT_TRY(encoder.encode(texts, options));
   QuantizationRanges ranges = ORTHANT_TRY(ranges_of(encoded.embeddings));
-  EmbeddingMatrix matrix{2, encoder.info().dim, std::move(ranges.minima)};
+  EmbeddingMatrix matrix{2, dim, std::move(ranges.minima)};
   matrix.values.insert(matrix.values.end(), ranges.maxima.begin(), ranges.maxima.end());
   return matrix;
 }
@@ -52,23 +55,21 @@ std::vector<std::string_view> calibration_texts() {
   return texts;
 }
 
-Result<EmbeddingMatrix> CalibrationStore::ranges(const Encoder& encoder) {
+Result<EmbeddingMatrix> CalibrationStore::ranges(const Encoder& encoder, std::size_t dimensions) {
+  const std::size_t dim = dimensions == 0 ? encoder.info().dim : dimensions;
   const std::lock_guard lock(mutex_);
-  if (ranges_) return *ranges_;
-  const std::filesystem::path file = ranges_file(encoder.info());
+  if (const auto known = ranges_.find(dim); known != ranges_.end()) return known->second;
+  const std::filesystem::path file = ranges_file(encoder.info(), dim);
   std::error_code ignored;
   if (std::filesystem::exists(file, ignored)) {
-    Result<EmbeddingMatrix> kept = read_ranges(file, encoder.info().dim);
-    if (kept) {
-      ranges_ = std::move(*kept);
-      return *ranges_;
-    }
+    Result<EmbeddingMatrix> kept = read_ranges(file, dim);
+    if (kept) return ranges_[dim] = std::move(*kept);
     log_warning(fmt::format("calibration ranges are made anew: {}", kept.error().message));
   }
-  ranges_ = ORTHANT_TRY(make_ranges(encoder));
-  const ByteSpan bytes(reinterpret_cast<const std::uint8_t*>(ranges_->values.data()), ranges_->values.size() * sizeof(float));
-  ignore_error(write_npy(file, NpyType::kFloat32, 2, encoder.info().dim, bytes), "a model's folder may be read-only");
-  return *ranges_;
+  const EmbeddingMatrix made = ORTHANT_TRY(make_ranges(encoder, dim));
+  const ByteSpan bytes(reinterpret_cast<const std::uint8_t*>(made.values.data()), made.values.size() * sizeof(float));
+  ignore_error(write_npy(file, NpyType::kFloat32, 2, dim, bytes), "a model's folder may be read-only");
+  return ranges_[dim] = made;
 }
 
 }  // namespace orthant

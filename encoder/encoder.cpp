@@ -43,7 +43,7 @@ class BertEncoder final : public Encoder {
   TokenizedText tokenize(std::string_view text, Purpose purpose) const override;
   Result<EncodeResult> encode(std::span<const std::string_view> texts, const EncodeOptions& options) const override;
   Result<EncodeResult> encode_tokens(std::span<const TokenizedText> texts, const EncodeOptions& options) const override;
-  Result<EmbeddingMatrix> calibration_ranges() const override;
+  Result<EmbeddingMatrix> calibration_ranges(std::size_t dimensions) const override;
 
  private:
   Status encode_pass(std::span<const TokenizedText> texts, std::span<const std::size_t> order, EmbeddingMatrix& embeddings) const;
@@ -126,8 +126,8 @@ Status BertEncoder::encode_pass(std::span<const TokenizedText> texts, std::span<
   return {};
 }
 
-Result<EmbeddingMatrix> BertEncoder::calibration_ranges() const {
-  return calibration_.ranges(*this);
+Result<EmbeddingMatrix> BertEncoder::calibration_ranges(std::size_t dimensions) const {
+  return calibration_.ranges(*this, dimensions);
 }
 
 Result<std::size_t> sequence_limit(const EncoderOptions& options, const ModelFiles& files, const Tokenizer& tokenizer) {

@@ -75,7 +75,9 @@ class Encoder {
 
   // Minima and maxima per dimension (2 x dim, row 0 minima) over the bundled calibration texts, for int8/uint8 outputs
   // without ranges of their own. Made at the first call and kept beside the model where the folder is writable.
-  virtual Result<EmbeddingMatrix> calibration_ranges() const = 0;
+  // `dimensions` as in EncodeOptions: cut embeddings are normalized again, and then have ranges of their own.
+  // invalid_argument when it exceeds info().dim.
+  virtual Result<EmbeddingMatrix> calibration_ranges(std::size_t dimensions = 0) const = 0;
 };
 
 }  // namespace orthant

@@ -79,11 +79,7 @@ Result<std::optional<QuantizationRanges>> choose_ranges(const EncodeArguments& a
     FloatMatrix rows = ORTHANT_TRY(read_float_rows(arguments.calibration, dim));
     return ORTHANT_TRY(ranges_of({rows.rows, rows.columns, std::move(rows.values)}));
   }
-  if (dim != encoder.info().dim) {
-    return invalid_argument(fmt::format("{} with --dimensions needs --calibration or --ranges made with the same dimensions",
-                                        output_precision_name(precision)));
-  }
-  return ranges_from_rows(ORTHANT_TRY(encoder.calibration_ranges()).values, dim);
+  return ranges_from_rows(ORTHANT_TRY(encoder.calibration_ranges(dim)).values, dim);
 }
 
 NpyType npy_type(OutputPrecision precision) {

@@ -17,7 +17,7 @@ namespace {
 Result<std::string> quantize_and_render(const Encoder& encoder, const EmbeddingsRequest& request, const EncodeResult& encoded) {
   std::optional<QuantizationRanges> ranges;
   if (request.precision == OutputPrecision::kInt8 || request.precision == OutputPrecision::kUint8) {
-    const EmbeddingMatrix calibrated = ORTHANT_TRY(encoder.calibration_ranges());
+    const EmbeddingMatrix calibrated = ORTHANT_TRY(encoder.calibration_ranges(request.dimensions));
     const auto minima = calibrated.row(0);
     const auto maxima = calibrated.row(1);
     ranges = QuantizationRanges{{minima.begin(), minima.end()}, {maxima.begin(), maxima.end()}};

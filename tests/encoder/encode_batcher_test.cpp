@@ -53,7 +53,7 @@ class FakeEncoder final : public Encoder {
     opened_.wait(lock, [this] { return open_; });
     return result;
   }
-  Result<EmbeddingMatrix> calibration_ranges() const override { return internal_error("unused"); }
+  Result<EmbeddingMatrix> calibration_ranges(std::size_t /*dimensions*/) const override { return internal_error("unused"); }
 
   static float value_of(const std::string& text) { return static_cast<float>(std::hash<std::string>{}(text) % 10007); }
   void set_open(bool open) {
