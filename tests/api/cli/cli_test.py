@@ -179,6 +179,11 @@ class Encode(NeedsModel):
         self.assertGreater(len({value for row in codes for value in row}), 200)
         again, _ = self.encode("--precision", "int8")
         self.assertEqual([list(row) for row in codes], [list(row) for row in again])
+        cut, _ = self.encode("--precision", "int8", "--dimensions", "64")
+        self.assertEqual(len(cut[0]), 64)
+        # Cut rows are normalized again: with the ranges of whole rows most values would be clipped.
+        clipped = sum(value in (-128, 127) for row in cut for value in row)
+        self.assertLess(clipped, 64 * len(cut) / 10)
 
     def test_dimensions_are_cut_and_normalized_again(self):
         floats, _ = self.encode("--precision", "float32")
@@ -207,7 +212,7 @@ class Encode(NeedsModel):
         done = run("encode", "--model", MODEL, "--input", bad, "--output", target, expect=1)
         self.assertIn("bad.jsonl:2", done.stderr)
         for options in (["--ranges", GOLDEN / "int8.npy"], ["--ranges", GOLDEN / "float32.npy"],
-                        ["--calibration", self.path / "absent.npy"], ["--dimensions", "385"]):
+                        ["--calibration", self.path / "absent.npy"], ["--dimensions", "385"], ["--dimensions", "10", "--ranges", GOLDEN / "ranges.npy"]):
             run("encode", "--model", MODEL, "--input", GOLDEN / "texts.jsonl", "--output", target, "--precision", "int8", *options,
                 expect=1)
         done = run("encode", "--model", "no-such-model", "--input", GOLDEN / "texts.jsonl", "--output", target, expect=1)
