@@ -26,10 +26,10 @@ const Encoder& default_encoder() {
 std::vector<std::string> varied_texts() {
   std::vector<std::string> texts = {"", "a", "The quick brown fox jumps over the lazy dog.", "\xe4\xbd\xa0\xe5\xa5\xbd",
                                     "\xf0\x9f\x8c\x8d!"};
-  std::string grown;
-  for (int i = 0; i < 30; ++i) {
-    grown += "Sentence number " + std::to_string(i) + " speaks of rivers and bridges. ";
-    texts.push_back(grown);
+  for (const int sentences : {1, 2, 3, 5, 8, 13, 21, 30}) {
+    std::string text;
+    for (int i = 0; i < sentences; ++i) text += "Sentence number " + std::to_string(i) + " speaks of rivers and bridges. ";
+    texts.push_back(text);
   }
   return texts;
 }
