@@ -19,23 +19,37 @@ __m512i load_table(const std::uint8_t* table) {
   return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)));
 }
 
-// As in avx2.cpp: groups in bytes, then pairs of rows in 16 bits with the surplus of the odd rows taken off at the end.
-BlockSums sum_block(const std::uint8_t* tables, const std::uint8_t* block, std::size_t code_bytes) {
+// Sums of `count` code bytes, at most a group, of all rows in 8 bits. Inlined with a constant count, the loop is unrolled.
+inline __attribute__((always_inline)) __m512i sum_group(const std::uint8_t* tables, const std::uint8_t* rows, std::size_t count) {
   const __m512i half_mask = _mm512_set1_epi8(0x0f);
+  __m512i high_sum = _mm512_setzero_si512();
+  __m512i low_sum = _mm512_setzero_si512();
+#pragma GCC unroll 8
+  for (std::size_t byte = 0; byte < count; ++byte) {
+    const std::uint8_t* table = tables + byte * kTableBytesPerCodeByte;
+    const __m512i codes = _mm512_loadu_si512(rows + byte * kBlockRows);
+    const __m512i high = _mm512_and_si512(_mm512_srli_epi16(codes, 4), half_mask);
+    const __m512i low = _mm512_and_si512(codes, half_mask);
+    high_sum = _mm512_add_epi8(high_sum, _mm512_shuffle_epi8(load_table(table), high));
+    low_sum = _mm512_add_epi8(low_sum, _mm512_shuffle_epi8(load_table(table + 16), low));
+  }
+  return _mm512_add_epi8(high_sum, low_sum);
+}
+
+// As in avx2.cpp: groups in bytes, then pairs of rows in 16 bits with the surplus of the odd rows taken off at the end.
+void add_group(BlockSums& sums, __m512i group) {
+  sums.even = _mm512_add_epi16(sums.even, group);
+  sums.odd = _mm512_add_epi16(sums.odd, _mm512_srli_epi16(group, 8));
+}
+
+BlockSums sum_block(const std::uint8_t* tables, const std::uint8_t* block, std::size_t code_bytes) {
   BlockSums sums = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-  for (std::size_t byte = 0; byte < code_bytes;) {
-    const std::size_t group_end = byte + kTableGroupBytes < code_bytes ? byte + kTableGroupBytes : code_bytes;
-    __m512i group = _mm512_setzero_si512();
-    for (; byte < group_end; ++byte) {
-      const std::uint8_t* table = tables + byte * kTableBytesPerCodeByte;
-      const __m512i codes = _mm512_loadu_si512(block + byte * kBlockRows);
-      const __m512i high = _mm512_and_si512(_mm512_srli_epi16(codes, 4), half_mask);
-      const __m512i low = _mm512_and_si512(codes, half_mask);
-      group = _mm512_add_epi8(group, _mm512_shuffle_epi8(load_table(table), high));
-      group = _mm512_add_epi8(group, _mm512_shuffle_epi8(load_table(table + 16), low));
-    }
-    sums.even = _mm512_add_epi16(sums.even, group);
-    sums.odd = _mm512_add_epi16(sums.odd, _mm512_srli_epi16(group, 8));
+  std::size_t byte = 0;
+  for (; byte + kTableGroupBytes <= code_bytes; byte += kTableGroupBytes) {
+    add_group(sums, sum_group(tables + byte * kTableBytesPerCodeByte, block + byte * kBlockRows, kTableGroupBytes));
+  }
+  if (byte < code_bytes) {
+    add_group(sums, sum_group(tables + byte * kTableBytesPerCodeByte, block + byte * kBlockRows, code_bytes - byte));
   }
   sums.even = _mm512_sub_epi16(sums.even, _mm512_slli_epi16(sums.odd, 8));
   return sums;
