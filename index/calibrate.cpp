@@ -123,6 +123,9 @@ double oversampling(std::size_t depth) {
   return std::max(1.0, static_cast<double>(depth) / kNeighbors);
 }
 
+// Candidates that the margin turns away cost little, and rows in tight clusters of their own show too small a depth.
+constexpr double kSmallestFirstOversampling = 40;
+
 // Stages stand in the order of their precision.
 StageDepths deeper(const StageDepths& a, const StageDepths& b) {
   return {std::min(a.first, b.first), std::max(a.first_oversampling, b.first_oversampling),
@@ -306,8 +309,8 @@ StageDepths choose_depths(std::span<const QueryGaps> queries, double target_reca
   // Rescoring a candidate costs some 20 rows of the 1-bit scan, and these an eighth of an int8 scan.
   if (margin == kGapUnknown || !estimate.known || estimate.mean * 4 > static_cast<double>(row_count)) return depths;
   depths.first = FirstStage::kEstimate;
-  depths.first_oversampling =
-      oversampling(std::min(estimate.largest, depth_covering(queries, &QueryGaps::estimate, 1 - misses * kShareOfDepth)));
+  const std::size_t depth = std::min(estimate.largest, depth_covering(queries, &QueryGaps::estimate, 1 - misses * kShareOfDepth));
+  depths.first_oversampling = std::max(oversampling(depth), kSmallestFirstOversampling);
   depths.first_margin = margin;
   return depths;
 }

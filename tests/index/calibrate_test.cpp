@@ -26,15 +26,15 @@ QueryGaps query_gaps(float estimate_gap, float int8_gap, std::size_t listed = 5'
 
 TEST(ChooseDepths, CoversTheGapsOfAlmostAllNeighbours) {
   std::vector<QueryGaps> queries(900, query_gaps(0.0495f, 0.0095f));
-  queries.resize(1000, query_gaps(0.1995f, 0.0095f));
+  queries.resize(1000, query_gaps(0.5995f, 0.0095f));
   const StageDepths depths = choose_depths(queries, 0.95, 100'000);
   EXPECT_EQ(depths.first, FirstStage::kEstimate);
-  EXPECT_EQ(depths.first_margin, 0.1995f);
-  EXPECT_EQ(depths.first_oversampling, 20);
+  EXPECT_EQ(depths.first_margin, 0.5995f);
+  EXPECT_EQ(depths.first_oversampling, 60);
   EXPECT_EQ(depths.int8_margin, 0.0095f);
   EXPECT_EQ(depths.int8_oversampling, 1);
   EXPECT_EQ(choose_depths(queries, 0.7, 100'000).first_margin, 0.0495f);
-  EXPECT_EQ(choose_depths(queries, 0.7, 100'000).first_oversampling, 5);
+  EXPECT_EQ(choose_depths(queries, 0.7, 100'000).first_oversampling, 40);
 }
 
 TEST(ChooseDepths, FallsBackToInt8WhereTheEstimateIsPoor) {
