@@ -2,6 +2,8 @@
 // second (items_per_second) and bytes of codes a second. "cached" rows fit a second-level cache, "memory" rows no cache.
 // Debian's FAISS is compiled without POPCNT and AVX: compare with faiss-cpu from PyPI too before drawing conclusions.
 
+#include <omp.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -209,6 +211,7 @@ void register_all() {
 }  // namespace orthant
 
 int main(int argc, char** argv) {
+  omp_set_num_threads(1);
   orthant::register_all();
   benchmark::Initialize(&argc, argv);
   benchmark::AddCustomContext("cpu", orthant::cpu_model_name());
