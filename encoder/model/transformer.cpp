@@ -22,6 +22,15 @@ std::size_t packed_floats_per_layer(const TransformerConfig& config) {
          2 * Workspace::rounded(config.hidden_size * config.intermediate_size);
 }
 
+// Keeps a configuration that lies from asking for all memory: a weight takes two bytes in the file at least.
+Status check_room_for_layers(const SafeTensors& weights, const TransformerConfig& config) {
+  const std::size_t count =
+      config.layers * (4 * config.hidden_size * config.hidden_size + 2 * config.hidden_size * config.intermediate_size);
+  if (count * 2 <= weights.bytes().size()) return {};
+  return data_corruption(fmt::format("{}: {} bytes cannot hold the {} weights of the {} layers that config.json states",
+                                     weights.file().string(), weights.bytes().size(), count, config.layers));
+}
+
 }  // namespace
 
 struct Transformer::Activations {
@@ -115,6 +124,7 @@ Result<Transformer> Transformer::load(SafeTensors weights, const TransformerConf
   // The sizes are only believed once the embeddings have the shapes that the configuration states.
   Loader embeddings(*model.weights_, prefixed ? "bert." : "", model.config_, kernels, {});
   ORTHANT_TRY(embeddings.embeddings(model));
+  ORTHANT_TRY(check_room_for_layers(*model.weights_, config));
   model.packed_weights_ = AlignedArray<float>(config.layers * packed_floats_per_layer(config));
   Loader loader(*model.weights_, prefixed ? "bert." : "", model.config_, kernels, model.packed_weights_.span());
   for (std::size_t i = 0; i < config.layers; ++i) model.layers_.push_back(ORTHANT_TRY(loader.layer(i)));

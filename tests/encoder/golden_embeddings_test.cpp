@@ -99,6 +99,28 @@ TEST(GoldenModels, DescribeThemselves) {
   EXPECT_EQ(described("old_layout_prompts")->info().prompts.at("query"), "quick : ");
 }
 
+TEST(GoldenModels, AreRefusedWhenTheirConfigurationStatesMoreThanTheWeightsHold) {
+  const test::TemporaryDirectory scratch;
+  const fs::path copy = scratch.path() / "model";
+  const auto refusal_with = [&](const std::string& from, const std::string& to) {
+    fs::remove_all(copy);
+    fs::copy(kGolden / "models" / "cls", copy, fs::copy_options::recursive);
+    std::ifstream in(copy / "config.json");
+    std::string config((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    const std::size_t at = config.find(from);
+    if (at == std::string::npos) return std::string("config.json lacks ") + from;
+    std::ofstream(copy / "config.json") << config.replace(at, from.size(), to);
+    const auto loaded = Encoder::load(copy, {});
+    return loaded ? "accepted" : loaded.error().message;
+  };
+  EXPECT_NE(refusal_with("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 500").find("cannot hold"), std::string::npos);
+  EXPECT_NE(refusal_with("\"intermediate_size\": 32", "\"intermediate_size\": 130000").find("cannot hold"), std::string::npos);
+  EXPECT_NE(refusal_with("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3").find("encoder.layer.2."), std::string::npos);
+  EXPECT_NE(refusal_with("\"intermediate_size\": 32", "\"intermediate_size\": 33").find("expected [33, 16]"), std::string::npos);
+  EXPECT_NE(refusal_with("\"max_position_embeddings\": 32", "\"max_position_embeddings\": 64").find("position_embeddings"),
+            std::string::npos);
+}
+
 TEST(GoldenModels, MakeAndKeepCalibrationRanges) {
   const test::TemporaryDirectory scratch;
   const fs::path copy = scratch.path() / "model";
