@@ -80,7 +80,7 @@ def load(daemon, mode, file, connections, requests):
 def answers(daemon, texts):
     found = []
     for text in texts:
-        result = daemon.post("/collections/bench/points/query", {"query": {"text": text, "model": ""}, "limit": 10})
+        result = daemon.post("/collections/bench/points/query", {"query": {"text": text}, "limit": 10})
         found.append([(point["id"], point["score"]) for point in result["points"]])
     return found
 

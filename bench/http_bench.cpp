@@ -57,7 +57,7 @@ std::vector<std::string> text_bodies(const std::string& file, std::size_t limit)
   std::vector<std::string> bodies;
   std::ifstream in(file);
   for (std::string line; std::getline(in, line);) {
-    bodies.push_back(fmt::format(R"({{"query":{{"text":{},"model":""}},"limit":{}}})", json_text_of(line), limit));
+    bodies.push_back(fmt::format(R"({{"query":{{"text":{}}},"limit":{}}})", json_text_of(line), limit));
   }
   return bodies;
 }

@@ -14,8 +14,21 @@ void write_vectors(JsonWriter& json, const std::vector<std::pair<std::string, st
   json.end_object();
 }
 
+// Ours beside Qdrant's fields: the text that was encoded inside, an object by vector name where there are several.
+void write_texts(JsonWriter& json, const std::vector<std::pair<std::string, std::string>>& texts) {
+  json.key("text");
+  if (texts.size() == 1) {
+    json.string(texts[0].second);
+    return;
+  }
+  json.begin_object();
+  for (const auto& [name, text] : texts) json.key(name).string(text);
+  json.end_object();
+}
+
 void write_contents(JsonWriter& json, const Record& record) {
   if (record.payload) json.key("payload").raw(*record.payload);
+  if (!record.texts.empty()) write_texts(json, record.texts);
   if (record.vectors) {
     json.key("vector");
     write_vectors(json, *record.vectors);

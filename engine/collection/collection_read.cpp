@@ -126,6 +126,7 @@ Result<std::vector<Record>> Collection::Impl::load_records(const TableView& curr
       records[i].payload = ORTHANT_TRY(projection->apply(stored[i].payload));
     } else if (payload.enabled) {
       records[i].payload = std::move(stored[i].payload);
+      for (SourceText& source : stored[i].sources) records[i].texts.emplace_back(slot_names[source.slot], std::move(source.text));
     }
     if (vectors.enabled) records[i].vectors.emplace();
   }

@@ -9,6 +9,7 @@ the port replaced and must succeed. A block marked ```output after it names piec
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -29,9 +30,19 @@ def blocks(text):
 
 
 def commands(body):
-    """Shell commands of a block: comments dropped, continued lines joined."""
-    joined = re.sub(r"\\\n", " ", body)
-    return [line for line in joined.splitlines() if line.strip() and not line.startswith("#")]
+    """Shell commands of a block: comments dropped; a line that ends inside quotes or with a backslash goes on in the next."""
+    command = ""
+    for line in body.splitlines():
+        if not command and (not line.strip() or line.startswith("#")):
+            continue
+        command += line + "\n"
+        try:
+            shlex.split(command)
+        except ValueError:
+            continue
+        if not line.endswith("\\"):
+            yield command.strip()
+            command = ""
 
 
 def free_port():
@@ -104,7 +115,8 @@ def main():
                     if "--demo" in command:
                         daemon.wait(lambda: "Try a search" in daemon.text())
                     continue
-                result = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=300)
+                result = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=300,
+                                        env={**os.environ, "ORTHANT_URL": f"http://127.0.0.1:{port}"})
                 output += result.stdout + result.stderr
                 print(result.stdout, result.stderr, flush=True)
                 if result.returncode != 0:
