@@ -36,6 +36,8 @@ struct Record {
   std::optional<std::string> payload;  // JSON object
   // Floats by vector name; only where asked for, and only vectors that the point has.
   std::optional<std::vector<std::pair<std::string, std::vector<float>>>> vectors;
+  // Source texts by vector name, of vectors that came as text; filled where the whole payload was asked for.
+  std::vector<std::pair<std::string, std::string>> texts;
 };
 struct ScoredPoint {
   Record record;
