@@ -87,42 +87,63 @@ class Daemon:
             sys.exit(f"SIGTERM: expected a clean stop, found exit code {code}:\n{self.text()}")
 
 
-def main():
-    for tool in ("curl", "python3"):
-        if not shutil.which(tool):
-            print(f"SKIPPED: {tool} is not installed")
+class Reader:
+    """Does what the page says, from top to bottom."""
+
+    def __init__(self, folder):
+        self.folder, self.port, self.daemon, self.output = folder, free_port(), None, ""
+
+    def serve(self, command):
+        self.daemon = Daemon(command, self.port, self.folder)
+        self.daemon.wait(self.daemon.ready)
+        if "--demo" in command:
+            self.daemon.wait(lambda: "Try a search" in self.daemon.text())
+
+    def run(self, command):
+        command = command.replace("6333", str(self.port))
+        print(f"$ {command}", flush=True)
+        if command.startswith("scripts/serve"):
+            self.serve(command)
             return
-    port = free_port()
-    daemon = None
-    output = ""
-    with tempfile.TemporaryDirectory() as folder:
-        for kind, body in blocks((ROOT / "README.md").read_text()):
+        environment = {**os.environ, "ORTHANT_URL": f"http://127.0.0.1:{self.port}"}
+        result = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=300, env=environment)
+        self.output += result.stdout + result.stderr
+        print(result.stdout, result.stderr, flush=True)
+        if result.returncode != 0:
+            sys.exit(f"exit code {result.returncode}: {command}")
+
+    def expect(self, body):
+        for piece in filter(str.strip, body.splitlines()):
+            if piece.strip() not in self.output:
+                sys.exit(f"expected in the output: {piece.strip()}\nfound:\n{self.output}")
+
+    def read(self, page):
+        for kind, body in blocks(page):
             if kind == "output":
-                for piece in body.splitlines():
-                    if piece.strip() and piece.strip() not in output:
-                        sys.exit(f"expected in the output: {piece.strip()}\nfound:\n{output}")
-            if kind != "sh":
-                continue
-            output = ""
-            for command in commands(body):
-                command = command.replace("6333", str(port))
-                if command.startswith(("scripts/test", "git clone", "cd ")):
-                    continue
-                print(f"$ {command}", flush=True)
-                if command.startswith("scripts/serve"):
-                    daemon = Daemon(command, port, folder)
-                    daemon.wait(daemon.ready)
-                    if "--demo" in command:
-                        daemon.wait(lambda: "Try a search" in daemon.text())
-                    continue
-                result = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=300,
-                                        env={**os.environ, "ORTHANT_URL": f"http://127.0.0.1:{port}"})
-                output += result.stdout + result.stderr
-                print(result.stdout, result.stderr, flush=True)
-                if result.returncode != 0:
-                    sys.exit(f"exit code {result.returncode}: {command}")
-        if daemon:
-            daemon.stop()
+                self.expect(body)
+            if kind == "sh":
+                self.output = ""
+                for command in commands(body):
+                    if not command.startswith("scripts/test"):
+                        self.run(command)
+        if self.daemon:
+            self.daemon.stop()
+
+    def close(self):
+        if self.daemon and self.daemon.process.poll() is None:
+            self.daemon.process.kill()
+
+
+def main():
+    if not shutil.which("curl"):
+        print("SKIPPED: curl is not installed")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        reader = Reader(folder)
+        try:
+            reader.read((ROOT / "README.md").read_text())
+        finally:
+            reader.close()
 
 
 if __name__ == "__main__":
