@@ -42,7 +42,8 @@ constexpr Row kRows[] = {
     {"model", &Settings::models, Unit::kNone, 0, "NAME_OR_DIR",
      "Embedding model to load: a name in the cache, a folder, or NAME=DIR. Repeat the flag for more (separate them by commas in "
      "the "
-     "variable, write a list in the file). The first one of a collection's dimension encodes its texts."},
+     "variable, write a list in the file). The first one of a collection's dimension encodes its texts. "
+     "none loads no model: vectors only."},
     {"config", &Settings::config_file, Unit::kNone, 0, "FILE", "YAML file with settings. Not to be set in the file itself."},
     {"log-level", &Settings::log_level, Unit::kNone, 0, "LEVEL", "debug, info, warning or error."},
     {"sync-every-write", &Settings::sync_every_write, Unit::kNone, 0, "",

@@ -17,7 +17,7 @@ struct Settings {
   std::filesystem::path data_dir;  // default: $ORTHANT_HOME/data
   std::string host = "127.0.0.1";
   std::uint16_t http_port = 6333;   // 0: a free port, printed at start
-  std::vector<std::string> models;  // NAME_OR_DIR or NAME=DIR; empty: the default model
+  std::vector<std::string> models;  // NAME_OR_DIR or NAME=DIR; empty: the default model; "none" alone: no model
   std::string config_file;          // YAML
   std::string log_level = "info";
   bool sync_every_write = false;  // every write is synced before its answer, whatever `wait` says
