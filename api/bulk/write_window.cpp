@@ -5,16 +5,9 @@
 #include <deque>
 #include <unordered_map>
 
-#include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-
 namespace orthant::bulk {
 namespace {
 
-using Timer =
-    boost::asio::basic_waitable_timer<std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>, IoExecutor>;
 using SharedBatch = std::shared_ptr<const DocumentBatch>;
 
 constexpr std::chrono::milliseconds kRetryPause{50};
@@ -52,13 +45,13 @@ struct WriteWindow::State {
     if (waiter) std::exchange(waiter, {})(true);
   }
 
-  static void start(const std::shared_ptr<State>& state, SharedBatch batch, const IoExecutor& executor) {
+  static void start(const std::shared_ptr<State>& state, SharedBatch batch, const IoThread& io_thread) {
     ++state->in_flight;
     UpsertRequest request;
     request.points = batch->points;
     request.skip_invalid = true;
-    state->write(std::move(request), [state, batch, executor](Result<WriteResult> result) {
-      boost::asio::post(executor, [state, batch, result = std::move(result)] { state->finish(batch, result); });
+    state->write(std::move(request), [state, batch, io_thread](Result<WriteResult> result) {
+      io_thread.post([state, batch, result = std::move(result)] { state->finish(batch, result); });
     });
   }
 };
@@ -84,8 +77,8 @@ Awaitable<void> WriteWindow::put(DocumentBatch batch) {
   if (state_->shares_an_id(batch)) co_await wait_below(1);
   if (batch.points.empty() || state_->failure) co_return;
   for (const PointInput& point : batch.points) ++state_->ids[point.id];
-  const IoExecutor executor = co_await boost::asio::this_coro::executor;
-  State::start(state_, std::make_shared<const DocumentBatch>(std::move(batch)), executor);
+  const IoThread io_thread = co_await this_io_thread();
+  State::start(state_, std::make_shared<const DocumentBatch>(std::move(batch)), io_thread);
 }
 
 Awaitable<void> WriteWindow::wait_until_empty() {
@@ -93,19 +86,17 @@ Awaitable<void> WriteWindow::wait_until_empty() {
 }
 
 Awaitable<void> WriteWindow::wait_below(std::size_t batches) {
-  const IoExecutor executor = co_await boost::asio::this_coro::executor;
+  const IoThread io_thread = co_await this_io_thread();
   while (batches_in_flight() >= batches) {
     if (state_->failure) state_->refused.clear();
     if (state_->in_flight > 0) {
       const auto wait = [state = state_.get()](Completion<bool> done) { state->waiter = std::move(done); };
       co_await await_done<bool>(wait);
     } else if (!state_->refused.empty()) {
-      Timer pause(executor, kRetryPause);
-      boost::system::error_code ignored;
-      co_await pause.async_wait(boost::asio::redirect_error(use_io_awaitable, ignored));
+      co_await pause_for(kRetryPause);
       SharedBatch batch = std::move(state_->refused.front());
       state_->refused.pop_front();
-      State::start(state_, std::move(batch), executor);
+      State::start(state_, std::move(batch), io_thread);
     }
   }
 }

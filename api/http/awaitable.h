@@ -5,6 +5,7 @@
 // GCC 12 destroys some temporaries of an awaiting expression twice. Hence: closures and other arguments with destructors get a name
 // before they are passed to what is awaited, and `?:` never awaits.
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -56,5 +57,22 @@ Awaitable<Result<T>> run_on(ThreadPool& pool, Work work) {
     if (!accepted) (*shared)(std::unexpected(accepted.error()));
   });
 }
+
+// Where a coroutine runs: lets other threads hand work back to it. A small value.
+class IoThread {
+ public:
+  explicit IoThread(IoExecutor executor) : executor_(executor) {}
+  // From any thread.
+  template <typename Work>
+  void post(Work work) const {
+    boost::asio::post(executor_, std::move(work));
+  }
+
+ private:
+  IoExecutor executor_;
+};
+Awaitable<IoThread> this_io_thread();
+
+Awaitable<void> pause_for(std::chrono::milliseconds duration);
 
 }  // namespace orthant

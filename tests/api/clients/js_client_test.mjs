@@ -1,0 +1,77 @@
+// @qdrant/js-client-rest against orthantd.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { QdrantClient } from "@qdrant/js-client-rest";
+
+const client = new QdrantClient({ url: process.argv[2] });
+const model = "all-MiniLM-L6-v2";
+
+async function fresh(name, size = 4) {
+  await client.deleteCollection(name);
+  await client.createCollection(name, { vectors: { size, distance: "Cosine" }, optimizers_config: { default_segment_number: 2 }, replication_factor: 2 });
+}
+
+async function refusal(call) {
+  try {
+    await call();
+  } catch (error) {
+    return error;
+  }
+  assert.fail("the call should have been refused");
+}
+
+test("collections live and die", async () => {
+  await fresh("js");
+  assert.ok((await client.getCollections()).collections.some(({ name }) => name === "js"));
+  assert.equal((await client.collectionExists("js")).exists, true);
+  const info = await client.getCollection("js");
+  assert.equal(info.config.params.vectors.size, 4);
+  assert.equal(info.config.params.replication_factor, 2);
+  assert.equal(info.status, "green");
+  await client.updateCollection("js", { optimizers_config: { indexing_threshold: 50 } });
+  assert.equal((await client.getCollection("js")).config.optimizer_config.indexing_threshold, 50);
+  assert.equal((await refusal(() => client.createCollection("js", { vectors: { size: 4, distance: "Dot" } }))).status, 409);
+  assert.equal(await client.deleteCollection("js"), true);
+  assert.equal((await refusal(() => client.getCollection("js"))).status, 404);
+});
+
+test("points are written, read and searched", async () => {
+  await fresh("js");
+  const points = [
+    { id: 1, vector: [0.05, 0.61, 0.76, 0.74], payload: { city: "Berlin", population: 1000000 } },
+    { id: 2, vector: [0.19, 0.81, 0.75, 0.11], payload: { city: ["Berlin", "London"] } },
+    { id: "98a9a4b1-4ef2-46fb-8315-a97d874fe1d7", vector: [0.24, 0.18, 0.22, 0.44], payload: { city: "Moscow" } },
+  ];
+  assert.equal((await client.upsert("js", { wait: true, points })).status, "completed");
+  await client.createPayloadIndex("js", { field_name: "city", field_schema: "keyword", wait: true });
+  const found = await client.query("js", { query: [0.2, 0.1, 0.9, 0.7], limit: 3, with_payload: true });
+  assert.equal(found.points.length, 3);
+  assert.ok(found.points[0].score >= found.points[1].score);
+  const filtered = await client.query("js", { query: 1, filter: { must: [{ key: "city", match: { value: "London" } }] } });
+  assert.deepEqual(filtered.points.map(({ id }) => id), [2]);
+  const searched = await client.search("js", { vector: [0.2, 0.1, 0.9, 0.7], limit: 2, with_vector: true });
+  assert.equal(searched.length, 2);
+  assert.equal(searched[0].vector.length, 4);
+  const batch = await client.searchBatch("js", { searches: [{ vector: [1, 0, 0, 0], limit: 1 }, { vector: [0, 1, 0, 0], limit: 2 }] });
+  assert.deepEqual(batch.map((hits) => hits.length), [1, 2]);
+  const record = await client.retrieve("js", { ids: [points[2].id], with_payload: true });
+  assert.equal(record[0].payload.city, "Moscow");
+  const page = await client.scroll("js", { limit: 2 });
+  assert.equal(page.next_page_offset, points[2].id);
+  assert.equal((await client.count("js", { exact: true })).count, 3);
+  await client.setPayload("js", { payload: { seen: true }, points: [1], wait: true });
+  assert.deepEqual((await client.retrieve("js", { ids: [1] }))[0].payload, { city: "Berlin", population: 1000000, seen: true });
+  await client.delete("js", { filter: { must: [{ key: "city", match: { value: "Moscow" } }] }, wait: true });
+  assert.equal((await client.count("js")).count, 2);
+  assert.equal((await refusal(() => client.upsert("js", { points: [{ id: 9, vector: [1, 2] }] }))).status, 400);
+});
+
+test("texts are encoded inside", async () => {
+  await fresh("js", 384);
+  const texts = ["the tides follow the moon", "copper conducts heat", "rye bread needs sourdough"];
+  await client.upsert("js", { wait: true, points: texts.map((text, id) => ({ id, vector: { text, model }, payload: { text } })) });
+  const found = await client.query("js", { query: { text: "baking a loaf", model }, limit: 1, with_payload: true });
+  assert.equal(found.points[0].payload.text, texts[2]);
+  await client.deleteCollection("js");
+});

@@ -1,0 +1,143 @@
+#include "api/qdrant/collection_settings.h"
+
+#include <limits>
+
+#include <gtest/gtest.h>
+
+#include "tests/api/qdrant/parse_text.h"
+
+namespace orthant::qdrant {
+namespace {
+
+using test::parse_json;
+
+std::string error_of(const auto& result) {
+  return result ? "no error" : result.error().message;
+}
+
+std::string info_text(const CollectionConfig& config) {
+  CollectionInfo info;
+  info.config = config;
+  std::string text;
+  JsonWriter json(text);
+  write_collection_info(json, info, CollectionSettings::from_json(config.dialect_json).value(), {{"k", 5}});
+  return text;
+}
+
+TEST(CollectionSettings, ReadsOneUnnamedVector) {
+  const auto config = parse_json(R"({"vectors":{"size":384,"distance":"Dot","on_disk":true}})", parse_create_collection);
+  ASSERT_TRUE(config) << error_of(config);
+  const IndexConfig& index = config->vectors.at("").index;
+  EXPECT_EQ(index.dim, 384);
+  EXPECT_EQ(index.metric, Metric::kDot);
+  EXPECT_EQ(index.residency, FloatResidency::kDisk);
+  EXPECT_TRUE(info_text(*config).contains(R"("vectors":{"distance":"Dot","on_disk":true,"size":384})")) << info_text(*config);
+}
+
+TEST(CollectionSettings, ReadsNamedVectorsAndTheirForms) {
+  const auto config = parse_json(
+      R"({"vectors":{"size":{"size":4,"distance":"Euclid","on_disk":false},"b":{"size":16,"distance":"Manhattan","form":"ubinary"}}})",
+      parse_create_collection);
+  ASSERT_TRUE(config) << error_of(config);
+  EXPECT_EQ(config->vectors.at("size").index.residency, FloatResidency::kMemory);
+  EXPECT_EQ(config->vectors.at("b").index.form, VectorForm::kUbinary);
+  // Clients parse the vectors' parameters strictly: what is ours stands elsewhere.
+  EXPECT_TRUE(info_text(*config).contains(R"("b":{"distance":"Manhattan","size":16})")) << info_text(*config);
+  EXPECT_TRUE(info_text(*config).contains(R"("b":{"form":"ubinary")"));
+}
+
+TEST(CollectionSettings, GivesBackWhatWasGivenOverQdrantsDefaults) {
+  const auto config = parse_json(
+      R"({"vectors":{"size":4,"distance":"Cosine","hnsw_config":{"m":8,"unknown":1}},"hnsw_config":{"ef_construct":200},"shard_number":3,
+          "wal_config":{"wal_capacity_mb":1},"metadata":{"owner":"me"},
+          "quantization_config":{"binary":{"always_ram":true,"unknown":1}},"optimizers_config":{"max_optimization_threads":"auto"}})",
+      parse_create_collection);
+  ASSERT_TRUE(config) << error_of(config);
+  const std::string info = info_text(*config);
+  for (const char* part :
+       {R"("hnsw_config":{"m":8})", R"("ef_construct":200)", R"("full_scan_threshold":10000)", R"("shard_number":3)",
+        R"("wal_capacity_mb":1)", R"("quantization_config":{"binary":{"always_ram":true}})", R"("metadata":{"owner":"me"})",
+        R"("max_optimization_threads":null)", R"("indexing_threshold":10000)"}) {
+    EXPECT_TRUE(info.contains(part)) << part << "\n" << info;
+  }
+  EXPECT_FALSE(info.contains("unknown"));
+}
+
+TEST(CollectionSettings, IndexingThresholdSetsWhereSearchesAreExact) {
+  const auto bytes = [](const char* threshold) {
+    const std::string body =
+        std::string(R"({"vectors":{"size":4,"distance":"Dot"},"optimizers_config":{"indexing_threshold":)") + threshold + "}}";
+    return parse_json(body, parse_create_collection).value().vectors.at("").index.exact_below_bytes;
+  };
+  EXPECT_EQ(bytes("20"), 20U << 10);
+  EXPECT_EQ(bytes("0"), std::numeric_limits<std::size_t>::max());
+}
+
+TEST(CollectionSettings, RefusesWrongInputWithTheRightKindOfError) {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"vectors":{"size":0,"distance":"Dot"}})",
+       "Validation error in JSON body: [vectors.size: value 0 invalid, must be from 1 to 65536]"},
+      {R"({"vectors":{"size":65537,"distance":"Dot"}})", "Validation error"},
+      {R"({"vectors":{"size":4}})", "missing field `distance`"},
+      {R"({"vectors":{"size":4,"distance":"Hamming"}})", "unknown variant `Hamming`"},
+      {R"({"vectors":{"size":-4,"distance":"Dot"}})", "Format error"},
+      {R"({"vectors":{"size":4,"distance":"Dot"},"shard_number":0})",
+       "Validation error in JSON body: [shard_number: value 0 invalid"},
+      {R"({"vectors":{"size":4,"distance":"Dot"},"hnsw_config":{"ef_construct":1}})", "hnsw_config.ef_construct"},
+      {R"({"vectors":{"size":4,"distance":"Dot"},"quantization_config":{"scalar":{}}})", "missing field `type`"},
+      {R"({"vectors":{"size":4,"distance":"Dot"},"quantization_config":{"scalar":{"type":"int8","quantile":0.1}}})",
+       "must be from 0.5 to 1"},
+      {R"({"vectors":{"size":4,"distance":"Dot"},"quantization_config":{"product":{"compression":"x5"}}})", "unknown variant `x5`"},
+      {R"({"vectors":{"size":4,"distance":"Dot"},"quantization_config":{"magic":{}}})", "quantization_config"},
+      {R"({"vectors":{"size":4,"distance":"Dot","multivector_config":{"comparator":"max_sim"}}})",
+       "vectors.multivector_config: not supported"},
+      {R"({"vectors":{"size":4,"distance":"Dot","datatype":"uint8"}})", "vectors.datatype: not supported"},
+      {R"({"sparse_vectors":{"s":{}}})", "sparse_vectors: not supported"},
+      {R"({"vectors":{"size":4,"distance":"Dot"},"strict_mode_config":{"enabled":true}})",
+       "strict_mode_config.enabled: not supported"},
+      {R"({"vectors":[]})", "vectors"},
+  };
+  for (const auto& [text, part] : cases) {
+    const auto config = parse_json(text, parse_create_collection);
+    EXPECT_TRUE(error_of(config).contains(part)) << text << " -> " << error_of(config);
+  }
+}
+
+TEST(CollectionSettings, ChangesMergeIntoWhatIsThere) {
+  CollectionConfig config =
+      parse_json(
+          R"({"vectors":{"size":4,"distance":"Cosine","on_disk":true},"hnsw_config":{"m":8},"metadata":{"a":1,"b":2},
+          "quantization_config":{"binary":{}}})",
+          parse_create_collection)
+          .value();
+  const auto change = parse_json(
+      R"({"vectors":{"":{"on_disk":false}},"hnsw_config":{"ef_construct":50},"metadata":{"b":null,"c":3},"params":{"replication_factor":2},
+          "quantization_config":"Disabled"})",
+      parse_update_collection);
+  ASSERT_TRUE(change) << error_of(change);
+  ASSERT_TRUE(apply_change(*change, config));
+  const std::string info = info_text(config);
+  EXPECT_EQ(config.vectors.at("").index.residency, FloatResidency::kMemory);
+  for (const char* part : {R"("on_disk":false,"size":4)", R"("m":8)", R"("ef_construct":50)", R"("metadata":{"a":1,"c":3})",
+                           R"("replication_factor":2)", R"("quantization_config":null)"}) {
+    EXPECT_TRUE(info.contains(part)) << part << "\n" << info;
+  }
+  const auto unknown = parse_json(R"({"vectors":{"nope":{"on_disk":false}}})", parse_update_collection);
+  EXPECT_TRUE(error_of(apply_change(*unknown, config)).contains("Not existing vector name error: nope"));
+}
+
+TEST(CollectionSettings, RecordsFieldIndexes) {
+  CollectionConfig config = parse_json(R"({"vectors":{"size":4,"distance":"Dot"}})", parse_create_collection).value();
+  const auto add = [&](const char* body) { return add_field_index(parse_json(body, parse_field_index).value(), config); };
+  ASSERT_TRUE(add(R"({"field_name":"k","field_schema":"keyword"})"));
+  ASSERT_TRUE(add(R"({"field_name":"t","field_schema":{"type":"text","lowercase":true}})"));
+  EXPECT_TRUE(info_text(config).contains(R"("k":{"data_type":"keyword","points":5})")) << info_text(config);
+  EXPECT_TRUE(info_text(config).contains(R"("t":{"data_type":"text","params":{"type":"text","lowercase":true},"points":0})"));
+  ASSERT_TRUE(remove_field_index("k", config));
+  EXPECT_FALSE(info_text(config).contains("keyword"));
+  EXPECT_FALSE(parse_json(R"({"field_name":"k","field_schema":"colour"})", parse_field_index));
+  EXPECT_FALSE(parse_json(R"({"field_name":"k"})", parse_field_index));
+}
+
+}  // namespace
+}  // namespace orthant::qdrant
