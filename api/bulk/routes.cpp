@@ -61,6 +61,9 @@ class Upload {
       if (!count || *count == 0) break;
       reader_.feed(std::string_view(bytes).substr(0, *count));
       status = co_await use_input();
+      // The client sends less than we can take: its lines go on without waiting for a full batch. While there is no room in the
+      // window, more lines gather in the socket.
+      if (*count < bytes.size()) co_await put_batch();
     }
     if (status) status = reader_.finish(batch_);
     co_await put_batch();
@@ -91,8 +94,7 @@ class Upload {
     };
   }
 
-  // Turns all input into batches. While nothing is on its way, a part of a batch goes at once: a slow client's lines do not wait
-  // for more.
+  // Turns all input into batches; the last one may be left in batch_.
   Awaitable<Status> use_input() {
     using Progress = DocumentReader::Progress;
     Result<Progress> progress = Progress::kPaused;
@@ -101,7 +103,7 @@ class Upload {
       progress = co_await run_on<Progress>(engine_.request_pool(), read);
       const bool refused = !progress && progress.error().code == ErrorCode::kResourceExhausted;
       if (refused) progress = reader_.read(batch_);
-      if (batch_.full() || window_.batches_in_flight() == 0) co_await put_batch();
+      if (batch_.full()) co_await put_batch();
     }
     if (!progress) co_return std::unexpected(progress.error());
     co_return Status();

@@ -13,7 +13,6 @@
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -33,14 +32,14 @@ template <typename T>
 using Completion = std::move_only_function<void(T)>;
 
 // Calls start(done) at once, suspends until `done` is called (once, from any thread), and resumes on the coroutine's io thread.
+// What is left of `done` after the call touches the io thread no more: it may outlive the server.
 template <typename T, typename Start>
 Awaitable<T> await_done(Start start) {
   UseAwaitable token;
   return boost::asio::async_initiate<UseAwaitable, void(T)>(
       [](auto handler, Start begin) {
         auto executor = boost::asio::get_associated_executor(handler);
-        auto work = boost::asio::make_work_guard(executor);
-        begin(Completion<T>([executor, work = std::move(work), handler = std::move(handler)](T value) mutable {
+        begin(Completion<T>([executor, handler = std::move(handler)](T value) mutable {
           boost::asio::post(executor,
                             [handler = std::move(handler), value = std::move(value)]() mutable { handler(std::move(value)); });
         }));

@@ -50,11 +50,10 @@ test("points are written, read and searched", async () => {
   assert.ok(found.points[0].score >= found.points[1].score);
   const filtered = await client.query("js", { query: 1, filter: { must: [{ key: "city", match: { value: "London" } }] } });
   assert.deepEqual(filtered.points.map(({ id }) => id), [2]);
-  const searched = await client.search("js", { vector: [0.2, 0.1, 0.9, 0.7], limit: 2, with_vector: true });
-  assert.equal(searched.length, 2);
-  assert.equal(searched[0].vector.length, 4);
-  const batch = await client.searchBatch("js", { searches: [{ vector: [1, 0, 0, 0], limit: 1 }, { vector: [0, 1, 0, 0], limit: 2 }] });
-  assert.deepEqual(batch.map((hits) => hits.length), [1, 2]);
+  const withVector = await client.query("js", { query: [0.2, 0.1, 0.9, 0.7], limit: 2, with_vector: true });
+  assert.equal(withVector.points[0].vector.length, 4);
+  const batch = await client.queryBatch("js", { searches: [{ query: [1, 0, 0, 0], limit: 1 }, { query: [0, 1, 0, 0], limit: 2 }] });
+  assert.deepEqual(batch.map(({ points }) => points.length), [1, 2]);
   const record = await client.retrieve("js", { ids: [points[2].id], with_payload: true });
   assert.equal(record[0].payload.city, "Moscow");
   const page = await client.scroll("js", { limit: 2 });

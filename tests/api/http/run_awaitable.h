@@ -16,12 +16,15 @@
 namespace orthant::test {
 
 template <typename T>
-T run_awaitable(Awaitable<T> work) {
+T run_awaitable(Awaitable<T> coroutine) {
   boost::asio::io_context context;
   std::optional<T> result;
   std::exception_ptr thrown;
-  boost::asio::co_spawn(context, std::move(work), [&](const std::exception_ptr& exception, T value) {
+  // While the coroutine waits for another thread, the context has nothing to do and must not end.
+  auto work = boost::asio::make_work_guard(context);
+  boost::asio::co_spawn(context, std::move(coroutine), [&](const std::exception_ptr& exception, T value) {
     thrown = exception;
+    work.reset();
     if (!exception) result = std::move(value);
   });
   context.run();
