@@ -39,8 +39,8 @@ struct CollectionEnvironment {
   Store& store;
   LogSyncer& syncer;
   ThreadPool& write_pool;
-  ThreadPool& search_pool;      // parallel parts of filters and rebuilding
-  ThreadPool& background_pool;  // calibration, snapshots, reclaiming
+  ThreadPool& search_pool;      // parallel parts of filters, and of rebuilding at the start
+  ThreadPool& background_pool;  // calibration and reclaiming: nothing of it may hold up searches
   std::filesystem::path index_path;
   const std::atomic<bool>& stopping;  // long background work ends early
   bool sync_every_write = false;

@@ -19,8 +19,8 @@ void Collection::Impl::start_reclaim(ReclaimDone done) {
   rebuild_wanted_ = false;
   CollectionRecord target = record();
   target.table = 0;
-  continue_reclaim(std::make_shared<Reclaim>(environment.store, std::move(target), environment.index_path, &environment.search_pool,
-                                             environment.stopping),
+  continue_reclaim(std::make_shared<Reclaim>(environment.store, std::move(target), environment.index_path,
+                                             &environment.background_pool, environment.stopping),
                    std::move(done));
 }
 

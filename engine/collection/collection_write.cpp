@@ -128,7 +128,7 @@ void Collection::Impl::start_calibration(const std::shared_ptr<TableView>& curre
     for (Slot slot = 0; slot < current->slot_count(); ++slot) {
       VectorIndex& index = current->index(slot);
       if (!index.needs_calibration() || self->environment.stopping.load(std::memory_order_relaxed)) continue;
-      if (Status calibrated = index.calibrate(&self->environment.search_pool); !calibrated) {
+      if (Status calibrated = index.calibrate(&self->environment.background_pool); !calibrated) {
         log_warning(fmt::format("collection {}: calibration: {}", self->name, calibrated.error().message));
       }
     }
