@@ -100,7 +100,6 @@ std::string payload_of(const JsonFields& fields, const MappedId& mapped) {
   RawMembers payload = fields.payload;
   for (const auto& [key, raw] : fields.others.all()) payload.set_if_absent(key, raw);
   if (fields.title) payload.set_if_absent("title", json_string(*fields.title));
-  if (fields.text) payload.set_if_absent("text", json_string(*fields.text));
   if (mapped.from_name && fields.id) payload.set_if_absent("_id", json_string(*fields.id));
   return payload.to_object();
 }

@@ -35,9 +35,8 @@ std::string joined_text(std::string_view title, std::string_view text);
 std::unexpected<Error> line_error(Error error);
 
 // An object with `text` or `title` or both, and `id` or `_id` (neither: an id made from the line itself). Members of `payload` and
-// all others become the payload, `title` and `text` included, so that results can be read; an id that had to be mapped is kept there
-// as `_id`.
-// invalid_argument says what is wrong.
+// all others become the payload, `title` included, but not `text`, which the daemon keeps anyway; an id that had to be mapped is
+// kept there as `_id`. invalid_argument says what is wrong.
 Result<Document> parse_json_document(std::string_view line);
 
 // A JSON string, or the `text` of an object.

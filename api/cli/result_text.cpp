@@ -55,6 +55,12 @@ std::vector<std::string> broken_into_lines(std::string_view text) {
   return lines;
 }
 
+// Ingestion puts the title before the text; here it stands in a line of its own.
+std::string without_title(std::string text, std::string_view title) {
+  if (!title.empty() && text.starts_with(title) && text.size() > title.size()) text.erase(0, title.size());
+  return text;
+}
+
 }  // namespace
 
 std::string snippet(std::string_view text, std::size_t max_characters) {
@@ -74,10 +80,18 @@ Result<FoundDocument> found_document(JsonValue point) {
   const JsonValue id = ORTHANT_TRY(point.require("id"));
   document.id = id.is_string() ? ORTHANT_TRY(id.as_string()) : std::string(id.raw());
   document.score = ORTHANT_TRY(ORTHANT_TRY(point.require("score")).as_double());
+  const auto kept = ORTHANT_TRY(point.find_string("text"));
   const auto payload = point.find("payload");
-  if (!payload) return document;
+  if (!payload) {
+    document.text = kept.value_or("");
+    return document;
+  }
   if (const auto name = payload->find("_id"); name && name->is_string()) document.id = ORTHANT_TRY(name->as_string());
   if (const auto title = payload->find("title"); title && title->is_string()) document.title = ORTHANT_TRY(title->as_string());
+  if (kept) {
+    document.text = without_title(*kept, document.title);
+    return document;
+  }
   const auto text = payload->find("text");
   document.text = text && text->is_string() ? ORTHANT_TRY(text->as_string()) : std::string(payload->raw());
   return document;

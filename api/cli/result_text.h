@@ -14,7 +14,7 @@ struct FoundDocument {
   std::string id;  // the user's own where it was mapped (`_id` of the payload)
   double score = 0;
   std::string title;  // empty where the payload has none
-  std::string text;   // the payload's `text`, else the payload as JSON
+  std::string text;   // that the daemon kept, without the title; else the payload's `text`, else the payload as JSON
 };
 
 // `point` is an element of the answer's `points`.

@@ -373,6 +373,7 @@ class Daemon(NeedsModel):
         found = sum(judged[question["_id"]] in [point["payload"]["_id"] for point in points]
                     for question, points in zip(questions, before))
         self.assertGreaterEqual(found, len(questions) - 2)
+        self.assertIn(before[0][0]["payload"]["title"], before[0][0]["text"])
         shown = run("search", questions[0]["text"], "--collection", "demo", "--url", self.url).stdout
         self.assertIn(before[0][0]["payload"]["_id"], shown)
         self.assertIn(before[0][0]["payload"]["title"], shown)

@@ -16,6 +16,13 @@ TEST(ResultText, ShowsTheUsersOwnIdTitleAndText) {
   EXPECT_EQ(result_text(1, document), "  1  0.5000  abc  T\n     x\n");
 }
 
+TEST(ResultText, ShowsTheTextThatTheDaemonKeptWithoutItsTitle) {
+  EXPECT_EQ(result_text(1, parse(R"({"id": 1, "score": 0.5, "text": "T the body", "payload": {"title": "T", "text": "other"}})")),
+            "  1  0.5000  1  T\n     the body\n");
+  EXPECT_EQ(parse(R"({"id": 1, "score": 0.5, "text": "T", "payload": {"title": "T"}})").text, "T");
+  EXPECT_EQ(parse(R"({"id": 1, "score": 0.5, "text": "alone"})").text, "alone");
+}
+
 TEST(ResultText, ShowsThePayloadWhereThereIsNoText) {
   EXPECT_EQ(result_text(12, parse(R"({"id": 7, "score": 1, "payload": {"a": 1}})")), " 12  1.0000  7\n     {\"a\": 1}\n");
   EXPECT_EQ(parse(R"({"id": 7, "score": 1, "payload": null})").text, "");
