@@ -139,6 +139,7 @@ Result<int> run_encode(const EncodeArguments& arguments) {
     summary.add(result);
   }
   ORTHANT_TRY(writer.finish());
+  progress.clear();
   report(summary, arguments, columns, progress.elapsed_seconds());
   return kExitSuccess;
 }
@@ -166,6 +167,7 @@ Result<int> run_tokenize(const EncodeArguments& arguments) {
   }
   out.close();
   if (!out) return io_error(arguments.output + ": writing failed");
+  progress.clear();
   fmt::print(stderr, "{}: {} texts in {}\n", arguments.output, group_digits(done), format_duration(progress.elapsed_seconds()));
   return kExitSuccess;
 }

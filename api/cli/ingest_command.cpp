@@ -79,6 +79,7 @@ Status Ingestion::find_state() {
 
 void Ingestion::refuse(std::uint64_t line_number, std::string_view reason) {
   ++shown_;
+  progress_.clear();
   if (shown_ <= kShownRefusals) fmt::print(stderr, "{}:{}: {}\n", file_, line_number, reason);
   if (shown_ == kShownRefusals) fmt::print(stderr, "{}: further lines that are refused are only counted\n", file_);
 }
@@ -152,6 +153,7 @@ Result<bool> Ingestion::run() {
   }
   std::error_code ignored;
   std::filesystem::remove(state_file_, ignored);
+  progress_.clear();
   report();
   return state_.refused + refused_here_ == 0;
 }

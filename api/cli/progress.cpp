@@ -36,7 +36,12 @@ Progress::Progress(std::string_view title, std::string_view unit)
     : title_(title), unit_(unit), on_terminal_(isatty(STDERR_FILENO) != 0) {}
 
 Progress::~Progress() {
+  clear();
+}
+
+void Progress::clear() {
   if (drawn_) std::fputs("\r\x1b[K", stderr);
+  drawn_ = false;
 }
 
 void Progress::start_from(std::uint64_t done, double share) {

@@ -19,13 +19,14 @@ class Progress {
  public:
   // `unit` names what is counted: "texts", "documents".
   Progress(std::string_view title, std::string_view unit);
-  // Clears the line.
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
   // `done` units so far; `share` of the whole work, 0 to 1. Draws a few times a second at most.
   void update(std::uint64_t done, double share);
+  // Takes the line off the terminal: before anything else is written there. The destructor does so too.
+  void clear();
   // Where the rate starts from when earlier work is taken up again.
   void start_from(std::uint64_t done, double share);
 
