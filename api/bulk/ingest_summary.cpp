@@ -6,7 +6,7 @@ namespace orthant::bulk {
 
 void IngestSummary::add_error(LineError error) {
   ++rejected;
-  if (errors.size() < kMaxListed) errors.push_back(std::move(error));
+  if (errors.size() < kMaxListedErrors) errors.push_back(std::move(error));
 }
 
 void IngestSummary::add_result(const std::vector<std::uint64_t>& lines, const WriteResult& result) {
@@ -14,7 +14,7 @@ void IngestSummary::add_result(const std::vector<std::uint64_t>& lines, const Wr
   accepted += lines.size() - result.rejected.size();
   truncated += result.truncated.size();
   for (const std::size_t position : result.truncated) {
-    if (truncated_lines.size() < kMaxListed) truncated_lines.push_back(lines[position]);
+    if (truncated_lines.size() < kMaxListedTruncations) truncated_lines.push_back(lines[position]);
   }
   for (const auto& [model, count] : result.tokens_by_model) tokens_by_model[model] += count;
 }

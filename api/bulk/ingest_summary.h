@@ -12,14 +12,15 @@
 namespace orthant::bulk {
 
 struct IngestSummary {
-  static constexpr std::size_t kMaxListed = 1000;
+  static constexpr std::size_t kMaxListedErrors = 1000;
+  static constexpr std::size_t kMaxListedTruncations = 100;
 
   std::uint64_t accepted = 0;  // lines whose point is durable
   std::uint64_t rejected = 0;
-  std::vector<LineError> errors;  // of the rejected, the first kMaxListed
-  std::uint64_t truncated = 0;    // accepted lines whose text was longer than the model takes
-  std::vector<std::uint64_t> truncated_lines;
-  std::uint64_t replaced = 0;  // accepted lines whose id was there before, or came before
+  std::vector<LineError> errors;               // of the rejected, the first kMaxListedErrors
+  std::uint64_t truncated = 0;                 // accepted lines whose text was longer than the model takes
+  std::vector<std::uint64_t> truncated_lines;  // the first kMaxListedTruncations
+  std::uint64_t replaced = 0;                  // accepted lines whose id was there before, or came before
   std::map<std::string, std::uint64_t> tokens_by_model;
 
   void add_error(LineError error);

@@ -67,8 +67,6 @@ struct Session::Message {
   bool expects_continue = false;
   bool body_done = true;
   bool body_failed = false;
-  std::uint64_t body_bytes = 0;
-  Clock::time_point body_began{};
 };
 
 Session::Session(TcpSocket socket, const SessionLimits& limits, const RequestHandler& handler)
@@ -79,6 +77,12 @@ Session::Session(TcpSocket socket, const SessionLimits& limits, const RequestHan
 
 Session::~Session() = default;
 
+Response Session::refuse_header(HeaderResult result) {
+  if (result == HeaderResult::kTimedOut) return text_response(408, "the request's header did not arrive in time");
+  if (result == HeaderResult::kTooLarge) return text_response(431, "the request's header is too large");
+  return text_response(400, "the request is not valid HTTP/1.1");
+}
+
 Awaitable<void> Session::run() {
   while (keep_alive_ && !finishing_) {
     const HeaderResult header = co_await read_header();
@@ -86,12 +90,9 @@ Awaitable<void> Session::run() {
     keep_alive_ = header == HeaderResult::kComplete;
     if (keep_alive_) {
       co_await serve_request();
-    } else if (header == HeaderResult::kTimedOut) {
-      co_await respond(text_response(408, "the request's header did not arrive in time"), false);
-    } else if (header == HeaderResult::kTooLarge) {
-      co_await respond(text_response(431, "the request's header is too large"), false);
     } else {
-      co_await respond(text_response(400, "the request is not valid HTTP/1.1"), false);
+      const Response refusal = refuse_header(header);
+      co_await respond(refusal, false);
     }
   }
   co_await close_gently();
@@ -228,7 +229,6 @@ std::unexpected<Error> Session::read_failure() const {
 Awaitable<Result<std::size_t>> Session::read_some(std::span<char> out) {
   if (message_->body_failed) co_return read_failure();
   if (message_->body_done) co_return std::size_t{0};
-  if (message_->body_bytes == 0) message_->body_began = Clock::now();
   if (message_->expects_continue && buffered().empty()) {
     message_->expects_continue = false;
     const bool sent = co_await send(kContinue, {});
@@ -244,7 +244,6 @@ Awaitable<Result<std::size_t>> Session::read_some(std::span<char> out) {
   }
   deadline_ = Clock::time_point::max();
   message_->body_failed = !count.has_value();
-  if (count) message_->body_bytes += *count;
   co_return count;
 }
 
@@ -297,7 +296,8 @@ Awaitable<void> Session::serve_request() {
   Result<Request> request = make_request();
   if (!request) {
     keep_alive_ = false;
-    co_await respond(text_response(400, request.error().message), false);
+    const Response refusal = text_response(400, request.error().message);
+    co_await respond(refusal, false);
     co_return;
   }
   const Response response = co_await handler_(*request);

@@ -63,6 +63,7 @@ class Session final : public BodyReader {
   enum class State { kIdle, kReading, kHandling, kWriting };
   enum class HeaderResult { kComplete, kClosed, kTimedOut, kTooLarge, kMalformed };
 
+  static Response refuse_header(HeaderResult result);
   Awaitable<HeaderResult> read_header();
   Awaitable<void> serve_request();
   Result<Request> make_request();

@@ -24,7 +24,8 @@ using test::RawConnection;
 class ApiTest : public testing::Test {
  protected:
   void SetUp() override {
-    ORTHANT_REQUIRE_DEFAULT_MODEL();
+    // Loading a model takes most of such a test's time: only those that encode text ask for it.
+    context_.settings.models = {"none"};
     context_.settings.data_dir = directory_.path() / "data";
     context_.settings.max_body_bytes = std::size_t{4} << 20;
     DispatcherOptions dispatching;
@@ -142,6 +143,8 @@ TEST_F(ApiTest, RefusesWhatIsMissingFromQdrant) {
 }
 
 TEST_F(ApiTest, IngestsAStreamAndListsItsBadLines) {
+  ORTHANT_REQUIRE_DEFAULT_MODEL();
+  context_.settings.models = {};
   publish_engine();
   const std::string body =
       "{\"id\":1,\"text\":\"the tides follow the moon\"}\nnonsense\n{\"_id\":\"2\",\"title\":\"Bread\",\"text\":\"rye\"}\n\n"
@@ -229,6 +232,8 @@ TEST_F(ApiTest, TakesReadyCodes) {
 }
 
 TEST_F(ApiTest, SaysWhichTextsWereCut) {
+  ORTHANT_REQUIRE_DEFAULT_MODEL();
+  context_.settings.models = {};
   publish_engine();
   std::string long_text;
   for (int i = 0; i < 2'000; ++i) long_text += "word ";
