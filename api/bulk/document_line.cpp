@@ -50,14 +50,17 @@ Result<std::string> parse_text(JsonValue line) {
   return stripped;
 }
 
+// The given payload, or the line's other members. A text that is encoded is kept by the engine, beside the payload.
 Result<std::string> parse_payload(JsonValue line) {
   if (const auto payload = line.find("payload")) return payload_text(*payload);
+  const bool encoded = !line.find("vector");
   std::string text;
   JsonWriter json(text);
   json.begin_object();
   for (const JsonValue member : line.items()) {
     const std::string name = member.key();
-    if (name != "id" && name != "_id" && name != "vector" && name != "payload") json.key(name).raw(member.raw());
+    const bool taken = name == "id" || name == "_id" || name == "vector" || name == "payload" || (encoded && name == "text");
+    if (!taken) json.key(name).raw(member.raw());
   }
   json.end_object();
   return text;

@@ -21,7 +21,8 @@ struct LineTarget {
 //   "id" or "_id"   a number, a string that holds a number, or a UUID
 //   "text"          encoded; with "title" before it where there is one. Not needed beside "vector"
 //   "vector"        instead of encoding: a list, or an object by vector name
-//   "payload"       kept as given; without it, the line's other members are the payload (title and text included)
+//   "payload"       kept as given; without it, the line's other members are the payload (title included; the text is kept beside
+//                   the payload where it is encoded)
 // Errors are invalid_argument and name the field.
 Result<PointInput> parse_document_line(std::string_view line, const LineTarget& target);
 

@@ -24,7 +24,7 @@ TEST(DocumentLine, ReadsTheRetrievalSetsForm) {
   ASSERT_TRUE(point) << point.error().message;
   EXPECT_EQ(point->id, PointId::number(4983));
   EXPECT_EQ(std::get<TextInput>(point->vectors[0].second).text, "A title and text");
-  EXPECT_EQ(point->payload, R"({"title":"A title","text":"and text","metadata":{"url":"x"}})");
+  EXPECT_EQ(point->payload, R"({"title":"A title","metadata":{"url":"x"}})");
 }
 
 TEST(DocumentLine, TakesVectorsInsteadOfText) {
