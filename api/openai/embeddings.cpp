@@ -116,11 +116,6 @@ Result<EmbeddingsRequest> parse_embeddings(JsonValue body) {
     if (!parsed) return precision->format_error(parsed.error().message);
     request.precision = *parsed;
   }
-  const bool needs_ranges = request.precision == OutputPrecision::kInt8 || request.precision == OutputPrecision::kUint8;
-  if (needs_ranges && request.dimensions != 0) {
-    return ORTHANT_TRY(body.require("dimensions"))
-        .format_error("cannot be combined with int8 or uint8: their ranges are calibrated for whole embeddings");
-  }
   return request;
 }
 
