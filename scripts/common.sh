@@ -9,14 +9,9 @@ export CONAN_HOME=$orthant_home/conan
 say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
-conan_profile() {
-  [ -f "$CONAN_HOME/profiles/default" ] || "$orthant_venv/bin/conan" profile detect -v error
-}
-
 # build PRESET [target ...]: configures and builds through the recipe, progress on standard error.
 build() {
   local preset=$1
   shift
-  conan_profile
-  ORTHANT_TARGETS="$*" "$orthant_venv/bin/conan" build "$root/conan" -v warning -o "&:preset=$preset" >&2 || fail "the build failed"
+  ORTHANT_TARGETS="$*" "$orthant_venv/bin/conan" build "$root/conan" -pr:a "$root/conan/profile" -v warning -o "&:preset=$preset" >&2 || fail "the build failed"
 }
