@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ElementTree
 def skip_reason(case):
     """The text a test gave when it skipped itself."""
     output = case.findtext("system-out") or ""
-    for pattern in (r"Skipped\n(.+)", r"^SKIPPED?: (.+)$"):
+    for pattern in (r"Skipped\n(.+)", r"^(?:SKIPPED|skipped): (.+)$"):
         found = re.search(pattern, output, re.MULTILINE)
         if found:
             return found.group(1).strip()
