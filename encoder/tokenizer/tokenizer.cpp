@@ -6,6 +6,7 @@
 #include "encoder/tokenizer/added_tokens.h"
 #include "encoder/tokenizer/bert_normalizer.h"
 #include "encoder/tokenizer/bert_pre_tokenizer.h"
+#include "encoder/tokenizer/sequence_template.h"
 #include "encoder/tokenizer/tokenizer_config.h"
 #include "encoder/tokenizer/tokenizer_json.h"
 #include "encoder/tokenizer/utf8.h"
@@ -53,11 +54,12 @@ class WordPieceTokenizer final : public Tokenizer {
         raw_tokens_(tokens_found_before_normalizing(spec.added_tokens)),
         normalized_tokens_(tokens_found_after_normalizing(spec.added_tokens, normalizer_)),
         wordpiece_(spec.model),
-        template_(spec.sequence_template),
+        templates_(spec.templates),
         vocabulary_size_(ids_needed(spec)),
         model_max_length_(model_max_length) {}
 
   TokenizedText tokenize(std::string_view text, std::size_t max_tokens) const override;
+  TokenizedText tokenize_pair(std::string_view first, std::string_view second, std::size_t max_tokens) const override;
   std::size_t vocabulary_size() const override { return vocabulary_size_; }
   std::size_t model_max_length() const override { return model_max_length_; }
 
@@ -71,6 +73,7 @@ class WordPieceTokenizer final : public Tokenizer {
     bool full() const { return ids.size() > wanted; }
   };
 
+  Output ids_of(std::string_view text, std::size_t wanted) const;
   void append_text(std::string_view text, Output& output) const;
   void append_ordinary(std::string_view text, Output& output) const;
   void append_normalized(std::string_view text, Output& output) const;
@@ -80,30 +83,56 @@ class WordPieceTokenizer final : public Tokenizer {
   const AddedTokens raw_tokens_;
   const AddedTokens normalized_tokens_;
   const WordPiece wordpiece_;
-  const SequenceTemplate template_;
+  const SequenceTemplates templates_;
   const std::size_t vocabulary_size_;
   const std::size_t model_max_length_;
 };
 
-TokenizedText WordPieceTokenizer::tokenize(std::string_view text, std::size_t max_tokens) const {
+// The first `wanted` ids of the text without special tokens, and one or some more where there are more.
+WordPieceTokenizer::Output WordPieceTokenizer::ids_of(std::string_view text, std::size_t wanted) const {
   std::string repaired;
   if (!is_valid_utf8(text)) {
     repaired = replace_invalid_utf8(text);
     text = repaired;
   }
-  const std::size_t limit = max_tokens == 0 ? text.max_size() : max_tokens;
-  const std::size_t special_count = template_.before.size() + template_.after.size();
   Output output;
-  output.wanted = template_.before.size() + (limit > special_count ? limit - special_count : 0);
-  output.ids.reserve(std::min(limit, text.size() / kBytesPerToken) + special_count + 1);
-  output.ids.assign(template_.before.begin(), template_.before.end());
+  output.wanted = wanted;
+  output.ids.reserve(std::min(wanted, text.size() / kBytesPerToken) + 1);
   append_text(text, output);
-  TokenizedText result;
-  result.truncated = output.full();
-  if (result.truncated) output.ids.resize(output.wanted);
-  output.ids.insert(output.ids.end(), template_.after.begin(), template_.after.end());
-  if (output.ids.size() > limit) output.ids.resize(limit);  // less room than the special tokens alone need
-  result.ids = std::move(output.ids);
+  return output;
+}
+
+TokenizedText WordPieceTokenizer::tokenize(std::string_view text, std::size_t max_tokens) const {
+  const std::size_t limit = max_tokens == 0 ? text.max_size() : max_tokens;
+  const std::size_t special_count = fixed_id_count(templates_.single);
+  Output output = ids_of(text, limit > special_count ? limit - special_count : 0);
+  const bool truncated = output.full();
+  if (truncated) output.ids.resize(output.wanted);
+  TokenizedText result = fill_template(templates_.single, output.ids, {}, false);
+  result.truncated = truncated;
+  if (result.ids.size() > limit) result.ids.resize(limit);  // less room than the special tokens alone need
+  return result;
+}
+
+TokenizedText WordPieceTokenizer::tokenize_pair(std::string_view first, std::string_view second, std::size_t max_tokens) const {
+  const std::size_t limit = max_tokens == 0 ? first.max_size() : max_tokens;
+  const std::size_t special_count = fixed_id_count(templates_.pair);
+  const std::size_t room = limit > special_count ? limit - special_count : 0;
+  Output one = ids_of(first, room);
+  Output other = ids_of(second, room);
+  // Which text is the longer decides who gets the odd place: then the lengths must be the true ones.
+  if (one.full() && other.full() && room % 2 == 1) {
+    one = ids_of(first, first.max_size());
+    other = ids_of(second, second.max_size());
+  }
+  const PairLengths kept = longest_first({one.ids.size(), other.ids.size()}, room);
+  TokenizedText result =
+      fill_template(templates_.pair, std::span(one.ids).first(kept.first), std::span(other.ids).first(kept.second), true);
+  result.truncated = kept.first < one.ids.size() || kept.second < other.ids.size();
+  if (result.ids.size() > limit) {
+    result.ids.resize(limit);
+    result.type_ids.resize(limit);
+  }
   return result;
 }
 

@@ -16,6 +16,8 @@ namespace orthant {
 struct TokenizedText {
   std::vector<std::uint32_t> ids;  // special tokens included, never padded
   bool truncated = false;          // the text had more tokens than max_tokens allowed
+  // Of pairs: the segment of each id (0 or 1 for most tokenizers). Empty for single texts, whose ids are all of segment 0.
+  std::vector<std::uint8_t> type_ids = {};
 };
 
 class Tokenizer {
@@ -31,6 +33,11 @@ class Tokenizer {
   // come back, special tokens counted (0: no limit); the empty text gives the special tokens alone.
   virtual TokenizedText tokenize(std::string_view text, std::size_t max_tokens) const = 0;
 
+  // Two texts as one sequence, as cross-encoders want them. More than `max_tokens` ids are cut as Hugging Face's longest_first
+  // does it: the longer text loses its end until both are of a length, then both lose theirs.
+  virtual TokenizedText tokenize_pair(std::string_view first, std::string_view second, std::size_t max_tokens) const = 0;
+
+  // One more than the largest id.
   virtual std::size_t vocabulary_size() const = 0;
 
   // The length that tokenizer_config.json states, 0 if none (huge sentinel values count as none).

@@ -143,8 +143,8 @@ Result<TokenizerSpec> read_vocab_txt(const std::filesystem::path& file, const To
   ORTHANT_TRY(add(config.unknown_token, "[UNK]"));
   ORTHANT_TRY(add(config.padding_token, "[PAD]"));
   ORTHANT_TRY(add(config.mask_token, "[MASK]"));
-  spec.sequence_template.before.push_back(ORTHANT_TRY(add(config.class_token, "[CLS]")));
-  spec.sequence_template.after.push_back(ORTHANT_TRY(add(config.separator_token, "[SEP]")));
+  const std::uint32_t start = ORTHANT_TRY(add(config.class_token, "[CLS]"));
+  spec.templates = bert_templates(start, ORTHANT_TRY(add(config.separator_token, "[SEP]")));
   return spec;
 }
 

@@ -129,47 +129,58 @@ Result<std::vector<AddedToken>> read_added_tokens(const JsonNode& root, const st
   return tokens;
 }
 
-// {"SpecialToken": {"id": "[CLS]", "type_id": 0}} or {"Sequence": {"id": "A", "type_id": 0}}.
-struct TemplatePiece {
-  bool is_text = false;
-  std::string_view name;
-};
+using Source = TemplatePart::Source;
 
-Result<TemplatePiece> read_template_piece(const JsonNode& node) {
-  const auto text = ORTHANT_TRY(node.find("Sequence"));
-  const JsonNode piece = text ? *text : ORTHANT_TRY(node.field("SpecialToken"));
-  const JsonNode type = ORTHANT_TRY(piece.field("type_id"));
-  if (ORTHANT_TRY(type.number()) != 0) return type.error("supported for a single text: 0");
-  const JsonNode id = ORTHANT_TRY(piece.field("id"));
-  const std::string_view name = ORTHANT_TRY(id.text());
-  if (text && name != "A") return id.error(fmt::format("found '{}', expected 'A' in the template of a single text", name));
-  return TemplatePiece{text.has_value(), name};
-}
-
-Status append_special_ids(const JsonNode& processor, std::string_view name, std::vector<std::uint32_t>& ids) {
+Result<std::vector<std::uint32_t>> read_special_ids(const JsonNode& processor, std::string_view name) {
   const JsonNode all = ORTHANT_TRY(processor.field("special_tokens"));
   const JsonNode token = ORTHANT_TRY(all.field(name));
   const JsonNode list = ORTHANT_TRY(token.field("ids"));
+  std::vector<std::uint32_t> ids;
   for (const auto element : ORTHANT_TRY(list.array())) ids.push_back(ORTHANT_TRY(read_id(list.child(element, "id"))));
-  return {};
+  return ids;
 }
 
-Result<SequenceTemplate> read_template_processing(const JsonNode& processor) {
-  const JsonNode single = ORTHANT_TRY(processor.field("single"));
-  SequenceTemplate result;
-  std::size_t position = 0;
-  bool text_seen = false;
-  for (const auto element : ORTHANT_TRY(single.array())) {
-    const TemplatePiece piece = ORTHANT_TRY(read_template_piece(single.child(element, fmt::format("{}", position++))));
-    if (!piece.is_text) {
-      ORTHANT_TRY(append_special_ids(processor, piece.name, text_seen ? result.after : result.before));
-      continue;
-    }
-    if (text_seen) return single.error("the text stands there twice");
-    text_seen = true;
+// {"SpecialToken": {"id": "[CLS]", "type_id": 0}} or {"Sequence": {"id": "A", "type_id": 0}}.
+Result<TemplatePart> read_template_part(const JsonNode& processor, const JsonNode& node, std::uint64_t max_type) {
+  const auto text = ORTHANT_TRY(node.find("Sequence"));
+  const JsonNode part = text ? *text : ORTHANT_TRY(node.field("SpecialToken"));
+  const JsonNode type = ORTHANT_TRY(part.field("type_id"));
+  const std::uint64_t type_id = ORTHANT_TRY(type.number());
+  if (type_id > max_type) return type.error(fmt::format("found {}, supported: 0 to {}", type_id, max_type));
+  const JsonNode id = ORTHANT_TRY(part.field("id"));
+  const std::string_view name = ORTHANT_TRY(id.text());
+  TemplatePart result{.type_id = static_cast<std::uint8_t>(type_id)};
+  if (!text) {
+    result.ids = ORTHANT_TRY(read_special_ids(processor, name));
+  } else if (name == "A" || name == "B") {
+    result.source = name == "A" ? Source::kFirst : Source::kSecond;
+  } else {
+    return id.error(fmt::format("found '{}', expected 'A' or 'B'", name));
   }
-  if (!text_seen) return single.error("the text 'A' is missing");
   return result;
+}
+
+Result<SequenceTemplate> read_template(const JsonNode& processor, std::string_view key, std::uint64_t max_type) {
+  const JsonNode list = ORTHANT_TRY(processor.field(key));
+  SequenceTemplate parts;
+  for (const auto element : ORTHANT_TRY(list.array())) {
+    const JsonNode node = list.child(element, fmt::format("{}", parts.size()));
+    parts.push_back(ORTHANT_TRY(read_template_part(processor, node, max_type)));
+  }
+  const auto expect = [&](Source source, std::string_view name, std::ptrdiff_t times) -> Status {
+    const auto found = std::ranges::count(parts, source, &TemplatePart::source);
+    if (found != times) return list.error(fmt::format("the text '{}' stands there {} times, expected {}", name, found, times));
+    return {};
+  };
+  ORTHANT_TRY(expect(Source::kFirst, "A", 1));
+  ORTHANT_TRY(expect(Source::kSecond, "B", key == "pair" ? 1 : 0));
+  return parts;
+}
+
+Result<SequenceTemplates> read_template_processing(const JsonNode& processor) {
+  // A single text's segment is not asked for by anyone: it must be 0.
+  return SequenceTemplates{.single = ORTHANT_TRY(read_template(processor, "single", 0)),
+                           .pair = ORTHANT_TRY(read_template(processor, "pair", std::numeric_limits<std::uint8_t>::max()))};
 }
 
 // "cls": ["[CLS]", 101]
@@ -181,12 +192,14 @@ Result<std::uint32_t> read_token_pair(const JsonNode& processor, std::string_vie
   return read_id(pair.child(id, "1"));
 }
 
-Result<SequenceTemplate> read_post_processor(const JsonNode& root) {
+Result<SequenceTemplates> read_post_processor(const JsonNode& root) {
   const auto processor = ORTHANT_TRY(root.find("post_processor"));
-  if (!processor) return SequenceTemplate{};
+  if (!processor) return SequenceTemplates{};
   const auto type = ORTHANT_TRY(read_type(*processor, {"TemplateProcessing", "BertProcessing", "RobertaProcessing"}));
   if (type == "TemplateProcessing") return read_template_processing(*processor);
-  return SequenceTemplate{{ORTHANT_TRY(read_token_pair(*processor, "cls"))}, {ORTHANT_TRY(read_token_pair(*processor, "sep"))}};
+  const std::uint32_t start = ORTHANT_TRY(read_token_pair(*processor, "cls"));
+  const std::uint32_t end = ORTHANT_TRY(read_token_pair(*processor, "sep"));
+  return type == "BertProcessing" ? bert_templates(start, end) : roberta_templates(start, end);
 }
 
 // Ids that stand for nothing would leave the model's embedding table.
@@ -194,9 +207,10 @@ Status check_template(const JsonNode& root, const TokenizerSpec& spec) {
   std::unordered_set<std::uint32_t> known;
   for (const VocabularyEntry& entry : spec.model.vocabulary) known.insert(entry.id);
   for (const AddedToken& token : spec.added_tokens) known.insert(token.id);
-  for (const auto* ids : {&spec.sequence_template.before, &spec.sequence_template.after}) {
-    for (const std::uint32_t id : *ids) {
-      if (!known.contains(id)) return root.error(fmt::format("post_processor: id {} is not in the vocabulary", id));
+  for (const auto* parts : {&spec.templates.single, &spec.templates.pair}) {
+    for (const TemplatePart& part : *parts) {
+      const auto unknown = std::ranges::find_if(part.ids, [&](std::uint32_t id) { return !known.contains(id); });
+      if (unknown != part.ids.end()) return root.error(fmt::format("post_processor: id {} is not in the vocabulary", *unknown));
     }
   }
   return {};
@@ -210,7 +224,7 @@ Result<TokenizerSpec> read_spec(const JsonNode& root) {
   const JsonNode pre_tokenizer = ORTHANT_TRY(root.field("pre_tokenizer"));
   ORTHANT_TRY(read_type(pre_tokenizer, {"BertPreTokenizer"}));
   spec.added_tokens = ORTHANT_TRY(read_added_tokens(root, spec.model.vocabulary));
-  spec.sequence_template = ORTHANT_TRY(read_post_processor(root));
+  spec.templates = ORTHANT_TRY(read_post_processor(root));
   ORTHANT_TRY(check_template(root, spec));
   return spec;
 }

@@ -33,17 +33,30 @@ struct AddedToken {
   bool normalized = false;   // is normalized itself and looked for in the normalized text
 };
 
-// The ids put around those of one text.
-struct SequenceTemplate {
-  std::vector<std::uint32_t> before;
-  std::vector<std::uint32_t> after;
+// One part of what is made of a text or of a pair: the ids of a text, or fixed ones.
+struct TemplatePart {
+  enum class Source : std::uint8_t { kFixed, kFirst, kSecond };
+  Source source = Source::kFixed;
+  std::vector<std::uint32_t> ids = {};  // of kFixed
+  std::uint8_t type_id = 0;             // the segment of its ids; 0 in the template of a single text
 };
+using SequenceTemplate = std::vector<TemplatePart>;
+
+// What is put around the ids of one text (kFirst stands in it once) and of two (kFirst and kSecond each once).
+struct SequenceTemplates {
+  SequenceTemplate single = {{.source = TemplatePart::Source::kFirst}};
+  SequenceTemplate pair = {{.source = TemplatePart::Source::kFirst}, {.source = TemplatePart::Source::kSecond, .type_id = 1}};
+};
+
+// Templates of the form [start] A [end] and [start] A [end] ... B [end].
+SequenceTemplates bert_templates(std::uint32_t start, std::uint32_t end);
+SequenceTemplates roberta_templates(std::uint32_t start, std::uint32_t end);
 
 struct TokenizerSpec {
   BertNormalizerOptions normalizer;
   WordPieceSpec model;
   std::vector<AddedToken> added_tokens;
-  SequenceTemplate sequence_template;
+  SequenceTemplates templates;
 };
 
 }  // namespace orthant

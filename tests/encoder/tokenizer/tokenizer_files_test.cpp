@@ -34,6 +34,7 @@ const std::string kTokenizerJson = R"({
   "pre_tokenizer": {"type": "BertPreTokenizer"},
   "post_processor": {"type": "TemplateProcessing",
     "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "[SEP]", "type_id": 0}}],
+    "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "[SEP]", "type_id": 2}}, {"Sequence": {"id": "B", "type_id": 1}}],
     "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [1], "tokens": ["[CLS]"]}, "[SEP]": {"id": "[SEP]", "ids": [2], "tokens": ["[SEP]"]}}},
   "decoder": null,
   "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
@@ -100,7 +101,10 @@ TEST_F(TokenizerFiles, WithWrongTypesNameTheField) {
   expect_json_error(R"("pre_tokenizer": {"type": "BertPreTokenizer"})", R"("pre_tokenizer": null)", {"pre_tokenizer", "missing"});
   expect_json_error(R"("content": "<new>")", R"("content": 3)", {"added_tokens.1.content"});
   expect_json_error(R"("single": [)", R"("single": {}, "x": [)", {"post_processor.single", "an object", "an array"});
-  expect_json_error(R"("id": "A")", R"("id": "B")", {"post_processor.single.1.Sequence.id", "'B'"});
+  expect_json_error(R"("id": "A")", R"("id": "C")", {"post_processor.single.1.Sequence.id", "'C'"});
+  expect_json_error(R"("id": "A")", R"("id": "B")", {"post_processor.single", "'A'", "0 times"});
+  expect_json_error(R"("id": "B")", R"("id": "A")", {"post_processor.pair", "'A'", "2 times"});
+  expect_json_error(R"("type_id": 2)", R"("type_id": 256)", {"post_processor.pair.1", "type_id", "256"});
   write_json(R"(["model"])");
   expect_error(ErrorCode::kDataCorruption, {"tokenizer.json", "an array"});
   write_json(

@@ -1,5 +1,6 @@
 #include "encoder/tokenizer/tokenizer.h"
 
+#include <map>
 #include <sstream>
 
 #include <gtest/gtest.h>
@@ -110,6 +111,40 @@ TEST(Tokenizer, GivesTheBeginningOfAllIdsAtEveryLimit) {
     EXPECT_TRUE(std::equal(cut.ids.begin(), cut.ids.end() - 1, all.begin()));
   }
   EXPECT_FALSE(tokenizer->tokenize(text, all.size()).truncated);
+}
+
+std::string joined(std::string_view word, int count) {
+  std::string text;
+  for (int i = 0; i < count; ++i) text += (i == 0 ? "" : " ") + std::string(word);
+  return text;
+}
+
+// Each kind of template at many lengths.
+TEST(Tokenizer, PutsPairsTogetherAsHuggingFaceDoes) {
+  std::map<std::string, std::unique_ptr<Tokenizer>> tokenizers;
+  const auto lines = test::golden_lines(test::golden_dir() / "token_pairs.tsv");
+  ASSERT_EQ(lines.size(), 400u);
+  for (const std::string& line : lines) {
+    std::istringstream in(line);
+    std::string name, ids, types;
+    int first = 0, second = 0;
+    std::size_t limit = 0;
+    in >> name >> first >> second >> limit;
+    in.get();
+    std::getline(in, ids, '\t');
+    std::getline(in, types);
+    auto& tokenizer = tokenizers[name];
+    if (!tokenizer) tokenizer = small_tokenizer(name);
+    const TokenizedText pair = tokenizer->tokenize_pair(joined("foo", first), joined("bar", second), limit);
+    EXPECT_EQ(test::shown_ids(pair.ids), ids) << line;
+    EXPECT_EQ(test::shown_ids(Ids(pair.type_ids.begin(), pair.type_ids.end())), types) << line;
+    const std::size_t whole = tokenizer->tokenize_pair(joined("foo", first), joined("bar", second), 0).ids.size();
+    EXPECT_EQ(pair.truncated, pair.ids.size() < whole) << line;
+  }
+}
+
+TEST(Tokenizer, LeavesTheTypesOfSingleTextsOut) {
+  EXPECT_TRUE(small_tokenizer()->tokenize("foo", 0).type_ids.empty());
 }
 
 TEST(Tokenizer, CountsAddedTokensInItsVocabulary) {
