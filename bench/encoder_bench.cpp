@@ -19,7 +19,7 @@
 #include "encoder/encoder.h"
 #include "encoder/encoder_registry.h"
 #include "encoder/kernels/float_dispatch.h"
-#include "encoder/kernels/linear.h"
+#include "encoder/kernels/packed_linear.h"
 
 #if defined(ORTHANT_HAVE_ONEDNN)
 #include <dnnl.h>

@@ -1,37 +1,75 @@
 #pragma once
-// PackedLinear: the weights of a linear layer, laid out once for the gemm of one level: panels of `panel_columns` outputs, each
-// panel input_size x panel_columns row-major, one after the other (the last one narrower). A panel is read front to back, so
-// that the few rows of a short query run at the speed of memory. A view of memory that its maker owns: all layers of a model share
-// one array, so that they lie on huge pages (4 kB pages cost a sixth of the speed). Read-only once filled, any thread.
-// Measured against oneDNN 2.6's brgemm and sgemm on Zen 4: equal from 64 rows on, 1.2 to 2 times as fast below.
+// Linear: one linear layer ready to run at one CPU level: output = activation(input W^T + bias). Weights are packed into the tile
+// order of that level's kernel, in the precision they were given in: float32 panels; half and NF4 panels that are widened a panel
+// at a time on their way through L1; int8 and int4 for the integer kernels (int8_kernels.h). Immutable, any thread, each with a
+// LinearScratch of its own. A view of memory in the WeightArena that must outlive it.
 
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <span>
+#include <vector>
 
+#include "base/aligned_array.h"
+#include "base/cpu.h"
 #include "encoder/kernels/float_kernels.h"
+#include "encoder/kernels/linear_weights.h"
 
 namespace orthant {
 
-class PackedLinear {
+// Memory for the packed weights of a model in few large pieces, so that they lie on huge pages (4 kB pages cost a sixth of the
+// speed). Grows; pieces never move. One thread at a time.
+class WeightArena {
  public:
-  PackedLinear() = default;
-  // Takes output_size * input_size floats of `memory`, which must outlive it; set_rows() fills them.
-  PackedLinear(const FloatKernels& kernels, std::size_t output_size, std::size_t input_size, std::span<float> memory);
-
-  // Packs `rows` outputs from first_output on; `weight` is rows x input_size, row-major, as torch.nn.Linear stores it.
-  void set_rows(std::size_t first_output, std::size_t rows, const float* weight);
-
-  // output = input weight^T: input is rows x input_size, output rows x output_size, both dense.
-  void multiply(std::size_t rows, const float* input, float* output) const;
-
-  std::size_t output_size() const { return output_size_; }
-  std::size_t input_size() const { return input_size_; }
+  // 64-byte aligned, zeroed.
+  std::span<std::uint8_t> take(std::size_t bytes);
+  std::size_t taken_bytes() const { return taken_; }
 
  private:
-  const FloatKernels* kernels_ = nullptr;
-  std::size_t output_size_ = 0;
-  std::size_t input_size_ = 0;
-  float* packed_ = nullptr;
+  static constexpr std::size_t kPieceBytes = std::size_t{16} << 20;
+  std::vector<AlignedArray<std::uint8_t>> pieces_;
+  std::size_t used_ = 0;  // of the last piece
+  std::size_t taken_ = 0;
+};
+
+// Quantized activations and widened panels of one apply() at a time. Grows to the largest need, then allocates nothing.
+class LinearScratch {
+ public:
+  // 64-byte aligned, contents undefined; what was reserved before is gone.
+  std::uint8_t* reserve(std::size_t bytes) {
+    if (bytes > memory_.size()) memory_ = AlignedArray<std::uint8_t>(bytes);
+    return memory_.data();
+  }
+
+ private:
+  AlignedArray<std::uint8_t> memory_;
+};
+
+class Linear {
+ public:
+  // `bias` is empty (none) or one value an output. The caller checks cpu_supports(level).
+  static std::unique_ptr<const Linear> make(const LinearWeights& weights, std::span<const float> bias, Activation activation,
+                                            CpuLevel level, WeightArena& arena);
+  virtual ~Linear() = default;
+
+  // input is rows x inputs(), output rows x outputs(), both dense; they must not overlap.
+  virtual void apply(std::size_t rows, const float* input, float* output, LinearScratch& scratch) const = 0;
+
+  std::size_t outputs() const { return outputs_; }
+  std::size_t inputs() const { return inputs_; }
+  WeightPrecision precision() const { return precision_; }
+  // What the packed weights take.
+  std::size_t memory_bytes() const { return memory_bytes_; }
+
+ protected:
+  Linear(const LinearWeights& weights, std::size_t memory_bytes)
+      : outputs_(weights.outputs), inputs_(weights.inputs), precision_(weights.precision()), memory_bytes_(memory_bytes) {}
+
+ private:
+  std::size_t outputs_;
+  std::size_t inputs_;
+  WeightPrecision precision_;
+  std::size_t memory_bytes_;
 };
 
 }  // namespace orthant

@@ -9,7 +9,7 @@
 
 #include "base/aligned_array.h"
 #include "base/result.h"
-#include "encoder/kernels/linear.h"
+#include "encoder/kernels/packed_linear.h"
 #include "encoder/model/model_files.h"
 
 namespace orthant {

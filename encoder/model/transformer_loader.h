@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "encoder/kernels/linear.h"
+#include "encoder/kernels/packed_linear.h"
 #include "encoder/model/safetensors.h"
 
 namespace orthant {

@@ -14,7 +14,7 @@
 #include "base/aligned_array.h"
 #include "base/cpu.h"
 #include "encoder/kernels/float_dispatch.h"
-#include "encoder/kernels/linear.h"
+#include "encoder/kernels/packed_linear.h"
 #include "tests/support/random.h"
 
 namespace orthant {
