@@ -7,71 +7,10 @@
 namespace orthant {
 namespace {
 
-using Vec = __m256;
-constexpr std::size_t kWidth = 8;
 constexpr std::size_t kTileRows = 6;
 constexpr std::size_t kTileVectors = 2;
 
-inline __m256i first_lanes(std::size_t count) {
-  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), lanes);
-}
-inline Vec v_zero() {
-  return _mm256_setzero_ps();
-}
-inline Vec v_set(float value) {
-  return _mm256_set1_ps(value);
-}
-inline Vec v_load(const float* from) {
-  return _mm256_loadu_ps(from);
-}
-inline void v_store(float* to, Vec value) {
-  _mm256_storeu_ps(to, value);
-}
-inline Vec v_load_partial(const float* from, std::size_t count) {
-  return _mm256_maskload_ps(from, first_lanes(count));
-}
-inline void v_store_partial(float* to, Vec value, std::size_t count) {
-  _mm256_maskstore_ps(to, first_lanes(count), value);
-}
-inline Vec v_add(Vec a, Vec b) {
-  return _mm256_add_ps(a, b);
-}
-inline Vec v_sub(Vec a, Vec b) {
-  return _mm256_sub_ps(a, b);
-}
-inline Vec v_mul(Vec a, Vec b) {
-  return _mm256_mul_ps(a, b);
-}
-inline Vec v_div(Vec a, Vec b) {
-  return _mm256_div_ps(a, b);
-}
-inline Vec v_fma(Vec a, Vec b, Vec c) {
-  return _mm256_fmadd_ps(a, b, c);
-}
-inline Vec v_max(Vec a, Vec b) {
-  return _mm256_max_ps(a, b);
-}
-inline Vec v_min(Vec a, Vec b) {
-  return _mm256_min_ps(a, b);
-}
-inline Vec v_round(Vec a) {
-  return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
-inline Vec v_power_of_two(Vec exponent) {
-  const __m256i biased = _mm256_add_epi32(_mm256_cvtps_epi32(exponent), _mm256_set1_epi32(127));
-  return _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23));
-}
-inline float v_sum(Vec a) {
-  const __m128 half = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
-  const __m128 quarter = _mm_add_ps(half, _mm_movehl_ps(half, half));
-  return _mm_cvtss_f32(_mm_add_ss(quarter, _mm_movehdup_ps(quarter)));
-}
-inline float v_max_element(Vec a) {
-  const __m128 half = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
-  const __m128 quarter = _mm_max_ps(half, _mm_movehl_ps(half, half));
-  return _mm_cvtss_f32(_mm_max_ss(quarter, _mm_movehdup_ps(quarter)));
-}
+#include "encoder/kernels/avx2_vec.h"
 
 #include "encoder/kernels/float_kernels_body.h"
 

@@ -7,66 +7,10 @@
 namespace orthant {
 namespace {
 
-using Vec = __m512;
-constexpr std::size_t kWidth = 16;
 constexpr std::size_t kTileRows = 8;
 constexpr std::size_t kTileVectors = 3;
 
-inline __mmask16 first_lanes(std::size_t count) {
-  return static_cast<__mmask16>((1U << count) - 1U);
-}
-inline Vec v_zero() {
-  return _mm512_setzero_ps();
-}
-inline Vec v_set(float value) {
-  return _mm512_set1_ps(value);
-}
-inline Vec v_load(const float* from) {
-  return _mm512_loadu_ps(from);
-}
-inline void v_store(float* to, Vec value) {
-  _mm512_storeu_ps(to, value);
-}
-inline Vec v_load_partial(const float* from, std::size_t count) {
-  return _mm512_maskz_loadu_ps(first_lanes(count), from);
-}
-inline void v_store_partial(float* to, Vec value, std::size_t count) {
-  _mm512_mask_storeu_ps(to, first_lanes(count), value);
-}
-inline Vec v_add(Vec a, Vec b) {
-  return _mm512_add_ps(a, b);
-}
-inline Vec v_sub(Vec a, Vec b) {
-  return _mm512_sub_ps(a, b);
-}
-inline Vec v_mul(Vec a, Vec b) {
-  return _mm512_mul_ps(a, b);
-}
-inline Vec v_div(Vec a, Vec b) {
-  return _mm512_div_ps(a, b);
-}
-inline Vec v_fma(Vec a, Vec b, Vec c) {
-  return _mm512_fmadd_ps(a, b, c);
-}
-inline Vec v_max(Vec a, Vec b) {
-  return _mm512_max_ps(a, b);
-}
-inline Vec v_min(Vec a, Vec b) {
-  return _mm512_min_ps(a, b);
-}
-inline Vec v_round(Vec a) {
-  return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
-inline Vec v_power_of_two(Vec exponent) {
-  const __m512i biased = _mm512_add_epi32(_mm512_cvtps_epi32(exponent), _mm512_set1_epi32(127));
-  return _mm512_castsi512_ps(_mm512_slli_epi32(biased, 23));
-}
-inline float v_sum(Vec a) {
-  return _mm512_reduce_add_ps(a);
-}
-inline float v_max_element(Vec a) {
-  return _mm512_reduce_max_ps(a);
-}
+#include "encoder/kernels/avx512_vec.h"
 
 #include "encoder/kernels/float_kernels_body.h"
 

@@ -1,0 +1,70 @@
+// Vec of this level: 4 floats as the compiler's vector extension. Included by the level's files inside their unnamed namespace;
+// hence neither include guard nor includes.
+
+using Vec = float __attribute__((vector_size(16)));
+using IntVec = std::int32_t __attribute__((vector_size(16)));
+constexpr std::size_t kWidth = 4;
+
+inline Vec v_zero() {
+  return Vec{};
+}
+inline Vec v_set(float value) {
+  return Vec{value, value, value, value};
+}
+inline Vec v_load(const float* from) {
+  Vec value;
+  __builtin_memcpy(&value, from, sizeof value);
+  return value;
+}
+inline void v_store(float* to, Vec value) {
+  __builtin_memcpy(to, &value, sizeof value);
+}
+inline Vec v_load_partial(const float* from, std::size_t count) {
+  Vec value{};
+  for (std::size_t i = 0; i < count; ++i) value[i] = from[i];
+  return value;
+}
+inline void v_store_partial(float* to, Vec value, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) to[i] = value[i];
+}
+inline Vec v_add(Vec a, Vec b) {
+  return a + b;
+}
+inline Vec v_sub(Vec a, Vec b) {
+  return a - b;
+}
+inline Vec v_mul(Vec a, Vec b) {
+  return a * b;
+}
+inline Vec v_div(Vec a, Vec b) {
+  return a / b;
+}
+inline Vec v_fma(Vec a, Vec b, Vec c) {
+  return a * b + c;
+}
+inline Vec v_max(Vec a, Vec b) {
+  return a > b ? a : b;
+}
+inline Vec v_min(Vec a, Vec b) {
+  return a < b ? a : b;
+}
+// Adding 1.5 * 2^23 leaves no bits for a fraction; right for the range that v_exp needs.
+inline Vec v_round(Vec a) {
+  const Vec magic = v_set(12582912.0F);
+  return (a + magic) - magic;
+}
+inline Vec v_power_of_two(Vec exponent) {
+  const IntVec biased = __builtin_convertvector(exponent, IntVec) + 127;
+  const IntVec bits = biased << 23;
+  Vec power;
+  __builtin_memcpy(&power, &bits, sizeof power);
+  return power;
+}
+inline float v_sum(Vec a) {
+  return (a[0] + a[2]) + (a[1] + a[3]);
+}
+inline float v_max_element(Vec a) {
+  const float low = a[0] > a[1] ? a[0] : a[1];
+  const float high = a[2] > a[3] ? a[2] : a[3];
+  return low > high ? low : high;
+}
