@@ -5,8 +5,6 @@
 #include <cstddef>
 #include <map>
 #include <mutex>
-#include <string_view>
-#include <vector>
 
 #include "base/result.h"
 #include "encoder/embedding.h"
@@ -14,9 +12,6 @@
 namespace orthant {
 
 class Encoder;
-
-// The bundled texts, one a line of encoder/data/calibration_texts.txt.
-std::vector<std::string_view> calibration_texts();
 
 class CalibrationStore {
  public:

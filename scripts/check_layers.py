@@ -7,7 +7,8 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
-ENCODER_DOORS = {f"encoder/{name}.h" for name in ("encoder", "embedding", "encoder_registry", "encode_batcher", "output_quantization")}
+ENCODER_DOORS = {f"encoder/{name}.h" for name in ("encoder", "embedding", "encoder_registry", "encode_batcher", "output_quantization",
+                                                    "calibration_texts", "weight_precision")}
 ENCODER_DOORS.add("encoder/tokenizer/tokenizer.h")  # TokenizedText is part of the encoder's door
 INDEX_DOORS = {f"index/{name}.h" for name in ("vector_index", "index_config", "float_vectors", "memory_float_vectors")}
 ENGINE_DOORS = {f"engine/{name}.h" for name in ("engine", "settings", "requests", "evaluation")}

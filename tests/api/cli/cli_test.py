@@ -73,7 +73,7 @@ def cosine(a, b):
 class Usage(unittest.TestCase):
     def test_help_teaches_every_command(self):
         text = run("--help").stdout
-        for command in ("serve", "ingest", "search", "info", "doctor", "encode", "tokenize", "eval", "fetch-model", "version"):
+        for command in ("serve", "ingest", "search", "info", "doctor", "encode", "tokenize", "eval", "bench", "fetch-model", "version"):
             self.assertIn(command, text)
         for command in ("ingest", "search", "encode", "tokenize", "eval", "doctor", "fetch-model"):
             help_text = run(command, "--help").stdout
@@ -218,6 +218,47 @@ class Encode(NeedsModel):
         done = run("encode", "--model", "no-such-model", "--input", GOLDEN / "texts.jsonl", "--output", target, expect=1)
         self.assertIn("no-such-model", done.stderr)
         self.assertEqual([path.name for path in self.path.glob("never*")], [])
+
+
+class BenchEncoder(NeedsModel):
+    """That the figures fit together; how large they are depends on the machine."""
+
+    def bench(self, *options):
+        done = run("bench", "encoder", "--model", MODEL, "--rounds", "1", "--json", self.path / "bench.json", *options)
+        return done.stdout, json.load(open(self.path / "bench.json"))
+
+    def test_figures_of_the_users_own_texts(self):
+        passages, queries = self.path / "passages.txt", self.path / "queries.txt"
+        passages.write_text("A first passage of some words.\nAnother one.\n\nAnd a third, after an empty one.\n")
+        queries.write_text("a query\nanother query\n")
+        table, found = self.bench("--passages", passages, "--queries", queries, "--batch", "3", "--embeddings", self.path / "rows.npy")
+        self.assertEqual((found["passages"], found["queries"], found["batch"], found["rounds"]), (4, 2, 3, 1))
+        ids = self.path / "ids.jsonl"
+        run("tokenize", "--model", MODEL, "--input", passages, "--output", ids)
+        tokens = sum(len(json.loads(line)) for line in open(ids))
+        self.assertEqual(found["passage_tokens"], tokens)
+        self.assertAlmostEqual(found["tokens_per_second"] / found["passages_per_second"], tokens / 4, places=6)
+        self.assertAlmostEqual(found["passages_per_second"], 4 / found["passage_rounds"][0]["cpu_seconds"], places=6)
+        self.assertTrue(0 < found["query_p50_ms"] <= found["query_p99_ms"] < 10_000)
+        self.assertTrue(2**20 < found["model_bytes"] and 2**20 < found["memory_after_load_bytes"] <= found["peak_memory_bytes"])
+        self.assertIn(f"level {found['cpu_level']}", table)
+        run("encode", "--model", MODEL, "--input", passages, "--output", self.path / "encoded.npy")
+        for row, reference in zip(read_npy(self.path / "rows.npy")[0], read_npy(self.path / "encoded.npy")[0], strict=True):
+            self.assertGreater(cosine(row, reference), 0.999999)
+
+    def test_one_list_alone_is_measured_alone(self):
+        queries = self.path / "only.txt"
+        queries.write_text("one query\n")
+        _, found = self.bench("--queries", queries)
+        self.assertEqual((found["passages"], found["queries"], found["passages_per_second"]), (0, 1, 0))
+
+    def test_wrong_input_is_named(self):
+        empty = self.path / "empty.txt"
+        empty.write_text("")
+        self.assertIn("empty.txt", run("bench", "encoder", "--passages", empty, expect=1).stderr)
+        self.assertIn("absent.txt", run("bench", "encoder", "--queries", self.path / "absent.txt", expect=1).stderr)
+        for wrong in (["bench"], ["bench", "encoder", "--batch", "0"], ["bench", "encoder", "--weights", "int3"]):
+            run(*wrong, expect=2)
 
 
 class Eval(NeedsModel):
