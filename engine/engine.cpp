@@ -60,7 +60,7 @@ Engine::Impl::Impl(const Settings& given, DataDirectory opened_directory, std::u
       request_pool("request", kRequestThreads, kQueuedRequests),
       catalog_pool("catalog", 1, kQueuedRequests),
       syncer(*store),
-      texts(encode_pool, settings.max_queued_texts_tokens),
+      texts(encode_pool, settings.max_queued_texts_tokens, settings.query_cache_mb << 20),
       environment{.store = *store,
                   .syncer = syncer,
                   .write_pool = write_pool,

@@ -18,7 +18,7 @@
 namespace orthant {
 namespace {
 
-enum class Unit { kNone, kBytes, kSeconds, kTokens };
+enum class Unit { kNone, kBytes, kMebibytes, kSeconds, kTokens };
 
 using Member = std::variant<std::filesystem::path Settings::*, std::string Settings::*, std::vector<std::string> Settings::*,
                             std::uint16_t Settings::*, std::size_t Settings::*, bool Settings::*>;
@@ -62,6 +62,9 @@ constexpr Row kRows[] = {
      "Cache for stored points (RocksDB's data blocks). Raise it where payloads and float vectors are read often and do not fit."},
     {"max-queued-texts-tokens", &Settings::max_queued_texts_tokens, Unit::kTokens, 512, "N",
      "Tokens of text that may wait for the encoder. Beyond that, requests are answered with status 429; bulk ingestion waits."},
+    {"query-cache-mb", &Settings::query_cache_mb, Unit::kMebibytes, 0, "N",
+     "Memory for the embeddings of recent query texts: a question that is asked again is not encoded again. 0 keeps none. Raise it "
+     "where orthant_query_cache_misses_total grows though questions repeat."},
 };
 
 std::string flag_of(const Row& row) {
@@ -319,6 +322,7 @@ std::string default_text(const Row& row) {
 std::string_view unit_text(Unit unit) {
   switch (unit) {
     case Unit::kBytes: return "bytes";
+    case Unit::kMebibytes: return "MiB";
     case Unit::kSeconds: return "seconds";
     case Unit::kTokens: return "tokens";
     case Unit::kNone: return "";

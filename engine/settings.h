@@ -28,6 +28,7 @@ struct Settings {
   std::size_t request_timeout_s = 60;
   std::size_t block_cache_bytes = std::size_t{256} << 20;  // RocksDB's cache of data blocks
   std::size_t max_queued_texts_tokens = std::size_t{1} << 20;
+  std::size_t query_cache_mb = 16;  // MiB of recent query embeddings; 0: none are kept
 };
 
 // What the command line asked for beside settings.

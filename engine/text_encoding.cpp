@@ -5,21 +5,29 @@
 namespace orthant {
 namespace {
 
+// What one model is asked for: positions of the jobs, and their keys in the cache where answers are kept there.
+struct Share {
+  const Encoder* encoder = nullptr;
+  std::vector<std::size_t> positions;
+  std::vector<std::string> keys;
+};
+
 // Gathers the answers of the models that one call asked.
 struct Gathering {
   EncodedTexts texts;  // every job's own places, so no lock
   std::move_only_function<void(Result<EncodedTexts>)> done;
+  std::shared_ptr<QueryCache> cache;
   std::atomic<std::size_t> waiting{0};
   std::mutex mutex;
   Status failure;  // guarded by mutex; the first one
 
-  void take(const Encoder& encoder, const std::vector<std::size_t>& positions, Result<EncodeResult> answer) {
-    std::uint64_t tokens = 0;
+  void take(Share share, Result<EncodeResult> answer) {
     if (answer) {
-      for (std::size_t i = 0; i < positions.size(); ++i) {
+      for (std::size_t i = 0; i < share.positions.size(); ++i) {
         const auto row = answer->embeddings.row(i);
-        texts.vectors[positions[i]].assign(row.begin(), row.end());
-        tokens += answer->token_counts[i];
+        texts.vectors[share.positions[i]].assign(row.begin(), row.end());
+        if (share.keys.empty()) continue;
+        cache->insert(std::move(share.keys[i]), {{row.begin(), row.end()}, answer->token_counts[i], answer->truncated[i]});
       }
     }
     {
@@ -28,13 +36,22 @@ struct Gathering {
         if (failure) failure = std::unexpected<Error>(std::move(answer).error());
       } else {
         // Bits of a vector<bool> share bytes with other jobs' bits.
-        for (std::size_t i = 0; i < positions.size(); ++i) texts.truncated[positions[i]] = answer->truncated[i];
-        texts.tokens_by_model[encoder.info().name] += tokens;
+        for (std::size_t i = 0; i < share.positions.size(); ++i) {
+          texts.truncated[share.positions[i]] = answer->truncated[i];
+          texts.tokens_by_model[share.encoder->info().name] += answer->token_counts[i];
+        }
       }
     }
     if (waiting.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
     if (!failure) return done(std::unexpected<Error>(std::move(failure).error()));
     done(std::move(texts));
+  }
+
+  // Before any model is asked: no lock.
+  void take_cached(const TextJob& job, std::size_t position, CachedQuery query) {
+    texts.vectors[position] = std::move(query.vector);
+    texts.truncated[position] = query.truncated;
+    texts.tokens_by_model[job.encoder->info().name] += query.tokens;
   }
 };
 
@@ -124,22 +141,38 @@ Result<const Encoder*> TextEncoding::choose(std::string_view model, std::string_
 void TextEncoding::encode(std::vector<TextJob> jobs, const TextEncodingOptions& options,
                           std::move_only_function<void(Result<EncodedTexts>)> done) {
   if (jobs.empty()) return done(EncodedTexts());
-  std::map<const Encoder*, std::vector<std::size_t>> positions_by_encoder;
-  for (std::size_t i = 0; i < jobs.size(); ++i) positions_by_encoder[jobs[i].encoder].push_back(i);
   auto gathering = std::make_shared<Gathering>();
   gathering->texts.vectors.resize(jobs.size());
   gathering->texts.truncated.resize(jobs.size());
   gathering->done = std::move(done);
-  gathering->waiting = positions_by_encoder.size();
-  for (auto& [encoder, positions] : positions_by_encoder) {
+  gathering->cache = cache_;
+  const EncodeOptions encode_options{.purpose = options.purpose};
+  const bool cached = options.purpose == Purpose::kQuery && cache_->enabled();
+  std::map<const Encoder*, Share> shares;
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    std::string key = cached ? QueryCache::key(jobs[i].encoder->info(), encode_options, jobs[i].text) : std::string();
+    if (cached) {
+      if (auto known = cache_->find(key)) {
+        gathering->take_cached(jobs[i], i, std::move(*known));
+        continue;
+      }
+    }
+    Share& share = shares[jobs[i].encoder];
+    share.encoder = jobs[i].encoder;
+    share.positions.push_back(i);
+    if (cached) share.keys.push_back(std::move(key));
+  }
+  if (shares.empty()) return gathering->done(std::move(gathering->texts));
+  gathering->waiting = shares.size();
+  for (auto& [encoder, share] : shares) {
     EncodeRequest request;
-    for (const std::size_t position : positions) request.texts.push_back(std::move(jobs[position].text));
-    request.options.purpose = options.purpose;
+    for (const std::size_t position : share.positions) request.texts.push_back(std::move(jobs[position].text));
+    request.options = encode_options;
     request.bulk = options.bulk;
     request.deadline = options.deadline;
     request.cancelled = options.cancelled;
-    auto take = [gathering, asked = encoder, taken = std::move(positions)](Result<EncodeResult> answer) {
-      gathering->take(*asked, taken, std::move(answer));
+    auto take = [gathering, taken = std::move(share)](Result<EncodeResult> answer) mutable {
+      gathering->take(std::move(taken), std::move(answer));
     };
     if (const auto queue = batcher(*encoder)) {
       queue->submit(std::move(request), std::move(take));

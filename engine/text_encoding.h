@@ -18,6 +18,7 @@
 #include "encoder/encode_batcher.h"
 #include "encoder/encoder_registry.h"
 #include "engine/collection/collection_config.h"
+#include "engine/query_cache.h"
 
 namespace orthant {
 
@@ -44,7 +45,8 @@ struct TextEncodingOptions {
 class TextEncoding {
  public:
   // `pool` must outlive this.
-  TextEncoding(ThreadPool& pool, std::size_t max_queued_tokens) : pool_(pool), max_queued_tokens_(max_queued_tokens) {}
+  TextEncoding(ThreadPool& pool, std::size_t max_queued_tokens, std::size_t query_cache_bytes)
+      : pool_(pool), max_queued_tokens_(max_queued_tokens), cache_(std::make_shared<QueryCache>(query_cache_bytes)) {}
 
   // NAME_OR_DIR or NAME=DIR, as in Settings::models.
   Status add(std::string_view model);
@@ -57,7 +59,8 @@ class TextEncoding {
   // dimension. not_found for a name that is not loaded, failed_precondition when the model does not fit the vector.
   Result<const Encoder*> choose(std::string_view model, std::string_view vector_name, const VectorConfig& vector) const;
 
-  // Encodes all or fails; `done` is called once, on a thread of the pool or here.
+  // Encodes all or fails; `done` is called once, on a thread of the pool or here. Query texts that were encoded lately come from
+  // the cache, with the same values and token counts.
   void encode(std::vector<TextJob> jobs, const TextEncodingOptions& options,
               std::move_only_function<void(Result<EncodedTexts>)> done);
 
@@ -72,6 +75,7 @@ class TextEncoding {
 
   ThreadPool& pool_;
   const std::size_t max_queued_tokens_;
+  const std::shared_ptr<QueryCache> cache_;  // shared with answers under way
   EncoderRegistry registry_;
   mutable std::mutex mutex_;
   std::map<const Encoder*, std::shared_ptr<EncodeBatcher>> batchers_;  // guarded by mutex_

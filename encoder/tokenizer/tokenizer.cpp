@@ -59,6 +59,7 @@ class WordPieceTokenizer final : public Tokenizer {
         model_max_length_(model_max_length) {}
 
   TokenizedText tokenize(std::string_view text, std::size_t max_tokens) const override;
+  TokenizedText tokenize_content(std::string_view text, std::size_t max_tokens) const override;
   TokenizedText tokenize_pair(std::string_view first, std::string_view second, std::size_t max_tokens) const override;
   std::size_t vocabulary_size() const override { return vocabulary_size_; }
   std::size_t model_max_length() const override { return model_max_length_; }
@@ -111,6 +112,15 @@ TokenizedText WordPieceTokenizer::tokenize(std::string_view text, std::size_t ma
   TokenizedText result = fill_template(templates_.single, output.ids, {}, false);
   result.truncated = truncated;
   if (result.ids.size() > limit) result.ids.resize(limit);  // less room than the special tokens alone need
+  return result;
+}
+
+TokenizedText WordPieceTokenizer::tokenize_content(std::string_view text, std::size_t max_tokens) const {
+  const std::size_t limit = max_tokens == 0 ? text.max_size() : max_tokens;
+  TokenizedText result;
+  result.ids = std::move(ids_of(text, limit).ids);
+  result.truncated = result.ids.size() > limit;
+  if (result.truncated) result.ids.resize(limit);
   return result;
 }
 

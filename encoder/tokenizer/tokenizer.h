@@ -37,6 +37,9 @@ class Tokenizer {
   // does it: the longer text loses its end until both are of a length, then both lose theirs.
   virtual TokenizedText tokenize_pair(std::string_view first, std::string_view second, std::size_t max_tokens) const = 0;
 
+  // As tokenize(), without special tokens: for models that average the rows of a table (model2vec).
+  virtual TokenizedText tokenize_content(std::string_view text, std::size_t max_tokens) const = 0;
+
   // One more than the largest id.
   virtual std::size_t vocabulary_size() const = 0;
 

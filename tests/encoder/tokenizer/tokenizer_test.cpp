@@ -157,5 +157,20 @@ TEST(Tokenizer, StatesTheLengthOfTheModel) {
   EXPECT_EQ(small_tokenizer()->model_max_length(), 0u);
 }
 
+TEST(Tokenizer, LeavesSpecialTokensOutWhereTheContentIsAskedFor) {
+  const auto tokenizer = small_tokenizer();
+  for (const std::string_view text : {"foo bar foo", "foo", ""}) {
+    const Ids whole = tokenizer->tokenize(text, 0).ids;
+    const Ids bare = tokenizer->tokenize("", 0).ids;
+    const TokenizedText content = tokenizer->tokenize_content(text, 0);
+    EXPECT_EQ(content.ids.size() + bare.size(), whole.size());
+    EXPECT_EQ(content.ids, Ids(whole.begin() + 1, whole.begin() + 1 + static_cast<std::ptrdiff_t>(content.ids.size())));
+    EXPECT_FALSE(content.truncated);
+  }
+  const TokenizedText cut = tokenizer->tokenize_content("foo bar foo", 2);
+  EXPECT_EQ(cut.ids.size(), 2U);
+  EXPECT_TRUE(cut.truncated);
+}
+
 }  // namespace
 }  // namespace orthant
