@@ -3,6 +3,7 @@
 #include <immintrin.h>
 
 #include "encoder/kernels/float_kernels.h"
+#include "encoder/kernels/unroll.h"
 
 namespace orthant {
 namespace {

@@ -64,3 +64,32 @@ inline float v_max_element(Vec a) {
   const __m128 quarter = _mm_max_ps(half, _mm_movehl_ps(half, half));
   return _mm_cvtss_f32(_mm_max_ss(quarter, _mm_movehdup_ps(quarter)));
 }
+inline Vec v_abs(Vec a) {
+  return _mm256_andnot_ps(_mm256_set1_ps(-0.0F), a);
+}
+// One stage of the Hadamard transform: sums in the lower half of each pair of lanes, differences in the upper one. The products by
+// one round nothing.
+inline Vec v_butterfly_1(Vec a) {
+  const Vec signs = _mm256_setr_ps(1, -1, 1, -1, 1, -1, 1, -1);
+  return _mm256_fmadd_ps(a, signs, _mm256_permute_ps(a, 0xB1));
+}
+inline Vec v_butterfly_2(Vec a) {
+  const Vec signs = _mm256_setr_ps(1, 1, -1, -1, 1, 1, -1, -1);
+  return _mm256_fmadd_ps(a, signs, _mm256_permute_ps(a, 0x4E));
+}
+inline Vec v_butterfly_4(Vec a) {
+  const Vec signs = _mm256_setr_ps(1, 1, 1, 1, -1, -1, -1, -1);
+  return _mm256_fmadd_ps(a, signs, _mm256_permute2f128_ps(a, a, 1));
+}
+inline Vec v_butterfly_8(Vec a) {
+  return a;
+}
+// Rounded to whole numbers, ties to even; value + offset fits a byte.
+inline void v_store_codes(std::uint8_t* to, Vec value, int offset) {
+  const __m256i codes = _mm256_add_epi32(_mm256_cvtps_epi32(value), _mm256_set1_epi32(offset));
+  const __m256i first_bytes = _mm256_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, 4, 8, 12, -1, -1, -1,
+                                               -1, -1, -1, -1, -1, -1, -1, -1, -1);
+  const __m256i bytes = _mm256_shuffle_epi8(codes, first_bytes);
+  const __m128i packed = _mm_unpacklo_epi32(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(to), packed);
+}

@@ -59,3 +59,29 @@ inline float v_sum(Vec a) {
 inline float v_max_element(Vec a) {
   return _mm512_reduce_max_ps(a);
 }
+inline Vec v_abs(Vec a) {
+  return _mm512_abs_ps(a);
+}
+// One stage of the Hadamard transform: sums in the lower half of each pair of lanes, differences in the upper one. The products by
+// one round nothing.
+inline Vec v_butterfly_1(Vec a) {
+  const Vec signs = _mm512_setr_ps(1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1);
+  return _mm512_fmadd_ps(a, signs, _mm512_permute_ps(a, 0xB1));
+}
+inline Vec v_butterfly_2(Vec a) {
+  const Vec signs = _mm512_setr_ps(1, 1, -1, -1, 1, 1, -1, -1, 1, 1, -1, -1, 1, 1, -1, -1);
+  return _mm512_fmadd_ps(a, signs, _mm512_permute_ps(a, 0x4E));
+}
+inline Vec v_butterfly_4(Vec a) {
+  const Vec signs = _mm512_setr_ps(1, 1, 1, 1, -1, -1, -1, -1, 1, 1, 1, 1, -1, -1, -1, -1);
+  return _mm512_fmadd_ps(a, signs, _mm512_shuffle_f32x4(a, a, 0xB1));
+}
+inline Vec v_butterfly_8(Vec a) {
+  const Vec signs = _mm512_setr_ps(1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1, -1);
+  return _mm512_fmadd_ps(a, signs, _mm512_shuffle_f32x4(a, a, 0x4E));
+}
+// Rounded to whole numbers, ties to even; value + offset fits a byte.
+inline void v_store_codes(std::uint8_t* to, Vec value, int offset) {
+  const __m512i codes = _mm512_add_epi32(_mm512_cvtps_epi32(value), _mm512_set1_epi32(offset));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(codes));
+}

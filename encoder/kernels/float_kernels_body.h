@@ -5,12 +5,6 @@
 // kTileVectors vectors of b and multiplies them by kTileRows broadcast values of a. On Zen 4 a full tile runs at over 95 % of the
 // FMA peak when b is in L2; for few rows b comes from memory, hence the prefetch.
 
-#if defined(__clang__)
-#define ORTHANT_UNROLL _Pragma("unroll")
-#else
-#define ORTHANT_UNROLL _Pragma("GCC unroll 32")
-#endif
-
 // Rows of b fetched ahead of use: 4 kB of a weight panel.
 constexpr std::size_t kPanelColumns = kTileVectors * kWidth;
 constexpr std::size_t kPrefetchRows = 4096 / (kPanelColumns * sizeof(float));

@@ -97,9 +97,7 @@ struct Dequantize {
     std::vector<float> values(weights.codes.size() * 2);
     for (std::size_t i = 0; i < values.size(); ++i) {
       const std::size_t block = i / Nf4Weights::kBlock;
-      const float scale = weights.absmax_scales[block / Nf4Weights::kAbsmaxGroup] / 127.0F;
-      const float absmax = static_cast<float>(weights.absmax_codes[block]) * scale + weights.absmax_mean;
-      values[i] = kNf4Values[nibble(weights.codes, i)] * absmax;
+      values[i] = kNf4Values[nibble(weights.codes, i)] * nf4_absmax(weights, block);
     }
     return values;
   }
@@ -142,6 +140,11 @@ std::size_t LinearWeights::stored_bytes() const {
 
 std::span<const float, 16> nf4_values() {
   return kNf4Values;
+}
+
+float nf4_absmax(const Nf4Weights& weights, std::size_t block) {
+  const float scale = weights.absmax_scales[block / Nf4Weights::kAbsmaxGroup] / 127.0F;
+  return static_cast<float>(weights.absmax_codes[block]) * scale + weights.absmax_mean;
 }
 
 std::vector<float> dequantize(const LinearWeights& weights) {

@@ -36,7 +36,7 @@ struct Int8Weights {
 
 // weight = (code - zero_point) * scale of its group: `group_size` consecutive inputs of one output.
 struct Int4Weights {
-  std::size_t group_size = 64;            // divides inputs
+  std::size_t group_size = 64;            // divides inputs, a multiple of 8
   std::vector<std::uint8_t> codes;        // outputs x inputs / 2: input 2 i in the low nibble, 2 i + 1 in the high one
   std::vector<float> scales;              // outputs x groups
   std::vector<std::uint8_t> zero_points;  // outputs x groups, 0 to 15; symmetric: 8 everywhere
@@ -74,6 +74,8 @@ struct LinearWeights {
 
 // The 16 values of NF4, ascending from -1 to 1.
 std::span<const float, 16> nf4_values();
+// What the codes of one block are multiplied by.
+float nf4_absmax(const Nf4Weights& weights, std::size_t block);
 
 // outputs x inputs floats that the stored form stands for (of x', where there is a transform).
 std::vector<float> dequantize(const LinearWeights& weights);

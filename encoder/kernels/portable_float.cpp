@@ -1,6 +1,7 @@
 // Portable level: 6 rows x 2 vectors of 4 floats are 12 of the 16 registers that every 64-bit target has.
 
 #include "encoder/kernels/float_kernels.h"
+#include "encoder/kernels/unroll.h"
 
 namespace orthant {
 namespace {

@@ -68,3 +68,24 @@ inline float v_max_element(Vec a) {
   const float high = a[2] > a[3] ? a[2] : a[3];
   return low > high ? low : high;
 }
+inline Vec v_abs(Vec a) {
+  return v_max(a, -a);
+}
+// One stage of the Hadamard transform: sums in the lower half of each pair of lanes, differences in the upper one.
+inline Vec v_butterfly_1(Vec a) {
+  return Vec{a[0] + a[1], a[0] - a[1], a[2] + a[3], a[2] - a[3]};
+}
+inline Vec v_butterfly_2(Vec a) {
+  return Vec{a[0] + a[2], a[1] + a[3], a[0] - a[2], a[1] - a[3]};
+}
+inline Vec v_butterfly_4(Vec a) {
+  return a;
+}
+inline Vec v_butterfly_8(Vec a) {
+  return a;
+}
+// Rounded to whole numbers, ties to even; value + offset fits a byte.
+inline void v_store_codes(std::uint8_t* to, Vec value, int offset) {
+  const IntVec codes = __builtin_convertvector(v_round(value), IntVec) + offset;
+  for (std::size_t i = 0; i < kWidth; ++i) to[i] = static_cast<std::uint8_t>(codes[i]);
+}

@@ -3,6 +3,7 @@
 #include <cassert>
 #include <utility>
 
+#include "encoder/kernels/int4_kernels.h"
 #include "encoder/quantize/half_floats.h"
 #include "encoder/quantize/int4_rounding.h"
 #include "encoder/quantize/int8_rounding.h"
@@ -84,8 +85,9 @@ std::vector<float> untransformed_weights(const LinearWeights& weights) {
 }
 
 LinearWeights convert_weights(LinearWeights weights, WeightPrecision precision) {
-  const bool two_codes_a_byte = precision == WeightPrecision::kInt4 || precision == WeightPrecision::kNf4;
-  if (two_codes_a_byte && weights.inputs % 2 != 0) precision = WeightPrecision::kInt8;
+  const bool too_odd = (precision == WeightPrecision::kInt4 && weights.inputs % kInt4GroupStep != 0) ||
+                       (precision == WeightPrecision::kNf4 && weights.inputs % 2 != 0);
+  if (too_odd) precision = WeightPrecision::kInt8;
   if (weights.precision() == precision) return weights;
   std::vector<float> values = untransformed_weights(weights);
   LinearWeights shape{.outputs = weights.outputs, .inputs = weights.inputs, .data = {}, .input = {}, .activation_step = 0};

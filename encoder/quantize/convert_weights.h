@@ -13,7 +13,7 @@ namespace orthant {
 //   int8               inputs rotated (random_rotation), one symmetric scale an output, pair sums kept (int8_range.h)
 //   int4               inputs rotated, affine groups of 64 inputs (of the largest smaller power of two where 64 does not divide)
 //   nf4                as published
-// int4 and nf4 hold two codes a byte: layers with an odd number of inputs become int8.
+// Layers whose inputs 8 (int4) or 2 (nf4) does not divide become int8: the kernels' smallest group, two codes a byte.
 LinearWeights convert_weights(LinearWeights weights, WeightPrecision precision);
 
 // outputs x inputs floats that multiply the layer's own inputs: as dequantize(), with the transform undone.
