@@ -14,22 +14,6 @@ namespace {
 
 constexpr std::size_t kInt4Group = 64;
 
-Int4Weights round_to_int4(const std::vector<float>& values, std::size_t group_size) {
-  Int4Weights weights{
-      .group_size = group_size, .codes = std::vector<std::uint8_t>(values.size() / 2), .scales = {}, .zero_points = {}};
-  for (std::size_t start = 0; start < values.size(); start += group_size) {
-    const std::span<const float> group = std::span(values).subspan(start, group_size);
-    const Int4Grid grid = fit_int4_grid(group, Int4Scheme::kAffine);
-    weights.scales.push_back(grid.scale);
-    weights.zero_points.push_back(grid.zero_point);
-    for (std::size_t i = 0; i < group_size; i += 2) {
-      const int high = int4_code(group[i + 1], grid) << 4;
-      weights.codes[(start + i) / 2] = static_cast<std::uint8_t>(int4_code(group[i], grid) | high);
-    }
-  }
-  return weights;
-}
-
 // Rounds `values`, which belong to transformed inputs where `precision` has a transform of its own.
 LinearWeights rounded(LinearWeights shape, std::vector<float> values, WeightPrecision precision) {
   switch (precision) {
@@ -37,7 +21,9 @@ LinearWeights rounded(LinearWeights shape, std::vector<float> values, WeightPrec
     case WeightPrecision::kBfloat16:
     case WeightPrecision::kFloat16: shape.data = round_to_half(values, precision == WeightPrecision::kBfloat16); break;
     case WeightPrecision::kInt8: shape.data = round_to_int8(values, shape.inputs); break;
-    case WeightPrecision::kInt4: shape.data = round_to_int4(values, int4_group_size(shape.inputs, kInt4Group)); break;
+    case WeightPrecision::kInt4:
+      shape.data = round_to_int4(values, int4_group_size(shape.inputs, kInt4Group), Int4Scheme::kAffine);
+      break;
     case WeightPrecision::kNf4: shape.data = round_to_nf4(values); break;
     case WeightPrecision::kAuto:
     case WeightPrecision::kMixed: assert(false && "a layer has a precision of its own");
@@ -60,6 +46,22 @@ Int8Weights round_to_int8(const std::vector<float>& values, std::size_t inputs) 
     const std::span<const float> row = std::span(values).subspan(start, inputs);
     weights.scales.push_back(fit_int8_scale(row));
     round_to_int8(row, weights.scales.back(), std::span(weights.codes).subspan(start, inputs));
+  }
+  return weights;
+}
+
+Int4Weights round_to_int4(const std::vector<float>& values, std::size_t group_size, Int4Scheme scheme) {
+  Int4Weights weights{
+      .group_size = group_size, .codes = std::vector<std::uint8_t>(values.size() / 2), .scales = {}, .zero_points = {}};
+  for (std::size_t start = 0; start < values.size(); start += group_size) {
+    const std::span<const float> group = std::span(values).subspan(start, group_size);
+    const Int4Grid grid = fit_int4_grid(group, scheme);
+    weights.scales.push_back(grid.scale);
+    weights.zero_points.push_back(grid.zero_point);
+    for (std::size_t i = 0; i < group_size; i += 2) {
+      const int high = int4_code(group[i + 1], grid) << 4;
+      weights.codes[(start + i) / 2] = static_cast<std::uint8_t>(int4_code(group[i], grid) | high);
+    }
   }
   return weights;
 }

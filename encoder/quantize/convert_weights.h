@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "encoder/kernels/linear_weights.h"
+#include "encoder/quantize/int4_rounding.h"
 
 namespace orthant {
 
@@ -25,6 +26,7 @@ void transform_weights(const InputTransform& transform, std::size_t rows, std::s
 // Rounded to the nearest in each precision's own form. `values` is outputs x inputs.
 HalfWeights round_to_half(const std::vector<float>& values, bool brain);
 Int8Weights round_to_int8(const std::vector<float>& values, std::size_t inputs);
+Int4Weights round_to_int4(const std::vector<float>& values, std::size_t group_size, Int4Scheme scheme);
 
 // The largest power of two up to `wanted` that divides `inputs`.
 std::size_t int4_group_size(std::size_t inputs, std::size_t wanted);
