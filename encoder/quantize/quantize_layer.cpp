@@ -47,7 +47,7 @@ bool needs_sample(const LayerScheme& scheme) {
 
 Result<LinearWeights> quantize_layer(const LinearWeights& layer, const LayerScheme& given, const InputSample* sample) {
   LayerScheme scheme = given;
-  if (scheme.precision == WeightPrecision::kInt4 && layer.inputs % 2 != 0) scheme.precision = WeightPrecision::kInt8;
+  scheme.precision = storable_precision(scheme.precision, layer.inputs);
   if (!has_integer_codes(scheme.precision)) return convert_weights(layer, scheme.precision);
   if (needs_sample(scheme) && (sample == nullptr || sample->row_count() == 0)) {
     return invalid_argument("balancing, GPTQ and static activations need calibration texts; there are none");
@@ -61,7 +61,7 @@ Result<LinearWeights> quantize_layer(const LinearWeights& layer, const LayerSche
   transform_weights(quantized.input, layer.outputs, layer.inputs, values.data());
   InputSample seen;
   if (needs_sample(scheme)) seen = transformed_sample(*sample, quantized.input);
-  quantized.activation_step = activation_step(seen.rows, scheme.activations);
+  quantized.activation_step = activation_step(seen.rows, scheme.activations, activation_limit(scheme.precision));
   quantized.data = ORTHANT_TRY(codes_of(std::move(values), layer.inputs, scheme, seen));
   return quantized;
 }
