@@ -66,6 +66,12 @@ Int4Weights round_to_int4(const std::vector<float>& values, std::size_t group_si
   return weights;
 }
 
+WeightPrecision storable_precision(WeightPrecision precision, std::size_t inputs) {
+  const bool too_odd = (precision == WeightPrecision::kInt4 && inputs % kInt4GroupStep != 0) ||
+                       (precision == WeightPrecision::kNf4 && inputs % 2 != 0);
+  return too_odd ? WeightPrecision::kInt8 : precision;
+}
+
 std::size_t int4_group_size(std::size_t inputs, std::size_t wanted) {
   std::size_t size = wanted;
   while (inputs % size != 0) size /= 2;
@@ -87,9 +93,7 @@ std::vector<float> untransformed_weights(const LinearWeights& weights) {
 }
 
 LinearWeights convert_weights(LinearWeights weights, WeightPrecision precision) {
-  const bool too_odd = (precision == WeightPrecision::kInt4 && weights.inputs % kInt4GroupStep != 0) ||
-                       (precision == WeightPrecision::kNf4 && weights.inputs % 2 != 0);
-  if (too_odd) precision = WeightPrecision::kInt8;
+  precision = storable_precision(precision, weights.inputs);
   if (weights.precision() == precision) return weights;
   std::vector<float> values = untransformed_weights(weights);
   LinearWeights shape{.outputs = weights.outputs, .inputs = weights.inputs, .data = {}, .input = {}, .activation_step = 0};

@@ -101,8 +101,8 @@ TEST_F(ConvertWeights, GroupsInt4By64WhereThatDividesTheInputs) {
   EXPECT_EQ(int4_group_size(40, 64), 8U);
 }
 
-TEST_F(ConvertWeights, MakesOddInputsInt8WhereTwoCodesShareAByte) {
-  EXPECT_EQ(convert_weights(random_layer(4, 33), WeightPrecision::kInt4).precision(), WeightPrecision::kInt8);
+TEST_F(ConvertWeights, MakesInt8OfWhatInt4AndNf4CannotHold) {
+  EXPECT_EQ(convert_weights(random_layer(4, 36), WeightPrecision::kInt4).precision(), WeightPrecision::kInt8);
   EXPECT_EQ(convert_weights(random_layer(4, 33), WeightPrecision::kNf4).precision(), WeightPrecision::kInt8);
 }
 

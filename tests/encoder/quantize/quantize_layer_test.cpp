@@ -16,6 +16,8 @@
 namespace orthant {
 namespace {
 
+constexpr int kLimit = 63;
+
 class QuantizeLayer : public testing::Test {
  protected:
   std::vector<float> random_floats(std::size_t count, float spread = 1.0F) {
@@ -48,12 +50,12 @@ double output_error(const LinearWeights& layer, const LinearWeights& quantized, 
     const float* values = seen.rows.data() + row * seen.inputs;
     float step = quantized.activation_step;
     if (step == 0) {
-      for (std::size_t i = 0; i < seen.inputs; ++i) step = std::max(step, std::abs(values[i]) / kMaxActivationCode);
+      for (std::size_t i = 0; i < seen.inputs; ++i) step = std::max(step, std::abs(values[i]) / kLimit);
     }
     for (std::size_t o = 0; o < layer.outputs; ++o) {
       double difference = 0;
       for (std::size_t i = 0; i < seen.inputs; ++i) {
-        const double code = std::clamp<double>(std::nearbyint(values[i] / step), -kMaxActivationCode, kMaxActivationCode);
+        const double code = std::clamp<double>(std::nearbyint(values[i] / step), -kLimit, kLimit);
         difference += static_cast<double>(exact[o * seen.inputs + i]) * sample.rows[row * seen.inputs + i];
         difference -= static_cast<double>(weights[o * seen.inputs + i]) * code * static_cast<double>(step);
       }
@@ -133,20 +135,21 @@ TEST_F(QuantizeLayer, BalancesAsSmoothQuantDoes) {
 TEST_F(QuantizeLayer, FindsStepsOfStaticActivations) {
   std::vector<float> values = random_floats(100'000);
   values[5] = -12.6F;
-  EXPECT_FLOAT_EQ(activation_step(values, ActivationScale::kMinMax), 0.2F);
-  EXPECT_EQ(activation_step(values, ActivationScale::kDynamic), 0.0F);
+  EXPECT_FLOAT_EQ(activation_step(values, ActivationScale::kMinMax, 63), 0.2F);
+  EXPECT_EQ(activation_step(values, ActivationScale::kDynamic, 63), 0.0F);
   std::vector<float> sorted;
   for (const float value : values) sorted.push_back(std::abs(value));
   std::sort(sorted.begin(), sorted.end());
-  EXPECT_FLOAT_EQ(activation_step(values, ActivationScale::kPercentile), sorted[99'989] / 63);
+  EXPECT_FLOAT_EQ(activation_step(values, ActivationScale::kPercentile, 63), sorted[99'989] / 63);
   // One outlier in 100,000 is clipped: the bound lies near the end of the normal distribution.
-  const float step = activation_step(values, ActivationScale::kMse);
+  const float step = activation_step(values, ActivationScale::kMse, 63);
   EXPECT_GT(step * 63, 3.0F);
   EXPECT_LT(step * 63, 9.0F);
-  EXPECT_EQ(activation_step(std::vector<float>(10), ActivationScale::kMse), 0.0F);
+  EXPECT_FLOAT_EQ(activation_step(values, ActivationScale::kMinMax, 126), 0.1F);
+  EXPECT_EQ(activation_step(std::vector<float>(10), ActivationScale::kMse, 63), 0.0F);
   std::vector<float> sparse(100'000);
   sparse[7] = 6.3F;
-  EXPECT_FLOAT_EQ(activation_step(sparse, ActivationScale::kPercentile), 0.1F);
+  EXPECT_FLOAT_EQ(activation_step(sparse, ActivationScale::kPercentile, 63), 0.1F);
 }
 
 // The textbooks' columns, each a group of one output: scale (max - min) / 15.
