@@ -118,6 +118,10 @@ bool cpu_supports(CpuLevel level) {
   return false;
 }
 
+bool cpu_multiplies_bfloat16() {
+  return features().avx512_bf16;
+}
+
 Result<CpuLevel> choose_cpu_level() {
   const char* forced = std::getenv("ORTHANT_CPU");
   CpuLevel best = CpuLevel::kPortable;

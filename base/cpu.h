@@ -27,6 +27,9 @@ std::span<const CpuLevel> all_cpu_levels();
 
 bool cpu_supports(CpuLevel level);
 
+// AVX512_BF16, which not every CPU of kAvx512 has.
+bool cpu_multiplies_bfloat16();
+
 // The best level of this CPU, or the one that ORTHANT_CPU names. failed_precondition when the CPU lacks the named level,
 // invalid_argument when there is no such level. Call it first in main() and report the error.
 Result<CpuLevel> choose_cpu_level();

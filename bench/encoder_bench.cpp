@@ -1,6 +1,6 @@
-// The encoder on one thread: passages a second, the latency of a short query, and how much of the FMA peak the products reach,
-// beside oneDNN's products of the same shapes where it is installed. Times are CPU times of the thread, so that a busy machine
-// blurs them less. ORTHANT_CPU chooses the level of ours, ONEDNN_MAX_CPU_ISA that of oneDNN.
+// The encoder on one thread: passages a second, the latency of a short query, and how much of the peak the products reach at each
+// weight precision, beside oneDNN's float products of the same shapes where it is installed. Times are CPU times of the thread, so
+// that a busy machine blurs them less. ORTHANT_CPU chooses the level of ours, ONEDNN_MAX_CPU_ISA that of oneDNN.
 
 #include <algorithm>
 #include <cstdlib>
@@ -19,7 +19,9 @@
 #include "encoder/encoder.h"
 #include "encoder/encoder_registry.h"
 #include "encoder/kernels/float_dispatch.h"
-#include "encoder/kernels/packed_linear.h"
+#include "encoder/kernels/int8_dispatch.h"
+#include "encoder/kernels/linear.h"
+#include "encoder/quantize/convert_weights.h"
 
 #if defined(ORTHANT_HAVE_ONEDNN)
 #include <dnnl.h>
@@ -87,27 +89,43 @@ void report_flops(benchmark::State& state) {
                          benchmark::Counter::kIsRate);
 }
 
-// The products of all layers, each with weights of its own as in the model (42 MB, more than most last-level caches give).
+// The linear layers of all-MiniLM-L6-v2 with weights of their own (42 MB in float32, more than most last-level caches give), as an
+// encoder runs them: quantization of the activations and biases included. Arguments: rows, precision.
 void linear_layers(benchmark::State& state) {
   const auto rows = static_cast<std::size_t>(state.range(0));
-  AlignedArray<float> weights(kWeights);
-  std::span<float> rest = weights.span();
-  std::vector<PackedLinear> layers;
-  for (std::size_t i = 0; i < kLayers; ++i) {
-    for (const Shape& shape : kShapes) {
-      layers.emplace_back(float_kernels(), shape.outputs, shape.inputs, rest);
-      rest = rest.subspan(shape.outputs * shape.inputs);
+  const auto precision = static_cast<WeightPrecision>(state.range(1));
+  state.SetLabel(std::string(weight_precision_name(precision)));
+  std::mt19937 generator(7);
+  std::normal_distribution<float> value(0.0F, 0.05F);
+  WeightArena arena;
+  std::vector<std::unique_ptr<const Linear>> layers;
+  for (const Shape& shape : kShapes) {
+    LinearWeights weights{.outputs = shape.outputs, .inputs = shape.inputs, .data = {}, .input = {}};
+    FloatWeights floats{std::vector<float>(shape.outputs * shape.inputs)};
+    for (float& x : floats.values) x = value(generator);
+    weights.data = std::move(floats);
+    weights = convert_weights(std::move(weights), precision);
+    const std::vector<float> bias(shape.outputs, 0.5F);
+    for (std::size_t i = 0; i < kLayers; ++i) {
+      layers.push_back(Linear::make(weights, bias, Activation::kNone, cpu_level(), arena));
     }
   }
-  const AlignedArray<float> input(rows * kIntermediate);
+  AlignedArray<float> input(rows * kIntermediate);
+  for (float& x : input.span()) x = value(generator);
   AlignedArray<float> output(rows * kIntermediate);
+  LinearScratch scratch;
   for (auto _ : state) {
-    for (const PackedLinear& layer : layers) layer.multiply(rows, input.data(), output.data());
+    for (const auto& layer : layers) layer->apply(rows, input.data(), output.data(), scratch);
     benchmark::ClobberMemory();
   }
   report_flops(state);
 }
-BENCHMARK(linear_layers)->Arg(1)->Arg(12)->Arg(32)->Arg(112)->Arg(448)->Unit(benchmark::kMillisecond);
+BENCHMARK(linear_layers)
+    ->ArgsProduct({{1, 12, 32, 112, 448},
+                   {static_cast<int>(WeightPrecision::kFloat32), static_cast<int>(WeightPrecision::kBfloat16),
+                    static_cast<int>(WeightPrecision::kFloat16), static_cast<int>(WeightPrecision::kInt8),
+                    static_cast<int>(WeightPrecision::kInt4), static_cast<int>(WeightPrecision::kNf4)}})
+    ->Unit(benchmark::kMillisecond);
 
 #if defined(ORTHANT_HAVE_ONEDNN)
 void onednn_sgemm(benchmark::State& state) {
@@ -131,8 +149,8 @@ void onednn_sgemm(benchmark::State& state) {
 BENCHMARK(onednn_sgemm)->Arg(1)->Arg(12)->Arg(32)->Arg(112)->Arg(448)->Unit(benchmark::kMillisecond);
 #endif
 
-// The peak that products are held against: one tile of ours on data that stays in L1.
-void peak(benchmark::State& state) {
+// The peaks that products are held against: tiles on data that stays in L1.
+void peak_float32(benchmark::State& state) {
   constexpr std::size_t kRows = 24;
   constexpr std::size_t kDepth = 96;
   const std::size_t columns = float_kernels().panel_columns;
@@ -146,13 +164,27 @@ void peak(benchmark::State& state) {
   const double work = 2.0 * static_cast<double>(kRows * kDepth * columns) * static_cast<double>(state.iterations());
   state.counters["GFLOP/s"] = benchmark::Counter(work * 1e-9, benchmark::Counter::kIsRate);
 }
-BENCHMARK(peak);
+BENCHMARK(peak_float32);
 
-void load(benchmark::State& state) {
-  const std::filesystem::path folder = default_encoder().info().folder;
-  for (auto _ : state) benchmark::DoNotOptimize(Encoder::load(folder, {}));
+void peak_int8(benchmark::State& state) {
+  constexpr std::size_t kRows = 24;
+  constexpr std::size_t kDepth = 384;
+  const Int8Kernels& kernels = int8_kernels_for(cpu_level());
+  const std::size_t columns = kernels.panel_columns;
+  const std::vector<std::uint8_t> a(kRows * kDepth, 65);
+  const std::vector<std::int8_t> b(kDepth * columns, 3);
+  const std::vector<std::int32_t> start(columns);
+  const std::vector<float> ones(std::max(columns, kRows), 1.0F);
+  std::vector<float> c(kRows * columns);
+  for (auto _ : state) {
+    kernels.multiply(
+        {kRows, kDepth, columns, a.data(), ones.data(), b.data(), start.data(), ones.data(), ones.data(), c.data(), columns});
+    benchmark::ClobberMemory();
+  }
+  const double work = 2.0 * static_cast<double>(kRows * kDepth * columns) * static_cast<double>(state.iterations());
+  state.counters["GFLOP/s"] = benchmark::Counter(work * 1e-9, benchmark::Counter::kIsRate);
 }
-BENCHMARK(load)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(peak_int8);
 
 }  // namespace
 }  // namespace orthant

@@ -38,8 +38,9 @@ function(orthant_library name)
 endfunction()
 
 # orthant_kernel_sources(target level source...): files compiled for one CPU level (base/cpu.h), left out on other machines'
-# architectures. `level` is portable, neon, avx2, avxvnni or avx512. Inlining of library code stays off the table: these files
-# include only intrinsics, integer headers and their table's header (scripts/check_kernel_objects.sh).
+# architectures. `level` is portable, neon, avx2, avxvnni, avx512 or avx512bf16 (avx512 with one feature more). Inlining of library
+# code stays off the table: these files include only intrinsics, integer headers and their table's header
+# (scripts/check_kernel_objects.sh).
 function(orthant_kernel_sources target level)
   set(avx2 -mavx2 -mfma -mbmi2 -mpopcnt -mf16c)
   set(avxvnni ${avx2} -mavxvnni)
@@ -47,10 +48,11 @@ function(orthant_kernel_sources target level)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     list(APPEND avx512 -Wno-uninitialized)  # GCC 12's own intrinsics start from a value that is undefined on purpose
   endif()
+  set(avx512bf16 ${avx512} -mavx512bf16)
   set(portable "")
   set(neon "")
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-    set(here portable avx2 avxvnni avx512)
+    set(here portable avx2 avxvnni avx512 avx512bf16)
   else()
     set(here portable neon)
   endif()

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "encoder/kernels/bfloat16_linear.h"
 #include "encoder/kernels/integer_linear.h"
 #include "encoder/kernels/panel_linear.h"
 
@@ -32,6 +33,10 @@ std::unique_ptr<const Linear> Linear::make(const LinearWeights& weights, std::sp
     case WeightPrecision::kInt8: return make_int8_linear(weights, bias, activation, level, arena);
     case WeightPrecision::kInt4: return make_int4_linear(weights, bias, activation, level, arena);
     case WeightPrecision::kBfloat16:
+#if defined(__x86_64__)
+      if (multiplies_bfloat16(level)) return make_bfloat16_linear(weights, bias, activation, level, arena);
+#endif
+      return make_half_linear(weights, bias, activation, level, arena);
     case WeightPrecision::kFloat16: return make_half_linear(weights, bias, activation, level, arena);
     case WeightPrecision::kNf4:
       if (weights.inputs % Nf4Weights::kBlock == 0) return make_nf4_linear(weights, bias, activation, level, arena);
