@@ -14,6 +14,7 @@
 #include "encoder/model/model_files.h"
 #include "encoder/model/safetensors.h"
 #include "encoder/model/transformer.h"
+#include "encoder/static_encoder.h"
 
 namespace orthant {
 namespace {
@@ -158,6 +159,7 @@ EncoderInfo describe(const std::filesystem::path& folder, const EncoderOptions& 
 }  // namespace
 
 Result<std::unique_ptr<Encoder>> Encoder::load(const std::filesystem::path& folder, const EncoderOptions& options) {
+  if (auto files = ORTHANT_TRY(read_static_model_files(folder))) return load_static_encoder(folder, std::move(*files), options);
   ModelFiles files = ORTHANT_TRY(read_model_files(folder));
   EncoderInfo info = describe(folder, options, files);
   const std::filesystem::path weights_file = files.transformer_folder / "model.safetensors";

