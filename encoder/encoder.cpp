@@ -7,9 +7,9 @@
 
 #include <fmt/format.h>
 
+#include "base/cpu.h"
 #include "base/digest.h"
 #include "encoder/calibration_store.h"
-#include "encoder/kernels/float_dispatch.h"
 #include "encoder/model/embedding_head.h"
 #include "encoder/model/model_files.h"
 #include "encoder/model/safetensors.h"
@@ -22,8 +22,6 @@ namespace {
 // Tokens that go through the layers together: enough for the weights to be read once for much work, few enough for the
 // activations (about 9 hidden_size floats a token) to stay near the caches.
 constexpr std::size_t kPassTokens = 1024;
-
-using Sequence = std::span<const std::uint32_t>;
 
 std::string pooling_text(const std::vector<PoolingMode>& modes) {
   std::string text;
@@ -114,9 +112,9 @@ Result<EncodeResult> BertEncoder::encode_tokens(std::span<const TokenizedText> t
 Status BertEncoder::encode_pass(std::span<const TokenizedText> texts, std::span<const std::size_t> order,
                                 EmbeddingMatrix& embeddings) const {
   thread_local Workspace workspace;
-  thread_local std::vector<Sequence> sequences;
+  thread_local std::vector<TokenSequence> sequences;
   sequences.clear();
-  for (const std::size_t position : order) sequences.emplace_back(texts[position].ids);
+  for (const std::size_t position : order) sequences.push_back({texts[position].ids, texts[position].type_ids});
   const std::span<const float> hidden = ORTHANT_TRY(transformer_.forward(sequences, workspace));
   std::size_t start = 0;
   for (const std::size_t position : order) {
@@ -150,7 +148,6 @@ EncoderInfo describe(const std::filesystem::path& folder, const EncoderOptions& 
   info.folder = folder;
   info.architecture = files.transformer.architecture;
   info.pooling = pooling_text(files.pooling);
-  info.weight_precision = "float32";
   info.dim = files.embedding_size();
   info.prompts = files.prompts;
   return info;
@@ -174,12 +171,12 @@ Result<std::unique_ptr<Encoder>> Encoder::load(const std::filesystem::path& fold
     return data_corruption(fmt::format("{}: the tokenizer has {} words, the weights have {}", files.transformer_folder.string(),
                                        tokenizer->vocabulary_size(), files.transformer.vocabulary_size));
   }
-  const FloatKernels& kernels = float_kernels();
   SafeTensors weights = ORTHANT_TRY(SafeTensors::open(weights_file));
-  Transformer transformer = ORTHANT_TRY(Transformer::load(std::move(weights), files.transformer, kernels));
-  EmbeddingHead head = ORTHANT_TRY(EmbeddingHead::load(files, kernels));
+  Transformer transformer = ORTHANT_TRY(Transformer::load(std::move(weights), files.transformer, options.weights, cpu_level()));
+  EmbeddingHead head = ORTHANT_TRY(EmbeddingHead::load(files, cpu_level()));
   info.max_seq_length = ORTHANT_TRY(sequence_limit(options, files, *tokenizer));
   info.normalized = head.normalizes();
+  info.weight_precision = weight_precision_name(transformer.precision());
   info.parameter_count = transformer.parameter_count() + head.parameter_count();
   info.memory_bytes = transformer.memory_bytes() + head.parameter_count() * sizeof(float);
   info.model_sha256 = ORTHANT_TRY(digest.get());

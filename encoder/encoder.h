@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "encoder/embedding.h"
 #include "encoder/tokenizer/tokenizer.h"
+#include "encoder/weight_precision.h"
 
 namespace orthant {
 
@@ -25,6 +26,8 @@ struct EncoderOptions {
   std::string name;
   // 0: what the model's files say.
   std::size_t max_seq_length = 0;
+  // Of the linear layers. kAuto: what the model's files say.
+  WeightPrecision weights = WeightPrecision::kAuto;
 };
 
 // What an encoder is, for /models, the collection's record and `orthant info`.
@@ -33,7 +36,7 @@ struct EncoderInfo {
   std::filesystem::path folder;
   std::string architecture;        // "BertModel", ...
   std::string pooling;             // "mean", "cls", ...
-  std::string weight_precision;    // "float32"
+  std::string weight_precision;    // "float32", ...; "mixed" where the layers differ
   std::string model_sha256;        // of model.safetensors, lower-case hex
   std::size_t dim = 0;             // of the embeddings given out, untruncated
   std::size_t max_seq_length = 0;  // tokens, special ones included

@@ -15,8 +15,12 @@ constexpr std::size_t kTileVectors = 3;
 
 #include "encoder/kernels/float_kernels_body.h"
 
+#include "encoder/kernels/block_kernels_body.h"
+
+#include "encoder/kernels/attention_kernels_body.h"
+
 }  // namespace
 
-const FloatKernels kFloatKernelsAvx512 = {kPanelColumns, gemm, bias_activation, residual_norm, attention};
+const FloatKernels kFloatKernelsAvx512 = {kPanelColumns, gemm, bias_activation, gate, norm, rotate, attention};
 
 }  // namespace orthant

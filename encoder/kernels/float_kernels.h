@@ -8,7 +8,10 @@
 
 namespace orthant {
 
-enum class Activation : std::uint8_t { kNone, kGeluErf, kGeluTanh, kRelu, kTanh };
+enum class Activation : std::uint8_t { kNone, kGeluErf, kGeluTanh, kRelu, kTanh, kSilu };
+
+// kLayer: (x - mean) / deviation; kRootMeanSquare: x / root of the mean square (RMSNorm, Zhang and Sennrich 2019).
+enum class NormKind : std::uint8_t { kLayer, kRootMeanSquare };
 
 // One head of one sequence. Query, key and value rows of token t start at query + t * stride (key, value alike).
 struct AttentionHead {
@@ -18,24 +21,41 @@ struct AttentionHead {
   std::size_t stride;
   std::size_t tokens;
   std::size_t head_dim;
-  float scale;    // of the scores, before the softmax
+  float scale;  // of the scores, before the bias and the softmax
+  // Added to the score of a key at distance key - query: bias[-(tokens - 1)] to bias[tokens - 1], readable kMaxVectorFloats further
+  // on both sides. Null: none.
+  const float* bias;
+  // A query sees the keys from query - keys_before to query + keys_after (and itself always). tokens or more: all.
+  std::size_t keys_before;
+  std::size_t keys_after;
   float* output;  // tokens x head_dim
   std::size_t output_stride;
   float* scratch;  // attention_scratch_floats(tokens, head_dim) floats, 64-byte aligned
 };
 
-// Residual and layer norm of one block of rows: output = norm(input + bias + residual) * gamma + beta. `bias` is one row;
-// output may be residual or input.
-struct ResidualNorm {
-  const float* input;
-  const float* bias;
-  const float* residual;
-  const float* gamma;
-  const float* beta;
+// output = norm(input + residual) * gamma + beta for each row; sum, residual and output may be the same rows, or input.
+struct NormRows {
+  NormKind kind;
   float epsilon;
+  const float* input;
+  const float* residual;  // null: none
+  float* sum;             // gets input + residual; null: not wanted
+  const float* gamma;
+  const float* beta;  // null: none
   std::size_t rows;
   std::size_t columns;
   float* output;
+};
+
+// Rotary position embedding (Su et al. 2021) of the heads of one token, in the half-split layout: values i and i + rotated / 2 of a
+// head turn by the angle whose cosine and sine are at i. Values from `rotated` on stay.
+struct RotaryHeads {
+  std::size_t heads;
+  std::size_t head_dim;
+  std::size_t rotated;
+  const float* cosines;  // rotated / 2
+  const float* sines;
+  float* values;  // heads x head_dim
 };
 
 struct FloatKernels {
@@ -47,7 +67,10 @@ struct FloatKernels {
   // values = activation(values + bias), in place; bias is one row of `columns`.
   void (*bias_activation)(std::size_t rows, std::size_t columns, const float* bias, Activation activation, float* values,
                           std::size_t stride);
-  void (*residual_norm)(const ResidualNorm& block);
+  // Of rows of 2 x columns: activation(first half) * second half, as rows of `columns`, in place from the start of `values`.
+  void (*gate)(std::size_t rows, std::size_t columns, Activation activation, float* values);
+  void (*norm)(const NormRows& block);
+  void (*rotate)(const RotaryHeads& token);
   void (*attention)(const AttentionHead& head);
 };
 

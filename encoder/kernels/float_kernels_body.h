@@ -163,6 +163,10 @@ inline Vec activate_gelu_tanh(Vec x) {
   const Vec power = v_exp(v_mul(cubic, v_set(-1.59576912F)));
   return v_div(x, v_add(power, v_set(1.0F)));
 }
+inline Vec activate_silu(Vec x) {
+  const Vec power = v_exp(v_sub(v_zero(), x));
+  return v_div(x, v_add(power, v_set(1.0F)));
+}
 inline Vec activate_relu(Vec x) {
   return v_max(x, v_zero());
 }
@@ -193,85 +197,6 @@ void bias_activation(std::size_t rows, std::size_t columns, const float* bias, A
     case Activation::kGeluTanh: return bias_activation_rows<activate_gelu_tanh>(rows, columns, bias, values, stride);
     case Activation::kRelu: return bias_activation_rows<activate_relu>(rows, columns, bias, values, stride);
     case Activation::kTanh: return bias_activation_rows<activate_tanh>(rows, columns, bias, values, stride);
-  }
-}
-
-// Two passes over a row in L1: the sum (mean), then the sum of squared distances from the mean, so that nothing cancels.
-void residual_norm_row(const ResidualNorm& block, const float* input, const float* residual, float* output) {
-  const std::size_t columns = block.columns;
-  const std::size_t whole = columns / kWidth * kWidth;
-  const std::size_t tail = columns - whole;
-  Vec sum = v_zero();
-  for (std::size_t i = 0; i < whole; i += kWidth) {
-    const Vec value = v_add(v_add(v_load(input + i), v_load(block.bias + i)), v_load(residual + i));
-    v_store(output + i, value);
-    sum = v_add(sum, value);
-  }
-  if (tail != 0) {
-    const Vec value = v_add(v_add(v_load_partial(input + whole, tail), v_load_partial(block.bias + whole, tail)),
-                            v_load_partial(residual + whole, tail));
-    v_store_partial(output + whole, value, tail);
-    sum = v_add(sum, value);
-  }
-  const float mean = v_sum(sum) / static_cast<float>(columns);
-  Vec squares = v_zero();
-  for (std::size_t i = 0; i < whole; i += kWidth) {
-    const Vec distance = v_sub(v_load(output + i), v_set(mean));
-    squares = v_fma(distance, distance, squares);
-  }
-  float variance_sum = v_sum(squares);
-  for (std::size_t i = whole; i < columns; ++i) variance_sum += (output[i] - mean) * (output[i] - mean);
-  const float factor = 1.0F / __builtin_sqrtf(variance_sum / static_cast<float>(columns) + block.epsilon);
-  for (std::size_t i = 0; i < whole; i += kWidth) {
-    const Vec scaled = v_mul(v_sub(v_load(output + i), v_set(mean)), v_set(factor));
-    v_store(output + i, v_fma(scaled, v_load(block.gamma + i), v_load(block.beta + i)));
-  }
-  for (std::size_t i = whole; i < columns; ++i) output[i] = (output[i] - mean) * factor * block.gamma[i] + block.beta[i];
-}
-
-void residual_norm(const ResidualNorm& block) {
-  for (std::size_t row = 0; row < block.rows; ++row) {
-    const std::size_t start = row * block.columns;
-    residual_norm_row(block, block.input + start, block.residual + start, block.output + start);
-  }
-}
-
-// Turns the scores of one query into weights that sum to one. `padded` is a multiple of kWidth; the padding becomes zero.
-void softmax_row(float* scores, std::size_t tokens, std::size_t padded, float scale) {
-  for (std::size_t i = tokens; i < padded; ++i) scores[i] = -3.4e38F;
-  Vec highest = v_load(scores);
-  for (std::size_t i = kWidth; i < padded; i += kWidth) highest = v_max(highest, v_load(scores + i));
-  const float largest = v_max_element(highest);
-  Vec sum = v_zero();
-  for (std::size_t i = 0; i < padded; i += kWidth) {
-    const Vec power = v_exp(v_mul(v_sub(v_load(scores + i), v_set(largest)), v_set(scale)));
-    v_store(scores + i, power);
-    sum = v_add(sum, power);
-  }
-  // The padding holds e^-87 each: far below the rounding of the sum, which is at least 1.
-  const Vec factor = v_set(1.0F / v_sum(sum));
-  for (std::size_t i = 0; i < padded; i += kWidth) v_store(scores + i, v_mul(v_load(scores + i), factor));
-}
-
-// Blocks of kAttentionQueryRows queries against all keys of the sequence: scores, softmax and the weighted sum of values stay in
-// L1 and L2. Keys are transposed once a head so that scores are an ordinary product.
-void attention(const AttentionHead& head) {
-  const std::size_t padded = (head.tokens + kWidth - 1) / kWidth * kWidth;
-  float* keys = head.scratch;
-  float* scores = head.scratch + padded * head.head_dim;
-  for (std::size_t token = 0; token < head.tokens; ++token) {
-    const float* key = head.key + token * head.stride;
-    for (std::size_t i = 0; i < head.head_dim; ++i) keys[i * padded + token] = key[i];
-  }
-  for (std::size_t i = 0; i < head.head_dim; ++i) {
-    for (std::size_t token = head.tokens; token < padded; ++token) keys[i * padded + token] = 0.0F;
-  }
-  for (std::size_t first = 0; first < head.tokens; first += kAttentionQueryRows) {
-    const std::size_t left = head.tokens - first;
-    const std::size_t rows = left < kAttentionQueryRows ? left : kAttentionQueryRows;
-    gemm(rows, padded, head.head_dim, head.query + first * head.stride, head.stride, keys, padded, scores, padded);
-    for (std::size_t row = 0; row < rows; ++row) softmax_row(scores + row * padded, head.tokens, padded, head.scale);
-    gemm(rows, head.head_dim, head.tokens, scores, padded, head.value, head.stride, head.output + first * head.output_stride,
-         head.output_stride);
+    case Activation::kSilu: return bias_activation_rows<activate_silu>(rows, columns, bias, values, stride);
   }
 }

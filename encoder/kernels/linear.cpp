@@ -18,7 +18,7 @@ std::size_t line_rounded(std::size_t bytes) {
 std::span<std::uint8_t> WeightArena::take(std::size_t bytes) {
   const std::size_t needed = line_rounded(bytes);
   if (pieces_.empty() || pieces_.back().size() - used_ < needed) {
-    pieces_.emplace_back(std::max(needed, kPieceBytes));
+    pieces_.emplace_back(std::max(needed, piece_bytes_));
     used_ = 0;
   }
   const std::span<std::uint8_t> taken = pieces_.back().span().subspan(used_, bytes);

@@ -21,12 +21,15 @@ namespace orthant {
 // speed). Grows; pieces never move. One thread at a time.
 class WeightArena {
  public:
+  // Pieces are as large as that, or as what is taken, whichever is larger.
+  explicit WeightArena(std::size_t piece_bytes = std::size_t{16} << 20) : piece_bytes_(piece_bytes) {}
+
   // 64-byte aligned, zeroed.
   std::span<std::uint8_t> take(std::size_t bytes);
   std::size_t taken_bytes() const { return taken_; }
 
  private:
-  static constexpr std::size_t kPieceBytes = std::size_t{16} << 20;
+  std::size_t piece_bytes_;
   std::vector<AlignedArray<std::uint8_t>> pieces_;
   std::size_t used_ = 0;  // of the last piece
   std::size_t taken_ = 0;

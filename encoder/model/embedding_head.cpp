@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "encoder/model/linear_tensors.h"
 #include "encoder/model/safetensors.h"
 
 namespace orthant {
@@ -65,21 +66,20 @@ void normalize_embedding(std::span<float> values) {
   divide(values, std::max(static_cast<float>(std::sqrt(squares)), 1e-12F));
 }
 
-Result<EmbeddingHead::Dense> EmbeddingHead::load_dense(const DenseStage& stage, const FloatKernels& kernels) {
-  const SafeTensors weights = ORTHANT_TRY(SafeTensors::open(stage.weights));
-  const std::array weight_shape = {stage.output_size, stage.input_size};
-  const std::vector<float> weight = ORTHANT_TRY(weights.read_floats("linear.weight", weight_shape));
-  Dense dense{AlignedArray<float>(weight.size()), {}, std::vector<float>(stage.output_size), stage.activation};
-  dense.linear = PackedLinear(kernels, stage.output_size, stage.input_size, dense.memory.span());
-  dense.linear.set_rows(0, stage.output_size, weight.data());
-  const std::array bias_shape = {stage.output_size};
-  if (stage.bias) dense.bias = ORTHANT_TRY(weights.read_floats("linear.bias", bias_shape));
+Result<EmbeddingHead::Dense> EmbeddingHead::load_dense(const DenseStage& stage, CpuLevel level) {
+  const SafeTensors file = ORTHANT_TRY(SafeTensors::open(stage.weights));
+  const LinearTensors tensors{"linear", {{"linear", stage.output_size}}, stage.input_size, stage.bias};
+  const LinearWeights weights = ORTHANT_TRY(read_linear_weights(file, tensors));
+  const std::vector<float> bias = ORTHANT_TRY(read_linear_bias(file, tensors));
+  Dense dense;
+  dense.memory = std::make_unique<WeightArena>(0);
+  dense.linear = Linear::make(weights, bias, stage.activation, level, *dense.memory);
+  dense.parameters = stage.output_size * stage.input_size + bias.size();
   return dense;
 }
 
-Result<EmbeddingHead> EmbeddingHead::load(const ModelFiles& files, const FloatKernels& kernels) {
+Result<EmbeddingHead> EmbeddingHead::load(const ModelFiles& files, CpuLevel level) {
   EmbeddingHead head;
-  head.kernels_ = &kernels;
   head.hidden_size_ = files.transformer.hidden_size;
   head.size_ = files.embedding_size();
   head.pooling_ = files.pooling;
@@ -88,7 +88,7 @@ Result<EmbeddingHead> EmbeddingHead::load(const ModelFiles& files, const FloatKe
     if (dense == nullptr) {
       head.stages_.emplace_back();
     } else {
-      head.stages_.emplace_back(ORTHANT_TRY(load_dense(*dense, kernels)));
+      head.stages_.emplace_back(ORTHANT_TRY(load_dense(*dense, level)));
     }
   }
   return head;
@@ -97,6 +97,7 @@ Result<EmbeddingHead> EmbeddingHead::load(const ModelFiles& files, const FloatKe
 void EmbeddingHead::apply(std::span<const float> hidden, std::span<float> embedding) const {
   thread_local std::vector<float> current;
   thread_local std::vector<float> next;
+  thread_local LinearScratch scratch;
   current.resize(pooling_.size() * hidden_size_);
   std::span<float> rest(current);
   for (const PoolingMode mode : pooling_) {
@@ -108,9 +109,8 @@ void EmbeddingHead::apply(std::span<const float> hidden, std::span<float> embedd
       normalize_embedding(current);
       continue;
     }
-    next.resize(dense->linear.output_size());
-    dense->linear.multiply(1, current.data(), next.data());
-    kernels_->bias_activation(1, next.size(), dense->bias.data(), dense->activation, next.data(), next.size());
+    next.resize(dense->linear->outputs());
+    dense->linear->apply(1, current.data(), next.data(), scratch);
     std::swap(current, next);
   }
   std::copy(current.begin(), current.end(), embedding.begin());
@@ -123,7 +123,7 @@ bool EmbeddingHead::normalizes() const {
 std::size_t EmbeddingHead::parameter_count() const {
   std::size_t count = 0;
   for (const std::optional<Dense>& dense : stages_) {
-    if (dense) count += dense->linear.output_size() * dense->linear.input_size() + dense->bias.size();
+    if (dense) count += dense->parameters;
   }
   return count;
 }

@@ -3,20 +3,21 @@
 // the order of modules.json. Owns the weights of its Dense modules. Immutable after load, any thread.
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
-#include "base/aligned_array.h"
+#include "base/cpu.h"
 #include "base/result.h"
-#include "encoder/kernels/packed_linear.h"
+#include "encoder/kernels/linear.h"
 #include "encoder/model/model_files.h"
 
 namespace orthant {
 
 class EmbeddingHead {
  public:
-  static Result<EmbeddingHead> load(const ModelFiles& files, const FloatKernels& kernels);
+  static Result<EmbeddingHead> load(const ModelFiles& files, CpuLevel level);
 
   // `hidden` is tokens x hidden_size with tokens >= 1; `embedding` gets size() floats.
   void apply(std::span<const float> hidden, std::span<float> embedding) const;
@@ -28,14 +29,12 @@ class EmbeddingHead {
 
  private:
   struct Dense {
-    AlignedArray<float> memory;  // of linear
-    PackedLinear linear;
-    std::vector<float> bias;
-    Activation activation;
+    std::unique_ptr<WeightArena> memory;  // of linear
+    std::unique_ptr<const Linear> linear;
+    std::size_t parameters = 0;
   };
-  static Result<Dense> load_dense(const DenseStage& stage, const FloatKernels& kernels);
+  static Result<Dense> load_dense(const DenseStage& stage, CpuLevel level);
 
-  const FloatKernels* kernels_ = nullptr;
   std::size_t hidden_size_ = 0;
   std::size_t size_ = 0;
   std::vector<PoolingMode> pooling_;

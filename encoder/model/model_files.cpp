@@ -8,41 +8,17 @@
 
 #include <fmt/format.h>
 
+#include "encoder/model/activation_names.h"
 #include "encoder/model/config_file.h"
 
 namespace orthant {
 namespace {
 
 constexpr std::size_t kMaxHiddenSize = 16384;
-constexpr std::size_t kMaxLayers = 512;
-constexpr std::size_t kMaxPositions = 1 << 20;
-constexpr std::size_t kMaxVocabulary = 1 << 24;
-
-struct Named {
-  std::string_view name;
-  Activation activation;
-};
-
-constexpr Named kHiddenActivations[] = {{"gelu", Activation::kGeluErf},
-                                        {"gelu_new", Activation::kGeluTanh},
-                                        {"gelu_pytorch_tanh", Activation::kGeluTanh},
-                                        {"relu", Activation::kRelu}};
-
-constexpr Named kDenseActivations[] = {{"torch.nn.modules.activation.Tanh", Activation::kTanh},
-                                       {"torch.nn.modules.linear.Identity", Activation::kNone},
-                                       {"torch.nn.modules.activation.ReLU", Activation::kRelu},
-                                       {"torch.nn.modules.activation.GELU", Activation::kGeluErf}};
-
-Result<Activation> find_activation(std::span<const Named> known, std::string_view name, const ConfigFile& file,
-                                   std::string_view field) {
-  std::string supported;
-  for (const Named& entry : known) {
-    if (entry.name == name) return entry.activation;
-    supported += fmt::format("{}{}", supported.empty() ? "" : ", ", entry.name);
-  }
-  return invalid_argument(
-      fmt::format("{}: {}: \"{}\" is not supported, expected one of {}", file.path().string(), field, name, supported));
-}
+constexpr NamedActivation kDenseActivations[] = {{"torch.nn.modules.activation.Tanh", Activation::kTanh},
+                                                 {"torch.nn.modules.linear.Identity", Activation::kNone},
+                                                 {"torch.nn.modules.activation.ReLU", Activation::kRelu},
+                                                 {"torch.nn.modules.activation.GELU", Activation::kGeluErf}};
 
 struct PoolingName {
   PoolingMode mode;
@@ -62,70 +38,6 @@ constexpr PoolingName kPoolingNames[] = {
 Status check_range(const ConfigFile& file, std::string_view field, std::size_t value, std::size_t lowest, std::size_t highest) {
   if (value >= lowest && value <= highest) return {};
   return file.mismatch(field, fmt::format("{} to {}", lowest, highest));
-}
-
-Result<std::string> architecture_of(const ConfigFile& file) {
-  const auto names = file.element("architectures");
-  simdjson::dom::array list;
-  std::string_view first;
-  if (names && names->get_array().get(list) == simdjson::SUCCESS && list.size() > 0 &&
-      list.at(0).get_string().get(first) == simdjson::SUCCESS) {
-    return std::string(first);
-  }
-  return ORTHANT_TRY(file.text("model_type")).value_or("");
-}
-
-// Decoders, other position schemes and other families compute something else than what we would: refused by name.
-Status check_architecture(const ConfigFile& file, const std::string& architecture) {
-  const std::string type = ORTHANT_TRY(file.text("model_type")).value_or("");
-  const bool bert_name = architecture.starts_with("Bert") || architecture == "bert";
-  if (!bert_name || (!type.empty() && type != "bert")) {
-    return invalid_argument(
-        fmt::format("{}: architecture \"{}\" (model_type \"{}\") is not supported, expected BertModel (model_type bert)",
-                    file.path().string(), architecture, type));
-  }
-  const std::string positions = ORTHANT_TRY(file.text("position_embedding_type")).value_or("absolute");
-  if (positions != "absolute") {
-    return invalid_argument(
-        fmt::format("{}: position_embedding_type \"{}\" is not supported, expected \"absolute\"", file.path().string(), positions));
-  }
-  for (const std::string_view flag : {"is_decoder", "add_cross_attention"}) {
-    if (ORTHANT_TRY(file.boolean_or(flag, false))) {
-      return invalid_argument(fmt::format("{}: {}: true is not supported, expected an encoder", file.path().string(), flag));
-    }
-  }
-  return {};
-}
-
-Result<TransformerConfig> read_transformer_config(const std::filesystem::path& folder) {
-  const ConfigFile file = ORTHANT_TRY(ConfigFile::open(folder / "config.json"));
-  TransformerConfig config;
-  config.architecture = ORTHANT_TRY(architecture_of(file));
-  ORTHANT_TRY(check_architecture(file, config.architecture));
-  config.hidden_size = ORTHANT_TRY(file.required_size("hidden_size"));
-  config.layers = ORTHANT_TRY(file.required_size("num_hidden_layers"));
-  config.heads = ORTHANT_TRY(file.required_size("num_attention_heads"));
-  config.intermediate_size = ORTHANT_TRY(file.required_size("intermediate_size"));
-  config.vocabulary_size = ORTHANT_TRY(file.required_size("vocab_size"));
-  config.max_positions = ORTHANT_TRY(file.required_size("max_position_embeddings"));
-  config.token_types = ORTHANT_TRY(file.size("type_vocab_size")).value_or(2);
-  config.layer_norm_epsilon = static_cast<float>(ORTHANT_TRY(file.number("layer_norm_eps")).value_or(1e-12));
-  ORTHANT_TRY(check_range(file, "hidden_size", config.hidden_size, 1, kMaxHiddenSize));
-  ORTHANT_TRY(check_range(file, "num_hidden_layers", config.layers, 1, kMaxLayers));
-  ORTHANT_TRY(check_range(file, "num_attention_heads", config.heads, 1, config.hidden_size));
-  ORTHANT_TRY(check_range(file, "intermediate_size", config.intermediate_size, 1, kMaxHiddenSize * 8));
-  ORTHANT_TRY(check_range(file, "vocab_size", config.vocabulary_size, 1, kMaxVocabulary));
-  ORTHANT_TRY(check_range(file, "max_position_embeddings", config.max_positions, 1, kMaxPositions));
-  ORTHANT_TRY(check_range(file, "type_vocab_size", config.token_types, 1, kMaxVocabulary));
-  if (config.hidden_size % config.heads != 0) {
-    return file.mismatch("num_attention_heads", fmt::format("a divisor of hidden_size, which is {}", config.hidden_size));
-  }
-  if (!(config.layer_norm_epsilon >= 0.0F && config.layer_norm_epsilon < 1.0F)) {
-    return file.mismatch("layer_norm_eps", "a number from 0 to 1");
-  }
-  const std::string activation = ORTHANT_TRY(file.text("hidden_act")).value_or("gelu");
-  config.activation = ORTHANT_TRY(find_activation(kHiddenActivations, activation, file, "hidden_act"));
-  return config;
 }
 
 Result<PoolingMode> parse_pooling_mode(std::string_view name, const ConfigFile& file) {

@@ -14,22 +14,9 @@
 #include "base/result.h"
 #include "encoder/embedding.h"
 #include "encoder/kernels/float_kernels.h"
+#include "encoder/model/transformer_config.h"
 
 namespace orthant {
-
-// config.json of a BERT encoder.
-struct TransformerConfig {
-  std::string architecture;
-  std::size_t hidden_size = 0;
-  std::size_t layers = 0;
-  std::size_t heads = 0;
-  std::size_t intermediate_size = 0;
-  std::size_t vocabulary_size = 0;
-  std::size_t max_positions = 0;
-  std::size_t token_types = 0;
-  float layer_norm_epsilon = 0;
-  Activation activation = Activation::kGeluErf;
-};
 
 enum class PoolingMode { kCls, kMax, kMean, kMeanSqrtLength, kWeightedMean, kLastToken };
 

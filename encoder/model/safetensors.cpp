@@ -59,20 +59,6 @@ float float_from_bfloat16(std::uint16_t bits) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
 }
 
-void convert(const TensorView& tensor, std::vector<float>& out) {
-  const std::size_t count = tensor.element_count();
-  out.resize(count);
-  if (tensor.type == TensorType::kFloat32) {
-    if (count != 0) std::memcpy(out.data(), tensor.bytes.data(), count * sizeof(float));
-    return;
-  }
-  for (std::size_t i = 0; i < count; ++i) {
-    std::uint16_t bits = 0;
-    std::memcpy(&bits, tensor.bytes.data() + i * sizeof bits, sizeof bits);
-    out[i] = tensor.type == TensorType::kFloat16 ? float_from_half(bits) : float_from_bfloat16(bits);
-  }
-}
-
 Result<std::vector<std::size_t>> parse_shape(simdjson::dom::element value) {
   simdjson::dom::array sizes;
   if (value.get_array().get(sizes) != simdjson::SUCCESS) return data_corruption("shape is not a list");
@@ -161,6 +147,18 @@ std::size_t TensorView::element_count() const {
   return count;
 }
 
+void widen_to_floats(TensorType type, std::span<const std::uint8_t> values, float* out) {
+  if (type == TensorType::kFloat32) {
+    if (!values.empty()) std::memcpy(out, values.data(), values.size());
+    return;
+  }
+  for (std::size_t i = 0; i < values.size() / sizeof(std::uint16_t); ++i) {
+    std::uint16_t bits = 0;
+    std::memcpy(&bits, values.data() + i * sizeof bits, sizeof bits);
+    out[i] = type == TensorType::kFloat16 ? float_from_half(bits) : float_from_bfloat16(bits);
+  }
+}
+
 class SafeTensors::Mapping {
  public:
   static Result<std::unique_ptr<Mapping>> map(const std::filesystem::path& file) {
@@ -241,8 +239,7 @@ std::span<const std::uint8_t> SafeTensors::bytes() const {
   return mapping_->bytes();
 }
 
-Result<std::span<const float>> SafeTensors::view_floats(std::string_view name, std::span<const std::size_t> shape,
-                                                        std::vector<float>& storage) const {
+Result<const TensorView*> SafeTensors::float_tensor(std::string_view name, std::span<const std::size_t> shape) const {
   const TensorView* tensor = find(name);
   if (tensor == nullptr) return data_corruption(fmt::format("{}: tensor \"{}\" is missing", file_.string(), name));
   if (!std::equal(shape.begin(), shape.end(), tensor->shape.begin(), tensor->shape.end())) {
@@ -252,11 +249,18 @@ Result<std::span<const float>> SafeTensors::view_floats(std::string_view name, s
     return data_corruption(
         fmt::format("{}: tensor \"{}\" has type {}, expected F32, F16 or BF16", file_.string(), name, tensor->type_name));
   }
+  return tensor;
+}
+
+Result<std::span<const float>> SafeTensors::view_floats(std::string_view name, std::span<const std::size_t> shape,
+                                                        std::vector<float>& storage) const {
+  const TensorView* tensor = ORTHANT_TRY(float_tensor(name, shape));
   const bool aligned = reinterpret_cast<std::uintptr_t>(tensor->bytes.data()) % alignof(float) == 0;
   if (tensor->type == TensorType::kFloat32 && aligned) {
     return std::span(reinterpret_cast<const float*>(tensor->bytes.data()), tensor->element_count());
   }
-  convert(*tensor, storage);
+  storage.resize(tensor->element_count());
+  widen_to_floats(tensor->type, tensor->bytes, storage.data());
   return std::span<const float>(storage);
 }
 

@@ -28,6 +28,9 @@ struct TensorView {
   std::size_t element_count() const;
 };
 
+// `values` of that type (not kOther) as floats; they need no alignment.
+void widen_to_floats(TensorType type, std::span<const std::uint8_t> values, float* out);
+
 class SafeTensors {
  public:
   // io_error when it cannot be read, data_corruption when it does not hold what its header says.
@@ -42,6 +45,8 @@ class SafeTensors {
   const std::filesystem::path& file() const { return file_; }
   std::span<const std::uint8_t> bytes() const;
 
+  // The tensor, if it is of that shape and float or half; data_corruption as read_floats.
+  Result<const TensorView*> float_tensor(std::string_view name, std::span<const std::size_t> shape) const;
   // The tensor as float32 in row-major order (F32, F16 and BF16 are read). data_corruption names file, tensor and what was found
   // when it is absent or has another shape or type.
   Result<std::vector<float>> read_floats(std::string_view name, std::span<const std::size_t> shape) const;

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "encoder/kernels/float_dispatch.h"
+#include "encoder/model/relative_bias.h"
 #include "encoder/model/transformer_loader.h"
 
 namespace orthant {
@@ -15,247 +16,274 @@ namespace {
 // Rows that go through the feed-forward block at once: the intermediate values (rows x 4 hidden_size) stay in L2.
 constexpr std::size_t kFeedForwardRows = 128;
 
-// Of the four products of a layer; each starts on a cache line.
-std::size_t packed_floats_per_layer(const TransformerConfig& config) {
-  return Workspace::rounded(3 * config.hidden_size * config.hidden_size) +
-         Workspace::rounded(config.hidden_size * config.hidden_size) +
-         2 * Workspace::rounded(config.hidden_size * config.intermediate_size);
-}
-
-// Keeps a configuration that lies from asking for all memory: a weight takes two bytes in the file at least.
-Status check_room_for_layers(const SafeTensors& weights, const TransformerConfig& config) {
-  const std::size_t count =
-      config.layers * (4 * config.hidden_size * config.hidden_size + 2 * config.hidden_size * config.intermediate_size);
-  if (count * 2 <= weights.bytes().size()) return {};
-  return data_corruption(fmt::format("{}: {} bytes cannot hold the {} weights of the {} layers that config.json states",
-                                     weights.file().string(), weights.bytes().size(), count, config.layers));
+void add_row(const float* row, std::size_t count, float* values) {
+  for (std::size_t i = 0; i < count; ++i) values[i] += row[i];
 }
 
 }  // namespace
 
 struct Transformer::Activations {
+  Workspace* workspace = nullptr;
   std::size_t tokens = 0;
-  float* hidden = nullptr;           // tokens x hidden_size
-  float* query_key_value = nullptr;  // tokens x 3 hidden_size
-  float* context = nullptr;          // tokens x hidden_size
+  float* hidden = nullptr;           // tokens x hidden_size: the residual sums
+  float* normed = nullptr;           // tokens x hidden_size: what the next block reads; hidden itself in post-norm models
+  float* query_key_value = nullptr;  // tokens x query_key_value_size()
+  float* context = nullptr;          // tokens x heads x head_dim
   float* projected = nullptr;        // tokens x hidden_size
-  float* intermediate = nullptr;     // kFeedForwardRows x intermediate_size
+  float* intermediate = nullptr;     // kFeedForwardRows x outputs of the intermediate layer
   float* scratch = nullptr;          // for attention
 };
 
-class Transformer::Loader {
- public:
-  // The packed weights go to `memory`, packed_floats_per_layer() floats a layer.
-  Loader(const SafeTensors& file, std::string prefix, const TransformerConfig& config, const FloatKernels& kernels,
-         std::span<float> memory)
-      : tensors_(file, std::move(prefix)), config_(config), kernels_(kernels), memory_(memory) {}
-
-  Status embeddings(Transformer& model) {
-    const std::size_t hidden = config_.hidden_size;
-    model.word_embeddings_ = ORTHANT_TRY(
-        tensors_.matrix_view("embeddings.word_embeddings.weight", config_.vocabulary_size, hidden, model.word_storage_));
-    model.position_embeddings_ =
-        ORTHANT_TRY(tensors_.matrix("embeddings.position_embeddings.weight", config_.max_positions, hidden));
-    model.token_type_row_ = ORTHANT_TRY(tensors_.matrix("embeddings.token_type_embeddings.weight", config_.token_types, hidden));
-    model.token_type_row_.resize(hidden);
-    model.embedding_norm_ = ORTHANT_TRY(norm("embeddings.LayerNorm"));
-    return {};
-  }
-
-  Result<Layer> layer(std::size_t index) {
-    const std::string name = fmt::format("encoder.layer.{}.", index);
-    const std::size_t hidden = config_.hidden_size;
-    Layer layer;
-    layer.query_key_value = new_linear(3 * hidden, hidden);
-    std::size_t first = 0;
-    for (const char* part : {"query", "key", "value"}) {
-      const std::string part_name = name + "attention.self." + part;
-      ORTHANT_TRY(tensors_.pack(part_name, first, hidden, layer.query_key_value));
-      const std::vector<float> bias = ORTHANT_TRY(tensors_.vector(part_name + ".bias", hidden));
-      layer.query_key_value_bias.insert(layer.query_key_value_bias.end(), bias.begin(), bias.end());
-      first += hidden;
-    }
-    ORTHANT_TRY(linear(name + "attention.output.dense", hidden, hidden, layer.attention_output, layer.attention_output_bias));
-    layer.attention_norm = ORTHANT_TRY(norm(name + "attention.output.LayerNorm"));
-    ORTHANT_TRY(
-        linear(name + "intermediate.dense", config_.intermediate_size, hidden, layer.intermediate, layer.intermediate_bias));
-    ORTHANT_TRY(linear(name + "output.dense", hidden, config_.intermediate_size, layer.output, layer.output_bias));
-    layer.output_norm = ORTHANT_TRY(norm(name + "output.LayerNorm"));
-    return layer;
-  }
-
-  std::size_t parameters() const { return tensors_.parameters(); }
-
- private:
-  PackedLinear new_linear(std::size_t outputs, std::size_t inputs) {
-    const PackedLinear linear(kernels_, outputs, inputs, memory_);
-    memory_ = memory_.subspan(Workspace::rounded(outputs * inputs));
-    return linear;
-  }
-
-  // Older files call the two halves of a norm gamma and beta.
-  Result<NormWeights> norm(const std::string& name) {
-    const bool old_names = tensors_.has(name + ".gamma");
-    NormWeights weights;
-    weights.gamma = ORTHANT_TRY(tensors_.vector(name + (old_names ? ".gamma" : ".weight"), config_.hidden_size));
-    weights.beta = ORTHANT_TRY(tensors_.vector(name + (old_names ? ".beta" : ".bias"), config_.hidden_size));
-    return weights;
-  }
-
-  Status linear(const std::string& name, std::size_t outputs, std::size_t inputs, PackedLinear& packed, std::vector<float>& bias) {
-    packed = new_linear(outputs, inputs);
-    ORTHANT_TRY(tensors_.pack(name, 0, outputs, packed));
-    bias = ORTHANT_TRY(tensors_.vector(name + ".bias", outputs));
-    return {};
-  }
-
-  BertTensors tensors_;
-  const TransformerConfig& config_;
-  const FloatKernels& kernels_;
-  std::span<float> memory_;  // what is left of it
-};
-
-Result<Transformer> Transformer::load(SafeTensors weights, const TransformerConfig& config, const FloatKernels& kernels) {
+Result<Transformer> Transformer::load(SafeTensors weights, const TransformerConfig& config, WeightPrecision precision,
+                                      CpuLevel level) {
   Transformer model;
   model.config_ = config;
-  model.kernels_ = &kernels;
+  model.level_ = level;
+  model.kernels_ = &float_kernels_for(level);
   model.weights_ = std::make_unique<SafeTensors>(std::move(weights));
-  const bool prefixed = model.weights_->find("bert.embeddings.word_embeddings.weight") != nullptr;
-  // The sizes are only believed once the embeddings have the shapes that the configuration states.
-  Loader embeddings(*model.weights_, prefixed ? "bert." : "", model.config_, kernels, {});
-  ORTHANT_TRY(embeddings.embeddings(model));
-  ORTHANT_TRY(check_room_for_layers(*model.weights_, config));
-  model.packed_weights_ = AlignedArray<float>(config.layers * packed_floats_per_layer(config));
-  Loader loader(*model.weights_, prefixed ? "bert." : "", model.config_, kernels, model.packed_weights_.span());
-  for (std::size_t i = 0; i < config.layers; ++i) model.layers_.push_back(ORTHANT_TRY(loader.layer(i)));
-  model.parameter_count_ = embeddings.parameters() + loader.parameters();
+  model.arena_ = std::make_unique<WeightArena>();
+  Loader loader(model, precision);
+  ORTHANT_TRY(loader.load());
   // Everything but the word embeddings has been copied; those come back page by page.
   model.weights_->release_pages();
   return model;
 }
 
-std::size_t Transformer::memory_bytes() const {
-  return (word_embeddings_.size() + position_embeddings_.size() + packed_weights_.size()) * sizeof(float);
+std::size_t Transformer::add_linear(LinearTensors tensors, const LinearWeights& weights, std::vector<float> bias,
+                                    Activation activation) {
+  linears_.push_back(Linear::make(weights, bias, activation, level_, *arena_));
+  infos_.push_back({tensors.name, weights.outputs, weights.inputs, weights.precision(), linears_.back()->memory_bytes()});
+  tensors_.push_back(std::move(tensors));
+  biases_.push_back(std::move(bias));
+  activations_.push_back(activation);
+  replaced_arenas_.emplace_back();
+  return linears_.size() - 1;
 }
 
-Status Transformer::check(std::span<const std::span<const std::uint32_t>> sequences) const {
-  for (const std::span<const std::uint32_t> ids : sequences) {
-    if (ids.empty() || ids.size() > config_.max_positions) {
-      return invalid_argument(fmt::format("a text of {} tokens: expected 1 to {}", ids.size(), config_.max_positions));
+Result<LinearWeights> Transformer::linear_weights(std::size_t linear) const {
+  return read_linear_weights(*weights_, tensors_[linear]);
+}
+
+void Transformer::replace_linear(std::size_t linear, const LinearWeights& weights) {
+  auto arena = std::make_unique<WeightArena>(0);
+  linears_[linear] = Linear::make(weights, biases_[linear], activations_[linear], level_, *arena);
+  infos_[linear].precision = weights.precision();
+  infos_[linear].memory_bytes = linears_[linear]->memory_bytes();
+  replaced_arenas_[linear] = std::move(arena);
+}
+
+WeightPrecision Transformer::precision() const {
+  const WeightPrecision first = infos_.front().precision;
+  const bool same = std::all_of(infos_.begin(), infos_.end(), [first](const LinearInfo& info) { return info.precision == first; });
+  return same ? first : WeightPrecision::kMixed;
+}
+
+std::size_t Transformer::memory_bytes() const {
+  std::size_t bytes = word_embeddings_.memory_bytes();
+  bytes += (position_embeddings_.size() + token_type_embeddings_.size() + relative_bias_.size()) * sizeof(float);
+  for (const LinearInfo& info : infos_) bytes += info.memory_bytes;
+  return bytes;
+}
+
+Status Transformer::check(std::span<const TokenSequence> sequences) const {
+  const std::size_t types = std::max(config_.token_types, std::size_t{1});
+  for (const TokenSequence& sequence : sequences) {
+    if (sequence.ids.empty() || sequence.ids.size() > config_.max_positions) {
+      return invalid_argument(fmt::format("a text of {} tokens: expected 1 to {}", sequence.ids.size(), config_.max_positions));
     }
-    const std::uint32_t highest = *std::max_element(ids.begin(), ids.end());
+    const std::uint32_t highest = *std::max_element(sequence.ids.begin(), sequence.ids.end());
     if (highest >= config_.vocabulary_size) {
       return invalid_argument(fmt::format("token id {}: the model has {} words", highest, config_.vocabulary_size));
+    }
+    if (sequence.type_ids.empty() || token_type_embeddings_.empty()) continue;
+    const std::size_t highest_type = *std::max_element(sequence.type_ids.begin(), sequence.type_ids.end());
+    if (sequence.type_ids.size() != sequence.ids.size() || highest_type >= types) {
+      return invalid_argument(fmt::format("{} type ids up to {} for {} tokens: the model has {} types", sequence.type_ids.size(),
+                                          highest_type, sequence.ids.size(), types));
     }
   }
   return {};
 }
 
-Transformer::Activations Transformer::prepare(std::span<const std::span<const std::uint32_t>> sequences,
-                                              Workspace& workspace) const {
+Transformer::Activations Transformer::prepare(std::span<const TokenSequence> sequences, Workspace& workspace) const {
   Activations activations;
+  activations.workspace = &workspace;
   std::size_t longest = 0;
-  for (const auto ids : sequences) {
-    activations.tokens += ids.size();
-    longest = std::max(longest, ids.size());
+  for (const TokenSequence& sequence : sequences) {
+    activations.tokens += sequence.ids.size();
+    longest = std::max(longest, sequence.ids.size());
   }
   const std::size_t block = activations.tokens * config_.hidden_size;
-  const std::size_t intermediate = std::min(kFeedForwardRows, activations.tokens) * config_.intermediate_size;
-  const std::size_t scratch = attention_scratch_floats(longest, config_.hidden_size / config_.heads);
-  workspace.reset(3 * Workspace::rounded(block) + Workspace::rounded(3 * block) + Workspace::rounded(intermediate) +
-                  Workspace::rounded(scratch));
+  const std::size_t context = activations.tokens * config_.heads * config_.head_dim;
+  const std::size_t query_key_value = activations.tokens * query_key_value_size();
+  const std::size_t intermediate =
+      std::min(kFeedForwardRows, activations.tokens) * config_.intermediate_size * (config_.gated ? 2 : 1);
+  const std::size_t scratch = attention_scratch_floats(longest, config_.head_dim);
+  const std::size_t blocks = config_.pre_norm ? 3 : 2;
+  workspace.reset(blocks * Workspace::rounded(block) + Workspace::rounded(context) + Workspace::rounded(query_key_value) +
+                  Workspace::rounded(intermediate) + Workspace::rounded(scratch));
   activations.hidden = workspace.take(block);
-  activations.query_key_value = workspace.take(3 * block);
-  activations.context = workspace.take(block);
+  activations.normed = config_.pre_norm ? workspace.take(block) : activations.hidden;
+  activations.query_key_value = workspace.take(query_key_value);
+  activations.context = workspace.take(context);
   activations.projected = workspace.take(block);
   activations.intermediate = workspace.take(intermediate);
   activations.scratch = workspace.take(scratch);
   return activations;
 }
 
-Result<std::span<const float>> Transformer::forward(std::span<const std::span<const std::uint32_t>> sequences,
-                                                    Workspace& workspace) const {
+Result<std::span<const float>> Transformer::forward(std::span<const TokenSequence> sequences, Workspace& workspace) const {
   ORTHANT_TRY(check(sequences));
   const Activations activations = prepare(sequences, workspace);
   embed(sequences, activations);
-  for (const Layer& layer : layers_) {
+  for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
     attend(layer, sequences, activations);
-    feed_forward(layer, activations);
+    feed_forward(layers_[layer], activations);
   }
-  return std::span<const float>(activations.hidden, activations.tokens * config_.hidden_size);
+  return std::span<const float>(activations.normed, activations.tokens * config_.hidden_size);
 }
 
-// word + position + token type, then the norm.
-void Transformer::embed(std::span<const std::span<const std::uint32_t>> sequences, const Activations& activations) const {
+void Transformer::embed(std::span<const TokenSequence> sequences, const Activations& activations) const {
   const std::size_t hidden = config_.hidden_size;
-  float* row = activations.hidden;
-  for (const auto ids : sequences) {
-    for (std::size_t position = 0; position < ids.size(); ++position, row += hidden) {
-      kernels_->residual_norm({.input = word_embeddings_.data() + ids[position] * hidden,
-                               .bias = token_type_row_.data(),
-                               .residual = position_embeddings_.data() + position * hidden,
-                               .gamma = embedding_norm_.gamma.data(),
-                               .beta = embedding_norm_.beta.data(),
-                               .epsilon = config_.layer_norm_epsilon,
-                               .rows = 1,
-                               .columns = hidden,
-                               .output = row});
+  float* rows = activations.hidden;
+  for (const TokenSequence& sequence : sequences) {
+    embed_sequence(sequence, rows);
+    rows += sequence.ids.size() * hidden;
+  }
+  if (config_.embedding_norm) normalize(embedding_norm_, activations.tokens, hidden, activations.hidden, activations.hidden);
+  if (!config_.pre_norm) return;
+  if (config_.first_norm) {
+    normalize(first_norm_, activations.tokens, hidden, activations.hidden, activations.normed);
+  } else {
+    std::copy_n(activations.hidden, activations.tokens * hidden, activations.normed);
+  }
+}
+
+// word + position + token type
+void Transformer::embed_sequence(const TokenSequence& sequence, float* rows) const {
+  const std::size_t hidden = config_.hidden_size;
+  std::size_t position = config_.position_offset;
+  for (std::size_t i = 0; i < sequence.ids.size(); ++i, rows += hidden) {
+    const std::uint32_t id = sequence.ids[i];
+    word_embeddings_.copy_row(id, rows);
+    if (config_.learned_positions) {
+      const bool padding = config_.padding_id == id;
+      add_row(position_embeddings_.data() + (padding ? id : position) * hidden, hidden, rows);
+      position += padding ? 0 : 1;
+    }
+    if (!token_type_embeddings_.empty()) {
+      const std::size_t type = sequence.type_ids.empty() ? 0 : sequence.type_ids[i];
+      add_row(token_type_embeddings_.data() + type * hidden, hidden, rows);
     }
   }
 }
 
-void Transformer::attend(const Layer& layer, std::span<const std::span<const std::uint32_t>> sequences,
-                         const Activations& activations) const {
-  const std::size_t hidden = config_.hidden_size;
-  const std::size_t head_dim = hidden / config_.heads;
-  layer.query_key_value.multiply(activations.tokens, activations.hidden, activations.query_key_value);
-  kernels_->bias_activation(activations.tokens, 3 * hidden, layer.query_key_value_bias.data(), Activation::kNone,
-                            activations.query_key_value, 3 * hidden);
-  std::size_t first_token = 0;
-  for (const auto ids : sequences) {
-    const float* rows = activations.query_key_value + first_token * 3 * hidden;
-    for (std::size_t start = 0; start < hidden; start += head_dim) {
-      kernels_->attention({.query = rows + start,
-                           .key = rows + hidden + start,
-                           .value = rows + 2 * hidden + start,
-                           .stride = 3 * hidden,
-                           .tokens = ids.size(),
-                           .head_dim = head_dim,
-                           .scale = 1.0F / std::sqrt(static_cast<float>(head_dim)),
-                           .output = activations.context + first_token * hidden + start,
-                           .output_stride = hidden,
-                           .scratch = activations.scratch});
-    }
-    first_token += ids.size();
+void Transformer::attend(std::size_t layer, std::span<const TokenSequence> sequences, const Activations& activations) const {
+  const Layer& parts = layers_[layer];
+  const std::size_t row_size = query_key_value_size();
+  const std::size_t context_size = config_.heads * config_.head_dim;
+  run_linear(parts.query_key_value, activations.tokens, activations.normed, activations.query_key_value, *activations.workspace);
+  float* rows = activations.query_key_value;
+  float* context = activations.context;
+  for (const TokenSequence& sequence : sequences) {
+    const std::size_t tokens = sequence.ids.size();
+    turn_heads(parts, tokens, rows);
+    attend_sequence(config_.layers[layer], tokens, rows, context, activations.scratch);
+    rows += tokens * row_size;
+    context += tokens * context_size;
   }
-  layer.attention_output.multiply(activations.tokens, activations.context, activations.projected);
-  add_and_norm(activations.tokens, activations.projected, layer.attention_output_bias, layer.attention_norm, activations.hidden);
+  run_linear(parts.attention_output, activations.tokens, activations.context, activations.projected, *activations.workspace);
+  add_and_norm(parts.after_attention, 0, activations.tokens, activations.projected, activations);
+}
+
+// Norms of each head's queries and keys, then rotary positions.
+void Transformer::turn_heads(const Layer& layer, std::size_t tokens, float* rows) const {
+  if (layer.rotary == nullptr && !config_.query_key_norm) return;
+  for (std::size_t position = 0; position < tokens; ++position, rows += query_key_value_size()) {
+    if (config_.query_key_norm) {
+      float* keys = rows + config_.heads * config_.head_dim;
+      normalize(layer.query_norm, config_.heads, config_.head_dim, rows, rows);
+      normalize(layer.key_norm, config_.key_value_heads, config_.head_dim, keys, keys);
+    }
+    if (layer.rotary == nullptr) continue;
+    kernels_->rotate({.heads = config_.heads + config_.key_value_heads,
+                      .head_dim = config_.head_dim,
+                      .rotated = config_.rotary_dims,
+                      .cosines = layer.rotary->cosines(position),
+                      .sines = layer.rotary->sines(position),
+                      .values = rows});
+  }
+}
+
+void Transformer::attend_sequence(const LayerAttention& attention, std::size_t tokens, const float* rows, float* context,
+                                  float* scratch) const {
+  const std::size_t head_dim = config_.head_dim;
+  const std::size_t group = config_.heads / config_.key_value_heads;
+  const float* keys = rows + config_.heads * head_dim;
+  const float* values = keys + config_.key_value_heads * head_dim;
+  for (std::size_t head = 0; head < config_.heads; ++head) {
+    const float* bias = relative_bias_.empty() ? nullptr
+                                               : relative_bias_.data() + head * relative_bias_row(config_.max_positions) +
+                                                     relative_bias_center(config_.max_positions);
+    kernels_->attention({.query = rows + head * head_dim,
+                         .key = keys + head / group * head_dim,
+                         .value = values + head / group * head_dim,
+                         .stride = query_key_value_size(),
+                         .tokens = tokens,
+                         .head_dim = head_dim,
+                         .scale = 1.0F / std::sqrt(static_cast<float>(head_dim)),
+                         .bias = bias,
+                         .keys_before = attention.keys_before,
+                         .keys_after = attention.keys_after,
+                         .output = context + head * head_dim,
+                         .output_stride = config_.heads * head_dim,
+                         .scratch = scratch});
+  }
 }
 
 void Transformer::feed_forward(const Layer& layer, const Activations& activations) const {
   const std::size_t hidden = config_.hidden_size;
   for (std::size_t first = 0; first < activations.tokens; first += kFeedForwardRows) {
     const std::size_t rows = std::min(kFeedForwardRows, activations.tokens - first);
-    float* block = activations.hidden + first * hidden;
-    layer.intermediate.multiply(rows, block, activations.intermediate);
-    kernels_->bias_activation(rows, config_.intermediate_size, layer.intermediate_bias.data(), config_.activation,
-                              activations.intermediate, config_.intermediate_size);
-    layer.output.multiply(rows, activations.intermediate, activations.projected);
-    add_and_norm(rows, activations.projected, layer.output_bias, layer.output_norm, block);
+    run_linear(layer.intermediate, rows, activations.normed + first * hidden, activations.intermediate, *activations.workspace);
+    if (config_.gated) kernels_->gate(rows, config_.intermediate_size, config_.activation, activations.intermediate);
+    run_linear(layer.output, rows, activations.intermediate, activations.projected, *activations.workspace);
+    add_and_norm(layer.after_feed_forward, first, rows, activations.projected, activations);
   }
 }
 
-void Transformer::add_and_norm(std::size_t rows, const float* input, const std::vector<float>& bias, const NormWeights& norm,
-                               float* residual) const {
-  kernels_->residual_norm({.input = input,
-                           .bias = bias.data(),
-                           .residual = residual,
-                           .gamma = norm.gamma.data(),
-                           .beta = norm.beta.data(),
-                           .epsilon = config_.layer_norm_epsilon,
-                           .rows = rows,
-                           .columns = config_.hidden_size,
-                           .output = residual});
+void Transformer::run_linear(std::size_t linear, std::size_t rows, const float* input, float* output, Workspace& workspace) const {
+  if (workspace.observer != nullptr) workspace.observer->observe(linear, rows, input);
+  linears_[linear]->apply(rows, input, output, workspace.scratch());
+}
+
+void Transformer::normalize(const Norm& norm, std::size_t rows, std::size_t columns, const float* input, float* output) const {
+  kernels_->norm({.kind = config_.norm,
+                  .epsilon = config_.norm_epsilon,
+                  .input = input,
+                  .residual = nullptr,
+                  .sum = nullptr,
+                  .gamma = norm.gamma.data(),
+                  .beta = norm.beta.empty() ? nullptr : norm.beta.data(),
+                  .rows = rows,
+                  .columns = columns,
+                  .output = output});
+}
+
+// Of the rows from `first` on: hidden += input, normed = norm(hidden). In post-norm models both are one.
+void Transformer::add_and_norm(const Norm& norm, std::size_t first, std::size_t rows, const float* input,
+                               const Activations& activations) const {
+  float* hidden = activations.hidden + first * config_.hidden_size;
+  kernels_->norm({.kind = config_.norm,
+                  .epsilon = config_.norm_epsilon,
+                  .input = input,
+                  .residual = hidden,
+                  .sum = config_.pre_norm ? hidden : nullptr,
+                  .gamma = norm.gamma.data(),
+                  .beta = norm.beta.empty() ? nullptr : norm.beta.data(),
+                  .rows = rows,
+                  .columns = config_.hidden_size,
+                  .output = activations.normed + first * config_.hidden_size});
 }
 
 }  // namespace orthant

@@ -1,56 +1,46 @@
 #pragma once
-// Reads the tensors of a BERT encoder under the names that transformers gives them. Private to transformer.cpp.
+// Transformer::Loader: reads the tensors of a model under the names that its configuration lists, and packs the linear layers.
+// Private to transformer.cpp and transformer_loader.cpp.
 
-#include <array>
 #include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
-#include "encoder/kernels/packed_linear.h"
-#include "encoder/model/safetensors.h"
+#include "encoder/model/transformer.h"
 
 namespace orthant {
 
-class BertTensors {
+class Transformer::Loader {
  public:
-  // `prefix` goes before every name: "" or "bert.".
-  BertTensors(const SafeTensors& file, std::string prefix) : file_(file), prefix_(std::move(prefix)) {}
+  // Fills `model`, whose config_, weights_, level_ and kernels_ are set.
+  Loader(Transformer& model, WeightPrecision precision) : model_(model), config_(model.config_), precision_(precision) {}
 
-  Result<std::vector<float>> vector(const std::string& name, std::size_t size) {
-    const std::array shape = {size};
-    std::vector<float> values = ORTHANT_TRY(file_.read_floats(prefix_ + name, shape));
-    parameters_ += size;
-    return values;
-  }
-  Result<std::vector<float>> matrix(const std::string& name, std::size_t rows, std::size_t columns) {
-    const std::array shape = {rows, columns};
-    parameters_ += rows * columns;
-    return file_.read_floats(prefix_ + name, shape);
-  }
-  Result<std::span<const float>> matrix_view(const std::string& name, std::size_t rows, std::size_t columns,
-                                             std::vector<float>& storage) {
-    const std::array shape = {rows, columns};
-    parameters_ += rows * columns;
-    return file_.view_floats(prefix_ + name, shape, storage);
-  }
-  // Packs the weight `name`.weight as outputs [first, first + rows) of `linear`.
-  Status pack(const std::string& name, std::size_t first, std::size_t rows, PackedLinear& linear) {
-    std::vector<float> storage;
-    const auto view = ORTHANT_TRY(matrix_view(name + ".weight", rows, linear.input_size(), storage));
-    linear.set_rows(first, rows, view.data());
-    return {};
-  }
-  bool has(const std::string& name) const { return file_.find(prefix_ + name) != nullptr; }
-  std::size_t parameters() const { return parameters_; }
+  Status load();
 
  private:
-  const SafeTensors& file_;
-  std::string prefix_;
-  std::size_t parameters_ = 0;
+  void find_names();
+  bool has(std::string_view name) const;
+  Status check_room_for_layers() const;
+  Status embeddings();
+  Status relative_bias();
+  Status layer(std::size_t index);
+  Status layer_norms(std::size_t index);
+  Result<const RotaryTable*> rotary_table(double theta);
+  Result<Norm> norm(std::string_view name, std::size_t size);
+  Result<std::vector<float>> tensor(std::string_view name, std::span<const std::size_t> shape);
+  // The place of the new layer in linears(). `outputs` has one entry a part, or their sum where the file holds one tensor.
+  Result<std::size_t> linear(std::size_t layer, const TensorNames::Product& product, std::span<const std::size_t> outputs,
+                             std::size_t inputs, bool bias, Activation activation);
+  WeightPrecision precision_for(const LinearWeights& weights) const;
+  std::string in_layer(std::size_t layer, std::string_view name) const;
+
+  Transformer& model_;
+  const TransformerConfig& config_;
+  const WeightPrecision precision_;
+  const TensorNames* names_ = nullptr;
 };
 
 }  // namespace orthant

@@ -6,6 +6,8 @@
 #include <span>
 
 #include "base/aligned_array.h"
+#include "encoder/kernels/linear.h"
+#include "encoder/model/linear_observer.h"
 
 namespace orthant {
 
@@ -22,12 +24,17 @@ class Workspace {
     used_ += rounded(floats);
     return start;
   }
+  LinearScratch& scratch() { return scratch_; }
+
+  LinearObserver* observer = nullptr;
+
   static constexpr std::size_t rounded(std::size_t floats) { return (floats + kLineFloats - 1) / kLineFloats * kLineFloats; }
 
  private:
   static constexpr std::size_t kLineFloats = kCacheLineBytes / sizeof(float);
   AlignedArray<float> memory_;
   std::size_t used_ = 0;
+  LinearScratch scratch_;
 };
 
 }  // namespace orthant

@@ -78,14 +78,16 @@ TEST_F(ModelFolder, IsNotFoundWhereItIsEmpty) {
 }
 
 TEST_F(ModelFolder, WithAnotherArchitectureIsRefusedByName) {
-  write_config_with(R"("BertModel"],"model_type":"bert")", R"("MPNetModel"],"model_type":"mpnet")");
-  expect_refused(ErrorCode::kInvalidArgument, {"MPNetModel", "expected BertModel", "config.json"});
+  write_config_with(R"("BertModel"],"model_type":"bert")", R"("DebertaV2Model"],"model_type":"deberta-v2")");
+  expect_refused(ErrorCode::kInvalidArgument, {"DebertaV2Model", "BertModel", "(model_type qwen3)", "config.json"});
+  write_config_with(R"("BertModel"],"model_type":"bert")", R"("BertModel"],"model_type":"roberta")");
+  expect_refused(ErrorCode::kInvalidArgument, {"BertModel", "roberta", "config.json"});
   write_config_with(R"("hidden_act":"gelu")", R"("hidden_act":"gelu","position_embedding_type":"relative_key")");
   expect_refused(ErrorCode::kInvalidArgument, {"relative_key", "absolute"});
   write_config_with(R"("hidden_act":"gelu")", R"("hidden_act":"gelu","is_decoder":true)");
   expect_refused(ErrorCode::kInvalidArgument, {"is_decoder"});
-  write_config_with(R"("hidden_act":"gelu")", R"("hidden_act":"silu")");
-  expect_refused(ErrorCode::kInvalidArgument, {"hidden_act", "silu", "gelu_new"});
+  write_config_with(R"("hidden_act":"gelu")", R"("hidden_act":"mish")");
+  expect_refused(ErrorCode::kInvalidArgument, {"hidden_act", "mish", "gelu_new"});
 }
 
 TEST_F(ModelFolder, WithImpossibleSizesIsRefused) {
