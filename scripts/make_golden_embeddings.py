@@ -5,6 +5,7 @@ Run by hand, with the default model in the cache and sentence-transformers insta
 and the tests need neither. Writes
 
   embeddings/texts.json, embeddings/default.npy    varied texts and their embeddings by the default model
+  embeddings/all-mpnet-base-v2.npy                 the same texts by that model, where it is in the cache
   models/NAME/                                     tiny models with random weights, each with another feature
   models/NAME/expected_{query,document}.npy        the embeddings of models/texts.json by that model
 """
@@ -61,6 +62,16 @@ def default_model_embeddings():
     assert model.max_seq_length == 256
     (folder / "texts.json").write_text(json.dumps(texts, indent=0) + "\n")
     np.save(folder / "default.npy", model.encode(texts, batch_size=1).astype(np.float32))
+
+
+def mpnet_embeddings():
+    model_folder = HOME / "models" / "all-mpnet-base-v2"
+    if not model_folder.exists():
+        print("all-mpnet-base-v2 is not in the cache: its embeddings stay as they are")
+        return
+    model = SentenceTransformer(str(model_folder), device="cpu", model_kwargs={"dtype": torch.float32})
+    embeddings = model.encode(varied_texts(), batch_size=1).astype(np.float32)
+    np.save(GOLDEN / "embeddings" / "all-mpnet-base-v2.npy", embeddings)
 
 
 def tiny_tokenizer():
@@ -192,5 +203,6 @@ def tiny_models():
 if __name__ == "__main__":
     torch.set_num_threads(1)
     default_model_embeddings()
+    mpnet_embeddings()
     tiny_models()
     sys.exit(0)

@@ -17,8 +17,8 @@ inline std::filesystem::path shared_dir() {
   return existing_or_empty(std::filesystem::path(ORTHANT_SOURCE_DIR) / ".." / "shared");
 }
 
-// The default model's folder in the cache (scripts/test fetches it before the tests run).
-inline std::filesystem::path default_model_dir() {
+// A model's folder in the cache.
+inline std::filesystem::path model_dir(const std::string& name) {
   std::filesystem::path home;
   if (const char* set = std::getenv("ORTHANT_HOME")) {
     home = set;
@@ -27,7 +27,12 @@ inline std::filesystem::path default_model_dir() {
   } else if (const char* user = std::getenv("HOME")) {
     home = std::filesystem::path(user) / ".cache" / "orthant";
   }
-  return existing_or_empty(home / "models" / "all-MiniLM-L6-v2");
+  return existing_or_empty(home / "models" / name);
+}
+
+// scripts/test fetches it before the tests run.
+inline std::filesystem::path default_model_dir() {
+  return model_dir("all-MiniLM-L6-v2");
 }
 
 }  // namespace orthant::test
