@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <random>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <benchmark/benchmark.h>
@@ -40,16 +42,23 @@ constexpr std::size_t kLayers = 6;
 constexpr std::size_t kWeights = kLayers * (4 * kHidden * kHidden + 2 * kHidden * kIntermediate);
 constexpr double kLinearFlops = 2.0 * kWeights;
 
-const Encoder& default_encoder() {
-  static const std::unique_ptr<Encoder> encoder = [] {
+constexpr WeightPrecision kPrecisions[] = {WeightPrecision::kFloat32, WeightPrecision::kBfloat16, WeightPrecision::kFloat16,
+                                           WeightPrecision::kInt8,    WeightPrecision::kInt4,     WeightPrecision::kNf4};
+
+const Encoder& default_encoder(WeightPrecision weights) {
+  static std::map<WeightPrecision, std::unique_ptr<Encoder>> encoders;
+  std::unique_ptr<Encoder>& encoder = encoders[weights];
+  if (encoder == nullptr) {
+    EncoderOptions options;
+    options.weights = weights;
     auto source = resolve_model(kDefaultModelName);
-    auto loaded = source ? Encoder::load(source->folder, {}) : std::unexpected(source.error());
+    auto loaded = source ? Encoder::load(source->folder, options) : std::unexpected(source.error());
     if (!loaded) {
       fmt::print(stderr, "{}\n", loaded.error().message);
       std::exit(1);
     }
-    return std::move(*loaded);
-  }();
+    encoder = std::move(*loaded);
+  }
   return *encoder;
 }
 
@@ -63,19 +72,28 @@ std::vector<TokenizedText> texts_of(std::size_t count, std::size_t tokens) {
   return texts;
 }
 
-// Arguments: texts, tokens a text.
+// Arguments: texts, tokens a text, precision.
 void encode(benchmark::State& state) {
+  const auto precision = static_cast<WeightPrecision>(state.range(2));
+  state.SetLabel(std::string(weight_precision_name(precision)));
+  const Encoder& encoder = default_encoder(precision);
   const auto texts = static_cast<std::size_t>(state.range(0));
   const auto tokens = static_cast<std::size_t>(state.range(1));
   const std::vector<TokenizedText> input = texts_of(texts, tokens);
-  for (auto _ : state) benchmark::DoNotOptimize(default_encoder().encode_tokens(input, {}));
+  for (auto _ : state) benchmark::DoNotOptimize(encoder.encode_tokens(input, {}));
   const double work = static_cast<double>(state.iterations()) * static_cast<double>(texts);
   state.counters["texts/s"] = benchmark::Counter(work, benchmark::Counter::kIsRate);
   state.counters["linear GFLOP/s"] =
       benchmark::Counter(work * static_cast<double>(tokens) * kLinearFlops * 1e-9, benchmark::Counter::kIsRate);
 }
-BENCHMARK(encode)->Args({1, 12})->Args({1, 32})->Args({1, 112})->Args({1, 256})->Args({32, 112})->Args({64, 12})->Unit(
-    benchmark::kMillisecond);
+void encode_arguments(benchmark::internal::Benchmark* runs) {
+  for (const WeightPrecision precision : kPrecisions) {
+    for (const std::pair<int, int>& shape : {std::pair{1, 12}, {1, 32}, {1, 112}, {1, 256}, {32, 112}, {64, 12}}) {
+      runs->Args({shape.first, shape.second, static_cast<int>(precision)});
+    }
+  }
+}
+BENCHMARK(encode)->Apply(encode_arguments)->Unit(benchmark::kMillisecond);
 
 struct Shape {
   std::size_t inputs;
@@ -120,12 +138,12 @@ void linear_layers(benchmark::State& state) {
   }
   report_flops(state);
 }
-BENCHMARK(linear_layers)
-    ->ArgsProduct({{1, 12, 32, 112, 448},
-                   {static_cast<int>(WeightPrecision::kFloat32), static_cast<int>(WeightPrecision::kBfloat16),
-                    static_cast<int>(WeightPrecision::kFloat16), static_cast<int>(WeightPrecision::kInt8),
-                    static_cast<int>(WeightPrecision::kInt4), static_cast<int>(WeightPrecision::kNf4)}})
-    ->Unit(benchmark::kMillisecond);
+void linear_arguments(benchmark::internal::Benchmark* runs) {
+  for (const WeightPrecision precision : kPrecisions) {
+    for (const int rows : {1, 12, 32, 112, 448}) runs->Args({rows, static_cast<int>(precision)});
+  }
+}
+BENCHMARK(linear_layers)->Apply(linear_arguments)->Unit(benchmark::kMillisecond);
 
 #if defined(ORTHANT_HAVE_ONEDNN)
 void onednn_sgemm(benchmark::State& state) {
