@@ -14,7 +14,7 @@ namespace orthant {
 namespace {
 
 // Rows that go through the feed-forward block at once: the intermediate values (rows x 4 hidden_size) stay in L2.
-constexpr std::size_t kFeedForwardRows = 128;
+constexpr std::size_t kFeedForwardRows = 64;
 
 void add_row(const float* row, std::size_t count, float* values) {
   for (std::size_t i = 0; i < count; ++i) values[i] += row[i];
