@@ -18,6 +18,12 @@
 #include "tests/support/random.h"
 
 namespace orthant {
+
+#if defined(__x86_64__)
+// The kernels for AVX-VNNI in the encoding of AVX-512 (avxvnni_as_avx512.cpp): CPUs that have both encodings are rare.
+extern const Int8Kernels kInt8KernelsAvxVnniEvex;
+#endif
+
 namespace {
 
 // A panel in the kernels' order, with the plain matrix beside it.
@@ -30,11 +36,29 @@ struct Panel {
   std::vector<float> bias;
 };
 
-class Int8KernelsOfLevel : public testing::TestWithParam<CpuLevel> {
+struct Table {
+  std::string name;
+  CpuLevel needed;
+  const Int8Kernels* kernels;
+};
+
+std::vector<Table> all_tables() {
+  std::vector<Table> tables;
+  for (const CpuLevel level : all_cpu_levels()) {
+    tables.push_back({std::string(cpu_level_name(level)), level, &int8_kernels_for(level)});
+  }
+#if defined(__x86_64__)
+  tables.push_back({"avxvnni_as_avx512", CpuLevel::kAvx512, &kInt8KernelsAvxVnniEvex});
+#endif
+  return tables;
+}
+
+class Int8KernelsOfLevel : public testing::TestWithParam<Table> {
  protected:
   void SetUp() override {
-    if (!cpu_supports(GetParam())) GTEST_SKIP() << "this CPU lacks the level " << cpu_level_name(GetParam());
-    kernels_ = &int8_kernels_for(GetParam());
+    const CpuLevel needed = GetParam().needed;
+    if (!cpu_supports(needed)) GTEST_SKIP() << "this CPU lacks the level " << cpu_level_name(needed);
+    kernels_ = GetParam().kernels;
   }
 
   Panel make_panel(std::size_t depth, int (*code)(std::mt19937_64&)) {
@@ -210,8 +234,8 @@ TEST_P(Int8KernelsOfLevel, QuantizeToTheBitAsThePortableLevel) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(AllLevels, Int8KernelsOfLevel, testing::ValuesIn(all_cpu_levels().begin(), all_cpu_levels().end()),
-                         [](const auto& instance) { return std::string(cpu_level_name(instance.param)); });
+INSTANTIATE_TEST_SUITE_P(AllLevels, Int8KernelsOfLevel, testing::ValuesIn(all_tables()),
+                         [](const auto& instance) { return instance.param.name; });
 
 }  // namespace
 }  // namespace orthant
