@@ -2,7 +2,6 @@
 
 #include <charconv>
 #include <cstring>
-#include <fstream>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -10,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/whole_file.h"
 
 namespace orthant {
 namespace {
@@ -90,19 +90,6 @@ constexpr Element kElements[] = {{"<f4", NpyType::kFloat32, 4},
                                  {"<f2", NpyType::kFloat32, 2},
                                  {"|i1", NpyType::kInt8, 1},
                                  {"|u1", NpyType::kUint8, 1}};
-
-Result<std::string> read_whole_file(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return io_error(path.string() + ": cannot be opened");
-  // read() turns what a stream buffer throws (a folder, a failing disk) into bad().
-  std::string bytes;
-  std::vector<char> buffer(1 << 20);
-  while (in.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) || in.gcount() > 0) {
-    bytes.append(buffer.data(), static_cast<std::size_t>(in.gcount()));
-  }
-  if (in.bad()) return io_error(path.string() + ": reading failed");
-  return bytes;
-}
 
 // The header's text; `reader` then stands at the elements.
 std::optional<std::string_view> read_header_text(ByteReader& reader) {

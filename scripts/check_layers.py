@@ -40,6 +40,7 @@ LIBRARIES = {
     r"rocksdb/": ["engine/storage/", "tests/engine/"],
     r"utf8proc\.h": ["engine/payload/"],
     r"roaring/": ["engine/payload/"],
+    r"oniguruma\.h": ["encoder/tokenizer/"],
     r"(CLI/|yaml-cpp/)": ["engine/settings.cpp", "api/orthant.cpp", "api/cli/"],
     r"boost/": ["api/http/", "api/orthantd.cpp", "tests/api/", "bench/"],
     r"(zlib|zstd)\.h": ["api/http/", "api/cli/", "tests/"],

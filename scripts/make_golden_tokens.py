@@ -124,7 +124,7 @@ def title(what):
     return f"# Made by scripts/make_golden_tokens.py, tokenizers {tokenizers.__version__}: {what}\n"
 
 
-def write_ids(path, what, tokenizer, cases):
+def write_ids(path, what, tokenizer, cases, title=title):
     """cases: lists of (count, bytes) parts."""
     lines = [title(what)]
     for parts, ids in zip(cases, ids_of(tokenizer, [b"".join(count * part for count, part in parts) for parts in cases])):
@@ -139,14 +139,14 @@ def write_torture(tokenizer):
     write_ids(GOLDEN / "token_ids.tsv", "text, ids", tokenizer, cases)
 
 
-def write_fuzz(tokenizer):
+def write_fuzz(path, tokenizer, title=title):
     random = SplitMix(FUZZ_SEED)
     ids = ids_of(tokenizer, [fuzz_text(random) for _ in range(FUZZ_TEXTS)])
     lines = [title("first text, texts, tokens, digest")]
     for first in range(0, FUZZ_TEXTS, FUZZ_CHUNK):
         chunk = ids[first : first + FUZZ_CHUNK]
         lines.append(f"{first} {len(chunk)} {sum(map(len, chunk))} {digest(chunk)}\n")
-    (GOLDEN / "token_fuzz_digests.txt").write_text("".join(lines))
+    path.write_text("".join(lines))
 
 
 # Runs of marks whose order NFD changes, with what separates or joins them: ids seldom show it, normalized text does.
@@ -270,7 +270,7 @@ def main():
     model, shared = sys.argv[1:3]
     tokenizer = load(pathlib.Path(model) / "tokenizer.json")
     write_torture(tokenizer)
-    write_fuzz(tokenizer)
+    write_fuzz(GOLDEN / "token_fuzz_digests.txt", tokenizer)
     write_normalized()
     write_small_tokenizers()
     if shared != "-":

@@ -1,5 +1,7 @@
 #include "encoder/tokenizer/added_tokens.h"
 
+#include <algorithm>
+
 #include "encoder/tokenizer/character_tables.h"
 #include "encoder/tokenizer/utf8.h"
 
@@ -9,6 +11,9 @@ namespace {
 std::vector<PrefixTrie::Entry> positions_of(const std::vector<AddedToken>& tokens) {
   std::vector<PrefixTrie::Entry> entries;
   for (std::uint32_t i = 0; i < tokens.size(); ++i) entries.push_back({tokens[i].content, i});
+  // The trie takes the last of equal keys: here the first special one, or else the first.
+  std::ranges::reverse(entries);
+  std::ranges::stable_partition(entries, [&](const PrefixTrie::Entry& entry) { return !tokens[entry.value].special; });
   return entries;
 }
 

@@ -16,7 +16,7 @@ namespace orthant {
 
 class AddedTokens {
  public:
-  // Of tokens with equal content the last one counts; empty ones are left out.
+  // Of tokens with equal content the first one counts, special ones before others; empty ones are left out.
   explicit AddedTokens(std::vector<AddedToken> tokens);
 
   bool empty() const { return empty_; }

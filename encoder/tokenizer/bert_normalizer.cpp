@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "encoder/tokenizer/character_tables.h"
+#include "encoder/tokenizer/hangul.h"
 #include "encoder/tokenizer/utf8.h"
 
 namespace orthant {
@@ -19,20 +20,6 @@ std::size_t ascii_end(std::string_view text, std::size_t position) {
   }
   while (position < text.size() && static_cast<std::uint8_t>(text[position]) < 0x80) ++position;
   return position;
-}
-
-constexpr char32_t kHangulFirst = 0xAC00;
-constexpr char32_t kHangulLast = 0xD7A3;
-constexpr char32_t kVowelCount = 21;
-constexpr char32_t kTrailCount = 28;
-
-// The jamo of a syllable (Unicode, section 3.12), handed to `visit` one by one. All are starters.
-template <typename Visit>
-void for_each_jamo(char32_t syllable, Visit visit) {
-  const char32_t index = syllable - kHangulFirst;
-  visit(char32_t{0x1100} + index / (kVowelCount * kTrailCount));
-  visit(char32_t{0x1161} + index % (kVowelCount * kTrailCount) / kTrailCount);
-  if (index % kTrailCount != 0) visit(char32_t{0x11A7} + index % kTrailCount);
 }
 
 std::uint8_t interesting_flags(const BertNormalizerOptions& options) {
@@ -116,7 +103,7 @@ void BertNormalizer::append_character(char32_t code_point, PendingMarks& pending
 void BertNormalizer::append_stripped(char32_t code_point, PendingMarks& pending, std::string& out) const {
   if ((character_record(code_point).flags & kDecomposes) == 0) {
     append_part(code_point, pending, out);
-  } else if (code_point >= kHangulFirst && code_point <= kHangulLast) {
+  } else if (is_hangul_syllable(code_point)) {
     for_each_jamo(code_point, [&](char32_t jamo) { append_part(jamo, pending, out); });
   } else {
     for (const char32_t part : decomposition_mapping().find(code_point)) append_part(part, pending, out);

@@ -38,6 +38,18 @@ class PrefixTrie {
     return match;
   }
 
+  // Calls visit(bytes, value) for every key that `text` begins with, shortest first.
+  template <typename Visit>
+  void for_each_prefix(std::string_view text, Visit visit) const {
+    std::uint32_t node = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const std::uint32_t child = nodes_[node].children + static_cast<std::uint8_t>(text[i]);
+      if (nodes_[child].parent != node) break;
+      node = child;
+      if (nodes_[node].value != kNone) visit(i + 1, nodes_[node].value);
+    }
+  }
+
   // The value of exactly this key, or kNone.
   std::uint32_t find(std::string_view key) const;
 

@@ -4,12 +4,15 @@
 #include <string>
 
 #include "encoder/tokenizer/added_tokens.h"
-#include "encoder/tokenizer/bert_normalizer.h"
 #include "encoder/tokenizer/bert_pre_tokenizer.h"
+#include "encoder/tokenizer/byte_pair.h"
 #include "encoder/tokenizer/sequence_template.h"
 #include "encoder/tokenizer/tokenizer_config.h"
 #include "encoder/tokenizer/tokenizer_json.h"
+#include "encoder/tokenizer/unigram.h"
 #include "encoder/tokenizer/utf8.h"
+#include "encoder/tokenizer/vocabulary_files.h"
+#include "encoder/tokenizer/word_level.h"
 #include "encoder/tokenizer/wordpiece.h"
 
 namespace orthant {
@@ -26,13 +29,12 @@ std::vector<AddedToken> tokens_found_before_normalizing(const std::vector<AddedT
   return found;
 }
 
-std::vector<AddedToken> tokens_found_after_normalizing(const std::vector<AddedToken>& tokens, const BertNormalizer& normalizer) {
+std::vector<AddedToken> tokens_found_after_normalizing(const std::vector<AddedToken>& tokens, const NormalizerChain& normalizer) {
   std::vector<AddedToken> found;
+  std::string out, spare;
   for (AddedToken token : tokens) {
     if (!token.normalized) continue;
-    std::string content;
-    normalizer.append_normalized(token.content, content);
-    token.content = std::move(content);
+    token.content = std::string(normalizer.normalize(token.content, out, spare));
     found.push_back(std::move(token));
   }
   return found;
@@ -40,21 +42,62 @@ std::vector<AddedToken> tokens_found_after_normalizing(const std::vector<AddedTo
 
 std::size_t ids_needed(const TokenizerSpec& spec) {
   std::uint32_t largest = 0;
-  for (const VocabularyEntry& entry : spec.model.vocabulary) largest = std::max(largest, entry.id);
+  for (const VocabularyEntry& entry : vocabulary_of(spec.model)) largest = std::max(largest, entry.id);
   for (const AddedToken& token : spec.added_tokens) largest = std::max(largest, token.id);
   return std::size_t{largest} + 1;
 }
 
-// Added tokens are cut out of the text, the rest is normalized; added tokens are cut out of that; the rest becomes words, and
-// words become pieces.
-class WordPieceTokenizer final : public Tokenizer {
+struct ModelMaker {
+  PreTokenizer& pre_tokenizer;
+
+  std::unique_ptr<Model> operator()(const WordPieceSpec& spec) const { return std::make_unique<WordPiece>(spec); }
+  std::unique_ptr<Model> operator()(const UnigramSpec& spec) const { return std::make_unique<Unigram>(spec); }
+  std::unique_ptr<Model> operator()(const WordLevelSpec& spec) const { return std::make_unique<WordLevel>(spec); }
+  // Where it can be, bytes go to the model as they are, instead of as the characters that stand for them.
+  std::unique_ptr<Model> operator()(const BytePairSpec& spec) const {
+    return std::make_unique<BytePair>(spec, BytePair::can_take_bytes(spec) && pre_tokenizer.leave_bytes());
+  }
+};
+
+// The ids so far, and how many are wanted: whoever adds ids stops once there are more.
+struct Output {
+  std::vector<std::uint32_t> ids;
+  std::size_t wanted = 0;
+  // Scratch.
+  std::string normalized, spare;
+  PreTokenizer::Scratch pieces;
+
+  bool full() const { return ids.size() > wanted; }
+};
+
+class IdSink final : public WordSink {
  public:
-  WordPieceTokenizer(const TokenizerSpec& spec, std::size_t model_max_length)
-      : normalizer_(spec.normalizer),
+  IdSink(const Model& model, Output& output) : model_(model), output_(output) {}
+
+  bool take(std::string_view word) override {
+    model_.append_ids(word, output_.ids);
+    return !output_.full();
+  }
+
+ private:
+  const Model& model_;
+  Output& output_;
+};
+
+// Added tokens are cut out of the text, the rest is normalized; added tokens are cut out of that; the rest becomes words, and
+// words become ids.
+class TokenizerPipeline final : public Tokenizer {
+ public:
+  TokenizerPipeline(TokenizerSpec spec, std::size_t model_max_length)
+      : normalizer_(std::move(spec.normalizers)),
         raw_tokens_(tokens_found_before_normalizing(spec.added_tokens)),
         normalized_tokens_(tokens_found_after_normalizing(spec.added_tokens, normalizer_)),
-        wordpiece_(spec.model),
-        templates_(spec.templates),
+        pre_tokenizer_(std::move(spec.pre_tokenizers)),
+        model_(std::visit(ModelMaker{pre_tokenizer_}, spec.model)),
+        wordpiece_(spec.has_bert_pre_tokenizer ? dynamic_cast<const WordPiece*>(model_.get()) : nullptr),
+        asks_for_start_(pre_tokenizer_.asks_for_start()),
+        works_in_slices_(spec.has_bert_pre_tokenizer && normalizer_.works_in_slices() && normalized_tokens_.empty()),
+        templates_(std::move(spec.templates)),
         vocabulary_size_(ids_needed(spec)),
         model_max_length_(model_max_length) {}
 
@@ -65,32 +108,44 @@ class WordPieceTokenizer final : public Tokenizer {
   std::size_t model_max_length() const override { return model_max_length_; }
 
  private:
-  // The ids so far, and how many are wanted: whoever adds ids stops once there are more.
-  struct Output {
-    std::vector<std::uint32_t> ids;
-    std::size_t wanted = 0;
-    std::string normalized;  // scratch
-
-    bool full() const { return ids.size() > wanted; }
-  };
-
   Output ids_of(std::string_view text, std::size_t wanted) const;
   void append_text(std::string_view text, Output& output) const;
-  void append_ordinary(std::string_view text, Output& output) const;
-  void append_normalized(std::string_view text, Output& output) const;
-  void append_words(std::string_view normalized, Output& output) const;
+  void append_ordinary(Piece text, Output& output) const;
+  void append_slice(Piece text, Output& output) const;
+  void append_words(Piece normalized, Output& output) const;
 
-  const BertNormalizer normalizer_;
+  const NormalizerChain normalizer_;
   const AddedTokens raw_tokens_;
   const AddedTokens normalized_tokens_;
-  const WordPiece wordpiece_;
+  PreTokenizer pre_tokenizer_;
+  const std::unique_ptr<Model> model_;
+  const WordPiece* const wordpiece_;  // the model, where words are cut as Bert does it: without a virtual call a word
+  const bool asks_for_start_;
+  // Whether a text may be cut before any blank and tokenized part by part. A token that is looked for in the normalized text may go
+  // on there.
+  const bool works_in_slices_;
   const SequenceTemplates templates_;
   const std::size_t vocabulary_size_;
   const std::size_t model_max_length_;
 };
 
+// Calls visit(piece) for the added tokens and what lies between them, in order, until the output is full: an id, or a text.
+template <typename VisitText>
+void for_each_part(const AddedTokens& tokens, Piece text, Output& output, VisitText visit_text) {
+  AddedTokenReader reader(tokens, text.text);
+  while (!output.full()) {
+    const auto part = reader.next();
+    if (!part) return;
+    if (part->token != nullptr) {
+      output.ids.push_back(part->token->id);
+    } else {
+      visit_text(Piece{part->text, text.starts_text && part->text.data() == text.text.data()});
+    }
+  }
+}
+
 // The first `wanted` ids of the text without special tokens, and one or some more where there are more.
-WordPieceTokenizer::Output WordPieceTokenizer::ids_of(std::string_view text, std::size_t wanted) const {
+Output TokenizerPipeline::ids_of(std::string_view text, std::size_t wanted) const {
   std::string repaired;
   if (!is_valid_utf8(text)) {
     repaired = replace_invalid_utf8(text);
@@ -103,7 +158,7 @@ WordPieceTokenizer::Output WordPieceTokenizer::ids_of(std::string_view text, std
   return output;
 }
 
-TokenizedText WordPieceTokenizer::tokenize(std::string_view text, std::size_t max_tokens) const {
+TokenizedText TokenizerPipeline::tokenize(std::string_view text, std::size_t max_tokens) const {
   const std::size_t limit = max_tokens == 0 ? text.max_size() : max_tokens;
   const std::size_t special_count = fixed_id_count(templates_.single);
   Output output = ids_of(text, limit > special_count ? limit - special_count : 0);
@@ -115,7 +170,7 @@ TokenizedText WordPieceTokenizer::tokenize(std::string_view text, std::size_t ma
   return result;
 }
 
-TokenizedText WordPieceTokenizer::tokenize_content(std::string_view text, std::size_t max_tokens) const {
+TokenizedText TokenizerPipeline::tokenize_content(std::string_view text, std::size_t max_tokens) const {
   const std::size_t limit = max_tokens == 0 ? text.max_size() : max_tokens;
   TokenizedText result;
   result.ids = std::move(ids_of(text, limit).ids);
@@ -124,7 +179,7 @@ TokenizedText WordPieceTokenizer::tokenize_content(std::string_view text, std::s
   return result;
 }
 
-TokenizedText WordPieceTokenizer::tokenize_pair(std::string_view first, std::string_view second, std::size_t max_tokens) const {
+TokenizedText TokenizerPipeline::tokenize_pair(std::string_view first, std::string_view second, std::size_t max_tokens) const {
   const std::size_t limit = max_tokens == 0 ? first.max_size() : max_tokens;
   const std::size_t special_count = fixed_id_count(templates_.pair);
   const std::size_t room = limit > special_count ? limit - special_count : 0;
@@ -146,71 +201,54 @@ TokenizedText WordPieceTokenizer::tokenize_pair(std::string_view first, std::str
   return result;
 }
 
-void WordPieceTokenizer::append_text(std::string_view text, Output& output) const {
-  AddedTokenReader reader(raw_tokens_, text);
-  while (!output.full()) {
-    const auto piece = reader.next();
-    if (!piece) return;
-    if (piece->token != nullptr) {
-      output.ids.push_back(piece->token->id);
-    } else {
-      append_ordinary(piece->text, output);
-    }
+void TokenizerPipeline::append_text(std::string_view text, Output& output) const {
+  for_each_part(raw_tokens_, {text, true}, output, [&](Piece part) { append_ordinary(part, output); });
+}
+
+// In slices that end before a blank, where no word and no run of combining marks goes on.
+void TokenizerPipeline::append_ordinary(Piece text, Output& output) const {
+  while (!text.text.empty() && !output.full()) {
+    const std::size_t end = works_in_slices_ ? std::min(text.text.find(' ', kSliceBytes), text.text.size()) : text.text.size();
+    append_slice({text.text.substr(0, end), text.starts_text}, output);
+    text = {text.text.substr(end), false};
   }
 }
 
-// In slices that end before a blank, where no word and no run of combining marks goes on. A token that is looked for in the
-// normalized text may go on there.
-void WordPieceTokenizer::append_ordinary(std::string_view text, Output& output) const {
-  if (!normalized_tokens_.empty()) {
-    append_normalized(text, output);
+void TokenizerPipeline::append_slice(Piece text, Output& output) const {
+  const bool starts_text = text.starts_text && !(asks_for_start_ && normalizer_.moves_start(text.text));
+  const Piece normalized{normalizer_.normalize(text.text, output.normalized, output.spare), starts_text};
+  for_each_part(normalized_tokens_, normalized, output, [&](Piece part) { append_words(part, output); });
+}
+
+void TokenizerPipeline::append_words(Piece normalized, Output& output) const {
+  if (wordpiece_ == nullptr) {
+    IdSink sink(*model_, output);
+    pre_tokenizer_.split(normalized, output.pieces, sink);
     return;
   }
-  while (!text.empty() && !output.full()) {
-    const std::size_t end = std::min(text.find(' ', kSliceBytes), text.size());
-    append_normalized(text.substr(0, end), output);
-    text.remove_prefix(end);
-  }
-}
-
-void WordPieceTokenizer::append_normalized(std::string_view text, Output& output) const {
-  output.normalized.clear();
-  normalizer_.append_normalized(text, output.normalized);
-  AddedTokenReader reader(normalized_tokens_, output.normalized);
-  while (!output.full()) {
-    const auto piece = reader.next();
-    if (!piece) return;
-    if (piece->token != nullptr) {
-      output.ids.push_back(piece->token->id);
-    } else {
-      append_words(piece->text, output);
-    }
-  }
-}
-
-void WordPieceTokenizer::append_words(std::string_view normalized, Output& output) const {
   std::size_t position = 0;
   while (!output.full()) {
-    const std::string_view word = BertPreTokenizer::next_word(normalized, position);
+    const std::string_view word = BertPreTokenizer::next_word(normalized.text, position);
     if (word.empty()) return;
-    wordpiece_.append_ids(word, output.ids);
+    wordpiece_->append_ids(word, output.ids);
   }
+}
+
+Result<TokenizerSpec> read_spec(const std::filesystem::path& folder, const TokenizerConfig& config) {
+  std::error_code ignored;  // what cannot be looked at is as good as absent
+  const auto is_there = [&](std::string_view name) { return std::filesystem::exists(folder / name, ignored); };
+  if (is_there("tokenizer.json")) return read_tokenizer_json(folder / "tokenizer.json", config);
+  if (is_there("vocab.txt")) return read_vocab_txt(folder / "vocab.txt", config);
+  if (is_there("vocab.json") && is_there("merges.txt"))
+    return read_vocab_merges(folder / "vocab.json", folder / "merges.txt", config);
+  return not_found(folder.string() + ": neither tokenizer.json, nor vocab.txt, nor vocab.json with merges.txt is there");
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Tokenizer>> Tokenizer::load(const std::filesystem::path& folder) {
-  const std::filesystem::path json = folder / "tokenizer.json";
-  const std::filesystem::path vocabulary = folder / "vocab.txt";
-  std::error_code ignored;  // what cannot be looked at is as good as absent
-  const bool has_json = std::filesystem::exists(json, ignored);
-  if (!has_json && !std::filesystem::exists(vocabulary, ignored)) {
-    return not_found(folder.string() + ": neither tokenizer.json nor vocab.txt is there");
-  }
   const TokenizerConfig config = ORTHANT_TRY(read_tokenizer_config(folder / "tokenizer_config.json"));
-  TokenizerSpec spec = has_json ? ORTHANT_TRY(read_tokenizer_json(json)) : ORTHANT_TRY(read_vocab_txt(vocabulary, config));
-  apply_flags(config, spec.normalizer);
-  return std::make_unique<WordPieceTokenizer>(spec, config.model_max_length);
+  return std::make_unique<TokenizerPipeline>(ORTHANT_TRY(read_spec(folder, config)), config.model_max_length);
 }
 
 }  // namespace orthant

@@ -1,12 +1,12 @@
 #include "encoder/tokenizer/tokenizer_config.h"
 
-#include <fstream>
-#include <unordered_map>
+#include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 #include <simdjson.h>
 
-#include "encoder/tokenizer/utf8.h"
+#include "base/whole_file.h"
 
 namespace orthant {
 namespace {
@@ -14,18 +14,31 @@ namespace {
 namespace ondemand = simdjson::ondemand;
 
 constexpr std::uintmax_t kMaxConfigBytes = std::uintmax_t{16} << 20;  // added_tokens_decoder can be long
-constexpr std::uintmax_t kMaxVocabularyBytes = std::uintmax_t{64} << 20;
-constexpr double kMaxLength = 1e9;  // "no limit" is written as 1000000000000000019884624838656
+constexpr double kMaxLength = 1e9;                                    // "no limit" is written as 1000000000000000019884624838656
 
-Result<std::string> read_whole_file(const std::filesystem::path& file, std::uintmax_t max_bytes) {
-  std::error_code error;
-  const std::uintmax_t bytes = std::filesystem::file_size(file, error);
-  if (error) return io_error(fmt::format("{}: {}", file.string(), error.message()));
-  if (bytes > max_bytes) return invalid_argument(fmt::format("{}: {} bytes, at most {} are read", file.string(), bytes, max_bytes));
-  std::ifstream in(file, std::ios::binary);
-  std::string content(bytes, '\0');
-  if (!in.read(content.data(), static_cast<std::streamsize>(bytes))) return io_error(file.string() + ": reading failed");
-  return content;
+Result<bool> read_flag(ondemand::object token, std::string_view key) {
+  bool flag = false;
+  const auto problem = token.find_field_unordered(key).get_bool().get(flag);
+  if (problem == simdjson::NO_SUCH_FIELD) return false;
+  if (problem != simdjson::SUCCESS) return data_corruption(fmt::format("{}: expected a boolean", key));
+  return flag;
+}
+
+Result<AddedToken> read_added_token(std::string_view id, ondemand::object object) {
+  AddedToken token;
+  const auto [end, problem] = std::from_chars(id.data(), id.data() + id.size(), token.id);
+  if (problem != std::errc{} || end != id.data() + id.size()) return data_corruption("expected a number for the id");
+  std::string_view content;
+  if (object.find_field_unordered("content").get_string().get(content) != simdjson::SUCCESS) {
+    return data_corruption("content: expected a string");
+  }
+  token.content = content;
+  token.single_word = ORTHANT_TRY(read_flag(object, "single_word"));
+  token.lstrip = ORTHANT_TRY(read_flag(object, "lstrip"));
+  token.rstrip = ORTHANT_TRY(read_flag(object, "rstrip"));
+  token.normalized = ORTHANT_TRY(read_flag(object, "normalized"));
+  token.special = ORTHANT_TRY(read_flag(object, "special"));
+  return token;
 }
 
 // Values of the config, each read only if it is asked for: numbers past 64 bits are legal in the rest of the file.
@@ -58,6 +71,28 @@ class ConfigReader {
     return std::string(text);
   }
 
+  // {"7": {"content": "<x>", ...}, ...}; an absent or null one has none.
+  Result<std::vector<AddedToken>> added_tokens(std::string_view key) {
+    std::vector<AddedToken> tokens;
+    auto value = find(key);
+    if (value.error() == simdjson::NO_SUCH_FIELD || value.is_null()) return tokens;
+    ondemand::object members;
+    if (value.get_object().get(members) != simdjson::SUCCESS) return mismatch(key, "an object");
+    for (auto member : members) {
+      std::string_view id;
+      ondemand::object token;
+      if (member.unescaped_key().get(id) != simdjson::SUCCESS || member.value().get_object().get(token) != simdjson::SUCCESS) {
+        return mismatch(key, "an object of objects");
+      }
+      const std::string id_text(id);  // the parser's next string takes its place
+      auto read = read_added_token(id_text, token);
+      if (!read) return with_context(fmt::format("{}: {}: {}", file_, key, id_text), read.error());
+      tokens.push_back(std::move(*read));
+    }
+    std::ranges::sort(tokens, {}, &AddedToken::id);
+    return tokens;
+  }
+
   Result<std::size_t> length(std::string_view key) {
     auto value = find(key);
     if (value.error() == simdjson::NO_SUCH_FIELD || value.is_null()) return 0;
@@ -87,20 +122,9 @@ Result<TokenizerConfig> read_fields(ConfigReader reader) {
   config.padding_token = ORTHANT_TRY(reader.token("pad_token"));
   config.class_token = ORTHANT_TRY(reader.token("cls_token"));
   config.mask_token = ORTHANT_TRY(reader.token("mask_token"));
+  config.add_prefix_space = ORTHANT_TRY(reader.flag("add_prefix_space"));
+  config.added_tokens = ORTHANT_TRY(reader.added_tokens("added_tokens_decoder"));
   return config;
-}
-
-Result<std::vector<VocabularyEntry>> read_lines(const std::string& content, const std::string& file) {
-  std::vector<VocabularyEntry> vocabulary;
-  for (std::size_t begin = 0; begin < content.size();) {
-    const std::size_t end = std::min(content.find('\n', begin), content.size());
-    std::string_view token = std::string_view(content).substr(begin, end - begin);
-    if (token.ends_with('\r')) token.remove_suffix(1);
-    if (!is_valid_utf8(token)) return data_corruption(fmt::format("{}: line {} is not UTF-8", file, vocabulary.size() + 1));
-    vocabulary.push_back({std::string(token), static_cast<std::uint32_t>(vocabulary.size())});
-    begin = end + 1;
-  }
-  return vocabulary;
 }
 
 }  // namespace
@@ -118,34 +142,9 @@ Result<TokenizerConfig> read_tokenizer_config(const std::filesystem::path& file)
   if (problem != simdjson::SUCCESS) {
     return data_corruption(fmt::format("{}: not a JSON object: {}", name, simdjson::error_message(problem)));
   }
-  return read_fields(ConfigReader(object, name));
-}
-
-Result<TokenizerSpec> read_vocab_txt(const std::filesystem::path& file, const TokenizerConfig& config) {
-  const std::string name = file.string();
-  const std::string content = ORTHANT_TRY(read_whole_file(file, kMaxVocabularyBytes));
-  TokenizerSpec spec;
-  spec.model.vocabulary = ORTHANT_TRY(read_lines(content, name));
-  std::unordered_map<std::string_view, std::uint32_t> ids;
-  for (const VocabularyEntry& entry : spec.model.vocabulary) {
-    if (!ids.emplace(entry.token, entry.id).second) {
-      return data_corruption(fmt::format("{}: line {}: token '{}' stands there twice", name, entry.id + 1, entry.token));
-    }
-  }
-  const auto add = [&](const std::optional<std::string>& token, std::string_view usual) -> Result<std::uint32_t> {
-    const std::string content_of_token = token.value_or(std::string(usual));
-    const auto entry = ids.find(content_of_token);
-    if (entry == ids.end()) return data_corruption(fmt::format("{}: special token '{}' is missing", name, content_of_token));
-    spec.added_tokens.push_back({.content = content_of_token, .id = entry->second});
-    return entry->second;
-  };
-  spec.model.unknown_token = config.unknown_token.value_or("[UNK]");
-  ORTHANT_TRY(add(config.unknown_token, "[UNK]"));
-  ORTHANT_TRY(add(config.padding_token, "[PAD]"));
-  ORTHANT_TRY(add(config.mask_token, "[MASK]"));
-  const std::uint32_t start = ORTHANT_TRY(add(config.class_token, "[CLS]"));
-  spec.templates = bert_templates(start, ORTHANT_TRY(add(config.separator_token, "[SEP]")));
-  return spec;
+  TokenizerConfig config = ORTHANT_TRY(read_fields(ConfigReader(object, name)));
+  config.file = name;
+  return config;
 }
 
 void apply_flags(const TokenizerConfig& config, BertNormalizerOptions& options) {

@@ -4,12 +4,13 @@
 #include <filesystem>
 
 #include "base/result.h"
+#include "encoder/tokenizer/tokenizer_config.h"
 #include "encoder/tokenizer/tokenizer_spec.h"
 
 namespace orthant {
 
-// WordPiece tokenizers with Bert's normalizer and pre-tokenizer; invalid_argument names any other part that was found,
-// data_corruption the field that is wrong. Padding, truncation and the decoder are not read.
-Result<TokenizerSpec> read_tokenizer_json(const std::filesystem::path& file);
+// invalid_argument names any part that is not supported, data_corruption the field that is wrong. Padding, truncation and the
+// decoder are not read. The config's flags and added tokens complete the file.
+Result<TokenizerSpec> read_tokenizer_json(const std::filesystem::path& file, const TokenizerConfig& config);
 
 }  // namespace orthant

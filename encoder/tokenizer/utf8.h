@@ -43,6 +43,11 @@ inline std::size_t code_point_begin_before(std::string_view text, std::size_t en
   return position;
 }
 
+// Whether a character begins at `position`, or the text ends there.
+inline bool begins_character(std::string_view text, std::size_t position) {
+  return position == text.size() || (static_cast<std::uint8_t>(text[position]) & 0xC0) != 0x80;
+}
+
 inline void append_code_point(std::string& out, char32_t code_point) {
   const auto put = [&](char32_t bits) { out.push_back(static_cast<char>(bits)); };
   if (code_point < 0x80) {

@@ -6,17 +6,17 @@
 #include <string_view>
 #include <vector>
 
+#include "encoder/tokenizer/model.h"
 #include "encoder/tokenizer/prefix_trie.h"
 #include "encoder/tokenizer/tokenizer_spec.h"
 
 namespace orthant {
 
-class WordPiece {
+class WordPiece final : public Model {
  public:
   explicit WordPiece(const WordPieceSpec& spec);
 
-  // `word` is valid UTF-8 and not empty.
-  void append_ids(std::string_view word, std::vector<std::uint32_t>& ids) const;
+  void append_ids(std::string_view word, std::vector<std::uint32_t>& ids) const override;
 
  private:
   bool has_too_many_characters(std::string_view word) const;
