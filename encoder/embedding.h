@@ -31,4 +31,10 @@ struct EmbeddingMatrix {
   std::span<float> row(std::size_t i) { return std::span(values).subspan(i * dim, dim); }
 };
 
+// A vector over a large space of which few values are set: indices ascend, values are not zero.
+struct SparseEmbedding {
+  std::vector<std::uint32_t> indices;
+  std::vector<float> values;
+};
+
 }  // namespace orthant

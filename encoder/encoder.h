@@ -30,15 +30,20 @@ struct EncoderOptions {
   WeightPrecision weights = WeightPrecision::kAuto;
 };
 
-// What an encoder is, for /models, the collection's record and `orthant info`.
+// What a model gives: embeddings, the score of a pair of texts (reranker.h), sparse vectors (sparse_encoder.h).
+enum class ModelKind : std::uint8_t { kEncoder, kReranker, kSparseEncoder };
+std::string_view model_kind_name(ModelKind kind);  // "encoder", "reranker", "sparse_encoder"
+
+// What a model is, for /models, the collection's record and `orthant info`.
 struct EncoderInfo {
+  ModelKind kind = ModelKind::kEncoder;
   std::string name;
   std::filesystem::path folder;
   std::string architecture;        // "BertModel", ...
-  std::string pooling;             // "mean", "cls", ...
+  std::string pooling;             // "mean", "cls", ...; of rerankers "sigmoid" or "identity"
   std::string weight_precision;    // "float32", ...; "mixed" where the layers differ
   std::string model_sha256;        // of model.safetensors, lower-case hex
-  std::size_t dim = 0;             // of the embeddings given out, untruncated
+  std::size_t dim = 0;             // of the embeddings given out, untruncated; 1 for rerankers
   std::size_t max_seq_length = 0;  // tokens, special ones included
   std::size_t parameter_count = 0;
   std::size_t memory_bytes = 0;  // weights as held, mapped or packed

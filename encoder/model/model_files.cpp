@@ -83,7 +83,7 @@ Status read_pooling(const std::filesystem::path& folder, ModelFiles& files) {
     return data_corruption(fmt::format("{}: pools vectors of {} dimensions, the transformer gives {}", file.path().string(), *size,
                                        files.transformer.hidden_size));
   }
-  const bool has_prompts = std::any_of(files.prompts.begin(), files.prompts.end(), [](const auto& p) { return !p.second.empty(); });
+  const bool has_prompts = std::ranges::any_of(files.prompts.texts, [](const auto& p) { return !p.second.empty(); });
   if (has_prompts && !ORTHANT_TRY(file.boolean_or("include_prompt", true))) {
     return invalid_argument(
         fmt::format("{}: include_prompt: false is not supported for a model with prompts", file.path().string()));
@@ -108,63 +108,7 @@ Result<DenseStage> read_dense(const std::filesystem::path& folder) {
   return stage;
 }
 
-struct Module {
-  std::string type;  // the class alone: "Pooling"
-  std::filesystem::path folder;
-};
-
-// Sentence Transformers moved its classes between packages; the class name is what stays.
-Result<std::vector<Module>> read_modules(const std::filesystem::path& folder) {
-  const std::optional<ConfigFile> file = ORTHANT_TRY(ConfigFile::open_if_there(folder / "modules.json"));
-  if (!file) return std::vector<Module>{{"Transformer", folder}};
-  simdjson::dom::array entries;
-  if (file->root().get_array().get(entries) != simdjson::SUCCESS) {
-    return data_corruption(fmt::format("{}: expected a list of modules", file->path().string()));
-  }
-  std::vector<Module> modules;
-  for (simdjson::dom::element entry : entries) {
-    std::string_view type;
-    std::string_view path;
-    if (!entry.is_object() || entry["type"].get_string().get(type) != simdjson::SUCCESS ||
-        entry["path"].get_string().get(path) != simdjson::SUCCESS) {
-      return data_corruption(fmt::format("{}: entry {}: expected type and path", file->path().string(), modules.size()));
-    }
-    const std::filesystem::path relative(path);
-    const bool leaves = relative.is_absolute() || std::find(relative.begin(), relative.end(), "..") != relative.end();
-    if (leaves) return data_corruption(fmt::format("{}: path \"{}\" leads out of the model's folder", file->path().string(), path));
-    modules.push_back({std::string(type.substr(type.rfind('.') + 1)), folder / relative});
-  }
-  return modules;
-}
-
-Status read_prompts(const std::filesystem::path& folder, ModelFiles& files) {
-  const std::optional<ConfigFile> file = ORTHANT_TRY(ConfigFile::open_if_there(folder / "config_sentence_transformers.json"));
-  if (!file) return {};
-  if (const auto prompts = file->element("prompts")) {
-    simdjson::dom::object object;
-    if (prompts->get_object().get(object) != simdjson::SUCCESS) return file->mismatch("prompts", "an object of names and texts");
-    for (const auto& [name, value] : object) {
-      std::string_view text;
-      if (value.get_string().get(text) != simdjson::SUCCESS) return file->mismatch("prompts", "an object of names and texts");
-      files.prompts.insert_or_assign(std::string(name), std::string(text));
-    }
-  }
-  files.default_prompt_name = ORTHANT_TRY(file->text("default_prompt_name")).value_or("");
-  if (!files.default_prompt_name.empty() && !files.prompts.contains(files.default_prompt_name)) {
-    return file->mismatch("default_prompt_name", "the name of one of the prompts");
-  }
-  return {};
-}
-
-Status read_max_seq_length(ModelFiles& files) {
-  const std::optional<ConfigFile> file =
-      ORTHANT_TRY(ConfigFile::open_if_there(files.transformer_folder / "sentence_bert_config.json"));
-  if (!file) return {};
-  files.max_seq_length = ORTHANT_TRY(file->size("max_seq_length")).value_or(0);
-  return {};
-}
-
-Status read_stage(const Module& module, ModelFiles& files) {
+Status read_stage(const ModuleEntry& module, ModelFiles& files) {
   if (module.type == "Dropout") return {};  // does nothing at inference
   if (module.type == "Normalize") {
     files.stages.emplace_back(NormalizeStage{});
@@ -191,19 +135,6 @@ std::string_view pooling_mode_name(PoolingMode mode) {
   return kPoolingNames[static_cast<std::size_t>(mode)].name;
 }
 
-std::string_view ModelFiles::prompt_for(Purpose purpose) const {
-  static constexpr std::array<std::string_view, 1> kQueryNames = {"query"};
-  static constexpr std::array<std::string_view, 3> kDocumentNames = {"document", "passage", "corpus"};
-  const std::span<const std::string_view> names = purpose == Purpose::kQuery ? std::span<const std::string_view>(kQueryNames)
-                                                                             : std::span<const std::string_view>(kDocumentNames);
-  for (const std::string_view name : names) {
-    const auto found = prompts.find(std::string(name));
-    if (found != prompts.end()) return found->second;
-  }
-  const auto found = prompts.find(default_prompt_name);
-  return found == prompts.end() ? std::string_view() : std::string_view(found->second);
-}
-
 std::size_t ModelFiles::embedding_size() const {
   std::size_t size = transformer.hidden_size * pooling.size();
   for (const Stage& stage : stages) {
@@ -217,7 +148,7 @@ Result<ModelFiles> read_model_files(const std::filesystem::path& folder) {
   if (!std::filesystem::exists(folder / "modules.json", ignored) && !std::filesystem::exists(folder / "config.json", ignored)) {
     return not_found(fmt::format("{}: no model there (neither modules.json nor config.json)", folder.string()));
   }
-  const std::vector<Module> modules = ORTHANT_TRY(read_modules(folder));
+  const std::vector<ModuleEntry> modules = ORTHANT_TRY(read_modules(folder));
   if (modules.empty() || modules[0].type != "Transformer") {
     return invalid_argument(fmt::format("{}: the first module is \"{}\", expected Transformer", folder.string(),
                                         modules.empty() ? "" : modules[0].type));
@@ -225,8 +156,8 @@ Result<ModelFiles> read_model_files(const std::filesystem::path& folder) {
   ModelFiles files;
   files.transformer_folder = modules[0].folder;
   files.transformer = ORTHANT_TRY(read_transformer_config(files.transformer_folder));
-  ORTHANT_TRY(read_prompts(folder, files));
-  ORTHANT_TRY(read_max_seq_length(files));
+  files.prompts = ORTHANT_TRY(read_prompts(folder));
+  files.max_seq_length = ORTHANT_TRY(read_max_seq_length(files.transformer_folder));
   std::size_t next = 1;
   if (modules.size() > 1 && modules[1].type == "Pooling") {
     ORTHANT_TRY(read_pooling(modules[1].folder, files));

@@ -4,9 +4,7 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <map>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -14,6 +12,7 @@
 #include "base/result.h"
 #include "encoder/embedding.h"
 #include "encoder/kernels/float_kernels.h"
+#include "encoder/model/modules_file.h"
 #include "encoder/model/transformer_config.h"
 
 namespace orthant {
@@ -41,11 +40,8 @@ struct ModelFiles {
   std::vector<PoolingMode> pooling;  // several are concatenated
   std::vector<Stage> stages;
   std::size_t max_seq_length = 0;  // of sentence_bert_config.json, 0 if it says nothing
-  std::map<std::string, std::string> prompts;
-  std::string default_prompt_name;  // empty: none
+  Prompts prompts;
 
-  // The text put before the input: the prompt of the purpose's name, else the default prompt, else nothing.
-  std::string_view prompt_for(Purpose purpose) const;
   // Size of the embeddings given out.
   std::size_t embedding_size() const;
 };

@@ -62,11 +62,11 @@ TEST_F(ModelFolder, PoolsByMeanWhereThereAreNoModules) {
 TEST_F(ModelFolder, ChoosesThePromptByPurpose) {
   write("config_sentence_transformers.json",
         R"({"prompts":{"query":"Q: ","passage":"P: ","else":"E: "},"default_prompt_name":"else"})");
-  EXPECT_EQ(read_model_files(folder())->prompt_for(Purpose::kQuery), "Q: ");
-  EXPECT_EQ(read_model_files(folder())->prompt_for(Purpose::kDocument), "P: ");
+  EXPECT_EQ(read_model_files(folder())->prompts.text_for(Purpose::kQuery), "Q: ");
+  EXPECT_EQ(read_model_files(folder())->prompts.text_for(Purpose::kDocument), "P: ");
   write("config_sentence_transformers.json", R"({"prompts":{"query":"","else":"E: "},"default_prompt_name":"else"})");
-  EXPECT_EQ(read_model_files(folder())->prompt_for(Purpose::kQuery), "");
-  EXPECT_EQ(read_model_files(folder())->prompt_for(Purpose::kDocument), "E: ");
+  EXPECT_EQ(read_model_files(folder())->prompts.text_for(Purpose::kQuery), "");
+  EXPECT_EQ(read_model_files(folder())->prompts.text_for(Purpose::kDocument), "E: ");
   write("config_sentence_transformers.json", R"({"prompts":{},"default_prompt_name":"else"})");
   expect_refused(ErrorCode::kDataCorruption, {"default_prompt_name", "config_sentence_transformers.json"});
 }
