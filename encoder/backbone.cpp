@@ -73,10 +73,10 @@ std::vector<std::vector<std::size_t>> cut_into_passes(std::span<const TokenizedT
   std::ranges::sort(
       order, [&](std::size_t a, std::size_t b) { return std::pair(texts[b].ids.size(), a) < std::pair(texts[a].ids.size(), b); });
   std::vector<std::vector<std::size_t>> passes;
-  std::size_t tokens = kPassTokens;
+  std::size_t tokens = 0;
   for (const std::size_t position : order) {
     tokens += texts[position].ids.size();
-    if (tokens > kPassTokens) {
+    if (passes.empty() || tokens > kPassTokens) {
       passes.emplace_back();
       tokens = texts[position].ids.size();
     }

@@ -77,9 +77,9 @@ std::vector<std::vector<std::size_t>> BatchRunner::cut(const std::vector<std::si
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return tokens[a] > tokens[b]; });
   std::vector<std::vector<std::size_t>> batches;
-  std::size_t filled = options_.max_batch_tokens;
+  std::size_t filled = 0;
   for (const std::size_t position : order) {
-    if (filled + tokens[position] > options_.max_batch_tokens) {
+    if (batches.empty() || filled + tokens[position] > options_.max_batch_tokens) {
       batches.emplace_back();
       filled = 0;
     }
