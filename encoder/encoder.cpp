@@ -34,7 +34,8 @@ class BertEncoder final : public Encoder {
   Result<EmbeddingMatrix> calibration_ranges(std::size_t dimensions) const override;
 
  private:
-  Status encode_pass(std::span<const TokenizedText> texts, std::span<const std::size_t> order, EmbeddingMatrix& embeddings) const;
+  Status encode_pass(std::span<const TokenizedText> texts, std::span<const std::size_t> order, EmbeddingMatrix& embeddings,
+                     StageTimes* stages) const;
 
   const ModelFiles files_;
   const Backbone backbone_;
@@ -52,7 +53,9 @@ TokenizedText BertEncoder::tokenize(std::string_view text, Purpose purpose) cons
 Result<EncodeResult> BertEncoder::encode(std::span<const std::string_view> texts, const EncodeOptions& options) const {
   std::vector<TokenizedText> tokenized;
   tokenized.reserve(texts.size());
+  StageClock clock(options.stage_times);
   for (const std::string_view text : texts) tokenized.push_back(tokenize(text, options.purpose));
+  clock.mark(EncodeStage::kTokenization);
   return encode_tokens(tokenized, options);
 }
 
@@ -77,7 +80,9 @@ Result<EncodeResult> BertEncoder::encode_tokens(std::span<const TokenizedText> t
     result.token_counts.push_back(static_cast<std::uint32_t>(text.ids.size()));
     result.truncated.push_back(text.truncated);
   }
-  for (const std::vector<std::size_t>& pass : cut_into_passes(texts)) ORTHANT_TRY(encode_pass(texts, pass, result.embeddings));
+  for (const std::vector<std::size_t>& pass : cut_into_passes(texts)) {
+    ORTHANT_TRY(encode_pass(texts, pass, result.embeddings, options.stage_times));
+  }
   if (options.dimensions != 0 && options.dimensions != info_.dim) {
     result.embeddings = truncated_rows(result.embeddings, options.dimensions, info_.normalized);
   }
@@ -85,18 +90,21 @@ Result<EncodeResult> BertEncoder::encode_tokens(std::span<const TokenizedText> t
 }
 
 Status BertEncoder::encode_pass(std::span<const TokenizedText> texts, std::span<const std::size_t> order,
-                                EmbeddingMatrix& embeddings) const {
+                                EmbeddingMatrix& embeddings, StageTimes* stages) const {
   thread_local Workspace workspace;
   thread_local std::vector<TokenSequence> sequences;
   sequences.clear();
   for (const std::size_t position : order) sequences.push_back({texts[position].ids, texts[position].type_ids});
+  workspace.scratch().stages = stages;
   const std::span<const float> hidden = ORTHANT_TRY(backbone_.transformer.forward(sequences, workspace));
+  StageClock clock(stages);
   std::size_t start = 0;
   for (const std::size_t position : order) {
     const std::size_t count = texts[position].ids.size() * backbone_.transformer.config().hidden_size;
     head_.apply(hidden.subspan(start, count), embeddings.row(position));
     start += count;
   }
+  clock.mark(EncodeStage::kPooling);
   return {};
 }
 

@@ -16,6 +16,7 @@
 
 #include "base/result.h"
 #include "encoder/embedding.h"
+#include "encoder/stage_times.h"
 #include "encoder/tokenizer/tokenizer.h"
 #include "encoder/weight_precision.h"
 
@@ -55,6 +56,8 @@ struct EncodeOptions {
   Purpose purpose = Purpose::kDocument;
   // Matryoshka truncation: the first `dimensions` values, normalized again if the model normalizes. 0: all.
   std::size_t dimensions = 0;
+  // Where the time goes is added here; null: nobody wants to know. Must outlive the call.
+  StageTimes* stage_times = nullptr;
 };
 
 struct EncodeResult {

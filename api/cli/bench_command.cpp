@@ -1,5 +1,6 @@
 // orthant bench: what the parts of Orthant cost on this machine. So far the encoder.
 
+#include <algorithm>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -98,6 +99,33 @@ void print_figures(const EncoderInfo& model, const EncoderBenchmark& bench, cons
              mebibytes(model.memory_bytes), mebibytes(memory.after_load), mebibytes(memory.peak));
 }
 
+double total(const StageTimes& times) {
+  double sum = 0;
+  for (const double seconds : times.seconds) sum += seconds;
+  return sum;
+}
+
+// Stages that take nothing in both (float32 quantizes no inputs) are left out.
+void print_profile(const EncoderBenchmark& bench) {
+  fmt::print("\n{:<20}{:>14}{:>8}{:>14}{:>8}\n", "stage", "ms a passage", "share", "ms a query", "share");
+  for (std::size_t i = 0; i < kEncodeStageNames.size(); ++i) {
+    const double passage = bench.passage_stages.seconds[i];
+    const double query = bench.query_stages.seconds[i];
+    if (passage == 0 && query == 0) continue;
+    fmt::print("{:<20}{:>14.4f}{:>6.1f} %{:>14.4f}{:>6.1f} %\n", kEncodeStageNames[i],
+               passage * 1e3 / static_cast<double>(std::max<std::size_t>(bench.passages, 1)),
+               passage * 100 / std::max(total(bench.passage_stages), 1e-12),
+               query * 1e3 / static_cast<double>(std::max<std::size_t>(bench.queries, 1)),
+               query * 100 / std::max(total(bench.query_stages), 1e-12));
+  }
+}
+
+void append_stages(JsonWriter& json, const StageTimes& times) {
+  json.begin_object();
+  for (std::size_t i = 0; i < kEncodeStageNames.size(); ++i) json.key(kEncodeStageNames[i]).number(times.seconds[i]);
+  json.end_object();
+}
+
 std::string to_json(const EncoderInfo& model, const BenchEncoderArguments& arguments, const EncoderBenchmark& bench,
                     const MemoryFigures& memory) {
   std::string text;
@@ -129,6 +157,12 @@ std::string to_json(const EncoderInfo& model, const BenchEncoderArguments& argum
   json.key("model_bytes").number(model.memory_bytes);
   json.key("memory_after_load_bytes").number(memory.after_load);
   json.key("peak_memory_bytes").number(memory.peak);
+  if (arguments.options.profile) {
+    json.key("passage_stage_seconds");
+    append_stages(json, bench.passage_stages);
+    json.key("query_stage_seconds");
+    append_stages(json, bench.query_stages);
+  }
   json.end_object();
   return text + '\n';
 }
@@ -148,17 +182,15 @@ Status write_embeddings(const std::string& path, const EmbeddingMatrix& embeddin
 
 Result<int> run_bench_encoder(const BenchEncoderArguments& arguments) {
   const WeightPrecision weights = ORTHANT_TRY(parse_weight_precision(arguments.weights));
-  if (weights != WeightPrecision::kAuto && weights != WeightPrecision::kFloat32) {
-    return invalid_argument(fmt::format("--weights {}: models are held in float32 so far", arguments.weights));
-  }
   const BenchTexts texts = ORTHANT_TRY(choose_texts(arguments));
   const ModelSource source = ORTHANT_TRY(resolve_model(arguments.model));
-  const auto encoder = ORTHANT_TRY(Encoder::load(source.folder, {.name = source.name}));
+  const auto encoder = ORTHANT_TRY(Encoder::load(source.folder, {.name = source.name, .weights = weights}));
   MemoryFigures memory;
   memory.after_load = resident_bytes();
   const EncoderBenchmark bench = ORTHANT_TRY(benchmark_encoder(*encoder, texts.passages, texts.queries, arguments.options));
   memory.peak = peak_resident_bytes();
   print_figures(encoder->info(), bench, memory);
+  if (arguments.options.profile) print_profile(bench);
   if (!arguments.json_file.empty()) {
     ORTHANT_TRY(write_text(arguments.json_file, to_json(encoder->info(), arguments, bench, memory)));
   }
@@ -189,6 +221,7 @@ void add_bench_encoder_command(CLI::App& bench, Action& action) {
   command.add_option("--rounds", arguments->options.rounds, "How often all texts are encoded")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  command.add_flag("--profile", arguments->options.profile, "Also say where the time goes, from one more pass");
   command.add_option("--json", arguments->json_file, "Also write the figures to this file");
   command.add_option("--embeddings", arguments->embeddings_file, "Also write the passages' embeddings to this .npy file");
   command.callback([arguments, &action] { action = [arguments] { return run_bench_encoder(*arguments); }; });

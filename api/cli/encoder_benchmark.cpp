@@ -53,6 +53,18 @@ struct QueryTimes {
   std::vector<double> wall_ms;
 };
 
+Status run_profile(const Encoder& encoder, std::span<const std::string_view> passages, std::span<const std::string_view> queries,
+                   std::size_t batch, EncoderBenchmark& result) {
+  for (std::size_t first = 0; first < passages.size(); first += batch) {
+    const auto texts = passages.subspan(first, std::min(batch, passages.size() - first));
+    ORTHANT_TRY(encoder.encode(texts, {.purpose = Purpose::kDocument, .stage_times = &result.passage_stages}));
+  }
+  for (const std::string_view query : queries) {
+    ORTHANT_TRY(encoder.encode(std::span(&query, 1), {.purpose = Purpose::kQuery, .stage_times = &result.query_stages}));
+  }
+  return {};
+}
+
 // Every query by itself. The count of tokens is of this pass.
 Result<std::size_t> run_queries(const Encoder& encoder, std::span<const std::string_view> queries, QueryTimes& times) {
   std::size_t tokens = 0;
@@ -98,6 +110,7 @@ Result<EncoderBenchmark> benchmark_encoder(const Encoder& encoder, std::span<con
     result.passage_rounds.push_back(ORTHANT_TRY(run_passages(encoder, passage_views, options.batch, nullptr)));
     ORTHANT_TRY(run_queries(encoder, query_views, times));
   }
+  if (options.profile) ORTHANT_TRY(run_profile(encoder, passage_views, query_views, options.batch, result));
   result.passage_time = median_round(result.passage_rounds);
   result.query_cpu = figures_of(times.cpu_ms);
   result.query_wall = figures_of(times.wall_ms);

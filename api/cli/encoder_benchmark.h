@@ -18,6 +18,7 @@ namespace orthant {
 struct EncoderBenchmarkOptions {
   std::size_t batch = 32;  // passages of one call
   std::size_t rounds = 3;  // passes over all passages and all queries, after one that is not counted
+  bool profile = false;    // one more pass of each, in which clocks are read at every stage
 };
 
 // Seconds by both clocks.
@@ -41,6 +42,8 @@ struct EncoderBenchmark {
   std::vector<ElapsedTime> passage_rounds;  // in the order they ran
   LatencyFigures query_cpu;                 // over all queries of all rounds
   LatencyFigures query_wall;
+  StageTimes passage_stages;  // of the profiled passes
+  StageTimes query_stages;
   EmbeddingMatrix embeddings;  // of the passages
 
   double passages_per_second() const { return static_cast<double>(passages) / passage_time.cpu; }

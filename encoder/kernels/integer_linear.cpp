@@ -56,6 +56,7 @@ void IntegerLinear::apply(std::size_t rows, const float* input, float* output, L
   auto* const group_sums = reinterpret_cast<float*>(memory + layout.group_sums);
   for (std::size_t first = 0; first < rows; first += kRowBlock) {
     const std::size_t count = std::min(kRowBlock, rows - first);
+    StageClock clock(scratch.stages);
     kernels_.quantize_rows({.rows = count,
                             .inputs = inputs(),
                             .padded_inputs = depth_,
@@ -69,6 +70,7 @@ void IntegerLinear::apply(std::size_t rows, const float* input, float* output, L
                             .codes = memory,
                             .steps = steps});
     if (groups != 0) sum_groups(count, reinterpret_cast<const std::int8_t*>(memory), group_sums);
+    clock.mark(EncodeStage::kInputQuantization);
     multiply_block({count, memory, steps, group_sums, output + first * outputs()});
   }
 }

@@ -14,6 +14,7 @@
 #include "base/cpu.h"
 #include "encoder/kernels/float_kernels.h"
 #include "encoder/kernels/linear_weights.h"
+#include "encoder/stage_times.h"
 
 namespace orthant {
 
@@ -38,6 +39,9 @@ class WeightArena {
 // Quantized activations and widened panels of one apply() at a time. Grows to the largest need, then allocates nothing.
 class LinearScratch {
  public:
+  // Null: nobody wants to know how long the quantization of inputs takes.
+  StageTimes* stages = nullptr;
+
   // 64-byte aligned, contents undefined; what was reserved before is gone.
   std::uint8_t* reserve(std::size_t bytes) {
     if (bytes > memory_.size()) memory_ = AlignedArray<std::uint8_t>(bytes);

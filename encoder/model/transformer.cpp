@@ -135,7 +135,9 @@ Transformer::Activations Transformer::prepare(std::span<const TokenSequence> seq
 Result<std::span<const float>> Transformer::forward(std::span<const TokenSequence> sequences, Workspace& workspace) const {
   ORTHANT_TRY(check(sequences));
   const Activations activations = prepare(sequences, workspace);
+  StageClock clock(workspace.scratch().stages);
   embed(sequences, activations);
+  clock.mark(EncodeStage::kEmbedding);
   for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
     attend(layer, sequences, activations);
     feed_forward(layers_[layer], activations);
@@ -182,7 +184,9 @@ void Transformer::attend(std::size_t layer, std::span<const TokenSequence> seque
   const Layer& parts = layers_[layer];
   const std::size_t row_size = query_key_value_size();
   const std::size_t context_size = config_.heads * config_.head_dim;
+  StageClock clock(activations.workspace->scratch().stages);
   run_linear(parts.query_key_value, activations.tokens, activations.normed, activations.query_key_value, *activations.workspace);
+  clock.mark(EncodeStage::kQueryKeyValue);
   float* rows = activations.query_key_value;
   float* context = activations.context;
   for (const TokenSequence& sequence : sequences) {
@@ -192,8 +196,11 @@ void Transformer::attend(std::size_t layer, std::span<const TokenSequence> seque
     rows += tokens * row_size;
     context += tokens * context_size;
   }
+  clock.mark(EncodeStage::kAttention);
   run_linear(parts.attention_output, activations.tokens, activations.context, activations.projected, *activations.workspace);
+  clock.mark(EncodeStage::kAttentionOutput);
   add_and_norm(parts.after_attention, 0, activations.tokens, activations.projected, activations);
+  clock.mark(EncodeStage::kNorms);
 }
 
 // Norms of each head's queries and keys, then rotary positions.
@@ -243,12 +250,16 @@ void Transformer::attend_sequence(const LayerAttention& attention, std::size_t t
 
 void Transformer::feed_forward(const Layer& layer, const Activations& activations) const {
   const std::size_t hidden = config_.hidden_size;
+  StageClock clock(activations.workspace->scratch().stages);
   for (std::size_t first = 0; first < activations.tokens; first += kFeedForwardRows) {
     const std::size_t rows = std::min(kFeedForwardRows, activations.tokens - first);
     run_linear(layer.intermediate, rows, activations.normed + first * hidden, activations.intermediate, *activations.workspace);
     if (config_.gated) kernels_->gate(rows, config_.intermediate_size, config_.activation, activations.intermediate);
+    clock.mark(EncodeStage::kFeedForwardUp);
     run_linear(layer.output, rows, activations.intermediate, activations.projected, *activations.workspace);
+    clock.mark(EncodeStage::kFeedForwardDown);
     add_and_norm(layer.after_feed_forward, first, rows, activations.projected, activations);
+    clock.mark(EncodeStage::kNorms);
   }
 }
 

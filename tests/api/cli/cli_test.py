@@ -246,6 +246,21 @@ class BenchEncoder(NeedsModel):
         for row, reference in zip(read_npy(self.path / "rows.npy")[0], read_npy(self.path / "encoded.npy")[0], strict=True):
             self.assertGreater(cosine(row, reference), 0.999999)
 
+    def test_a_profile_accounts_for_the_whole_time(self):
+        passages = self.path / "profiled.txt"
+        passages.write_text("A passage of several words that says little, again and again.\n" * 20)
+        for weights, quantizes in (("float32", False), ("int8", True)):
+            table, found = self.bench("--passages", passages, "--profile", "--weights", weights)
+            self.assertEqual(found["weights"], weights)
+            stages = found["passage_stage_seconds"]
+            for stage in ("tokenization", "embedding", "QKV", "attention", "attention output", "FFN up", "FFN down", "norms", "pooling"):
+                self.assertGreater(stages[stage], 0, stage)
+                self.assertIn(stage, table)
+            self.assertEqual(stages["input quantization"] > 0, quantizes)
+            self.assertEqual("input quantization" in table, quantizes)
+            # Shares of one pass against the time of another: the machine may be busy.
+            self.assertTrue(0.3 < sum(stages.values()) * found["passages_per_second"] / 20 < 3, (stages, found["passages_per_second"]))
+
     def test_one_list_alone_is_measured_alone(self):
         queries = self.path / "only.txt"
         queries.write_text("one query\n")
