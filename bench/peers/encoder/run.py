@@ -88,7 +88,11 @@ def multiplies_bfloat16(level):
 
 
 def wanted(name, options):
-    if peers.PEERS[name][0] == "bfloat16" and not multiplies_bfloat16(options.level):
+    precision, kind, _ = peers.PEERS[name]
+    if precision == "bfloat16" and not multiplies_bfloat16(options.level):
+        return False
+    # llama.cpp is compiled for this machine.
+    if kind is peers.LlamaCpp and options.level != "native":
         return False
     return name == REFERENCE or any(word.lower() in name.lower() for word in options.only.split(","))
 
