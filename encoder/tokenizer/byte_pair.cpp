@@ -6,6 +6,8 @@
 #include <functional>
 #include <optional>
 #include <queue>
+#include <unordered_map>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -74,6 +76,33 @@ std::vector<std::uint32_t> fallback_symbols(const TokenIndex& tokens) {
   return symbols;
 }
 
+constexpr std::string_view kBlock = "\xE2\x96\x81";  // U+2581, which stands for a blank
+
+char32_t last_character(std::string_view text) {
+  std::size_t position = code_point_begin_before(text, text.size());
+  return decode_code_point(text, position);
+}
+
+// What BytePair::joined_before_block_ holds. Tokens that stand for other characters than they are spelled with (bytes, the unknown
+// one) must not be merged, and the block must be a token: then it cannot become one of them.
+std::optional<std::set<char32_t>> characters_joined_to_block(const BytePairSpec& spec, const TokenIndex& tokens,
+                                                             const std::vector<std::uint32_t>& fallback) {
+  if (tokens.find(kBlock) == TokenIndex::kNone || !spec.continuing_prefix.empty() || !spec.end_of_word_suffix.empty()) {
+    return std::nullopt;
+  }
+  std::unordered_map<std::uint32_t, std::string_view> texts;
+  for (const VocabularyEntry& entry : spec.vocabulary) texts.emplace(entry.id, entry.token);
+  std::unordered_set<std::uint32_t> others(fallback.begin(), fallback.end());
+  if (spec.unknown_id) others.insert(*spec.unknown_id);
+  std::set<char32_t> joined;
+  for (const MergeSpec& merge : spec.merges) {
+    if (others.contains(merge.left) || others.contains(merge.right)) return std::nullopt;
+    const std::string_view left = texts.at(merge.left);
+    if (!left.empty() && texts.at(merge.right).starts_with(kBlock)) joined.insert(last_character(left));
+  }
+  return joined;
+}
+
 }  // namespace
 
 BytePair::Merges::Merges(const std::vector<MergeSpec>& merges) : slots_(std::bit_ceil(2 * merges.size() + 2)) {
@@ -121,27 +150,50 @@ BytePair::BytePair(const BytePairSpec& spec, bool byte_words)
   } else {
     by_character_ = symbols_by_character(spec.vocabulary);
     if (spec.byte_fallback) fallback_ = fallback_symbols(tokens_);
+    joined_before_block_ = characters_joined_to_block(spec, tokens_, fallback_);
   }
 }
 
 void BytePair::append_ids(std::string_view word, std::vector<std::uint32_t>& ids) const {
-  const std::uint32_t token = tokens_.find(word);
+  if (ignore_merges_) {
+    if (const std::uint32_t token = tokens_.find(word); token != kNone) {
+      ids.push_back(token);
+      return;
+    }
+  }
+  for (std::size_t begin = 0; begin < word.size();) {
+    const std::size_t end = next_cut(word, begin);
+    append_part(word.substr(begin, end - begin), ids);
+    begin = end;
+  }
+}
+
+std::size_t BytePair::next_cut(std::string_view word, std::size_t from) const {
+  if (!joined_before_block_) return word.size();
+  std::size_t cut = word.find(kBlock, from + 1);
+  while (cut != std::string_view::npos && joined_before_block_->contains(last_character(word.substr(0, cut)))) {
+    cut = word.find(kBlock, cut + 1);
+  }
+  return std::min(cut, word.size());
+}
+
+void BytePair::append_part(std::string_view part, std::vector<std::uint32_t>& ids) const {
+  const std::uint32_t token = tokens_.find(part);
   if (token == kNone) {
-    append_merged(word, ids);
+    append_merged(part, ids);
     return;
   }
   // Relaxed: whoever finds nothing known finds out again, with the same result.
-  Whole whole = ignore_merges_ ? Whole::kYes : whole_[token].load(std::memory_order_relaxed);
-  if (whole == Whole::kUnknown) {
-    const std::size_t before = ids.size();
-    append_merged(word, ids);
-    whole = ids.size() == before + 1 && ids.back() == token ? Whole::kYes : Whole::kNo;
-    whole_[token].store(whole, std::memory_order_relaxed);
-  } else if (whole == Whole::kYes) {
+  const Whole whole = whole_[token].load(std::memory_order_relaxed);
+  if (whole == Whole::kYes) {
     ids.push_back(token);
-  } else {
-    append_merged(word, ids);
+    return;
   }
+  const std::size_t before = ids.size();
+  append_merged(part, ids);
+  if (whole != Whole::kUnknown) return;
+  const bool is_whole = ids.size() == before + 1 && ids.back() == token;
+  whole_[token].store(is_whole ? Whole::kYes : Whole::kNo, std::memory_order_relaxed);
 }
 
 void BytePair::append_merged(std::string_view word, std::vector<std::uint32_t>& ids) const {

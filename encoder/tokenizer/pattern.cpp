@@ -2,7 +2,8 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
+#include <map>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -88,34 +89,53 @@ class OnigurumaPattern final : public Pattern {
   regex_t* compiled_;
 };
 
-// \p{L}, \p{Lu} and so on mean in Oniguruma what its version's Unicode says. Defined anew, they mean what they mean to
-// `tokenizers`. The ranges stay, as Oniguruma points to them.
-void define_property(std::string_view name) {
-  static std::deque<std::vector<OnigCodePoint>> kept;
-  std::vector<OnigCodePoint>& ranges = kept.emplace_back(1);
+// The ranges of a general category ("Lu") or of a group of them ("L"), in Oniguruma's form: their number, then first and last
+// characters.
+std::vector<OnigCodePoint> ranges_of(std::string_view name) {
   const UnicodeTables& tables = unicode_tables();
+  std::array<bool, kCategoryNames.size() + 1> is_member{};  // the last one: past the last character
+  for (std::size_t i = 0; i < kCategoryNames.size(); ++i) is_member[i] = kCategoryNames[i].starts_with(name);
+  std::vector<OnigCodePoint> ranges(1);
   bool inside = false;
   for (char32_t c = 0; c <= 0x110000; ++c) {
-    const bool member = c < 0x110000 && kCategoryNames[tables.categories[c]].starts_with(name);
+    const bool member = is_member[c < 0x110000 ? tables.categories[c] : kCategoryNames.size()];
     if (member == inside) continue;
     ranges.push_back(member ? c : c - 1);
     inside = member;
   }
   ranges.front() = static_cast<OnigCodePoint>(ranges.size() / 2);
-  onig_unicode_define_user_property(std::string(name).c_str(), ranges.data());
+  return ranges;
 }
 
-// Once; ONIG_NORMAL, or what went wrong.
-int initialize_oniguruma() {
-  OnigEncoding encodings[] = {ONIG_ENCODING_UTF8};
-  const int code = onig_initialize(encodings, 1);
-  if (code != ONIG_NORMAL) return code;
-  // Oniguruma takes twenty definitions at most.
-  for (const std::string_view name : {"L", "Lu", "Ll", "Lt", "Lm", "Lo", "M", "Mn", "Mc", "N", "Nd", "No", "P", "S", "Sm", "So"}) {
-    define_property(name);
+// What Oniguruma keeps for the whole process. \p{L}, \p{Lu} and so on mean in it what its version's Unicode says; defined anew,
+// they mean what they mean to `tokenizers`. One thread at a time.
+class Oniguruma {
+ public:
+  Oniguruma() {
+    OnigEncoding encodings[] = {ONIG_ENCODING_UTF8};
+    code_ = onig_initialize(encodings, 1);
   }
-  return ONIG_NORMAL;
-}
+
+  bool started() const { return code_ == ONIG_NORMAL; }
+
+  // The properties that the expression names. Past the twenty definitions that Oniguruma takes, its own stay.
+  void define_properties(std::string_view expression) {
+    constexpr std::string_view kGroups[] = {"L", "M", "N", "P", "S", "Z", "C"};
+    for (const std::string_view name : kGroups) define_property(name, expression);
+    for (const std::string_view name : kCategoryNames) define_property(name, expression);
+  }
+
+ private:
+  void define_property(std::string_view name, std::string_view expression) {
+    const bool named = expression.find(std::string(name) + '}') != std::string_view::npos;
+    if (!named || kept_.contains(std::string(name))) return;
+    std::vector<OnigCodePoint>& ranges = kept_[std::string(name)] = ranges_of(name);
+    onig_unicode_define_user_property(std::string(name).c_str(), ranges.data());
+  }
+
+  int code_;
+  std::map<std::string, std::vector<OnigCodePoint>> kept_;  // Oniguruma points to the ranges
+};
 
 }  // namespace
 
@@ -145,8 +165,11 @@ std::unique_ptr<Pattern> make_character_pattern(bool (*matches)(char32_t)) {
 
 Result<std::unique_ptr<Pattern>> make_regex_pattern(const std::string& expression) {
   if (auto by_hand = make_word_pattern(expression)) return by_hand;
-  static const int initialized = initialize_oniguruma();
-  if (initialized != ONIG_NORMAL) return internal_error("Oniguruma does not start");
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  static Oniguruma oniguruma;
+  if (!oniguruma.started()) return internal_error("Oniguruma does not start");
+  oniguruma.define_properties(expression);
   regex_t* compiled = nullptr;
   OnigErrorInfo details;
   const OnigUChar* begin = bytes_of(expression.data());

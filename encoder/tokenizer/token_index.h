@@ -27,12 +27,12 @@ class TokenIndex {
 
  private:
   struct Slot {
-    std::uint32_t hash = 0;
-    std::uint32_t id = kNone;
-    std::uint32_t begin = 0;
+    std::uint64_t head = 0;  // the first eight bytes: all that most tokens have
     std::uint32_t bytes = 0;
+    std::uint32_t id = kNone;
+    std::uint32_t begin = 0;  // in the pool, of what comes after the head
   };
-  std::size_t slot_of(std::string_view token, std::uint32_t hash) const;
+  std::size_t slot_of(std::string_view token) const;
 
   std::vector<Slot> slots_;  // their number is a power of two; at least one is free
   std::string pool_;
