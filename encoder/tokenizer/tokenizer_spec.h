@@ -37,12 +37,12 @@ struct MergeSpec {
 struct BytePairSpec {
   Vocabulary vocabulary;          // tokens and ids are unique
   std::vector<MergeSpec> merges;  // the first one goes first
-  std::optional<std::uint32_t> unknown_id;
-  std::string continuing_prefix;   // stands before all characters of a word but the first
-  std::string end_of_word_suffix;  // stands after the last one
-  bool fuse_unknown = false;       // unknown characters in a row are one token
-  bool byte_fallback = false;      // unknown characters are tokens of bytes, as <0xE4>
-  bool ignore_merges = false;      // a word that is a token is that token
+  std::optional<std::uint32_t> unknown_id = {};
+  std::string continuing_prefix = {};   // stands before all characters of a word but the first
+  std::string end_of_word_suffix = {};  // stands after the last one
+  bool fuse_unknown = false;            // unknown characters in a row are one token
+  bool byte_fallback = false;           // unknown characters are tokens of bytes, as <0xE4>
+  bool ignore_merges = false;           // a word that is a token is that token
 };
 
 struct UnigramSpec {

@@ -19,6 +19,11 @@ void write(const std::filesystem::path& file, std::string_view content) {
   std::ofstream(file, std::ios::binary) << content;
 }
 
+std::string read_file(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
 std::string replaced(std::string text, std::string_view from, std::string_view to) {
   const std::size_t at = text.find(from);
   EXPECT_NE(at, std::string::npos) << from;
@@ -124,6 +129,90 @@ TEST_F(TokenizerFiles, WithBadIdsNameTheToken) {
   expect_json_error(R"("SpecialToken": {"id": "[SEP]")", R"("SpecialToken": {"id": "[END]")", {"special_tokens.[END]", "missing"});
 }
 
+// A whole byte-pair tokenizer with a little of everything; each of its fields is spoilt in turn.
+const std::string kBytePairJson = R"({
+  "added_tokens": [],
+  "normalizer": {"type": "Sequence", "normalizers": [{"type": "Strip", "strip_left": true, "strip_right": false},
+                 {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}]},
+  "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Punctuation", "behavior": "Isolated"},
+                    {"type": "Metaspace", "replacement": "_", "prepend_scheme": "always", "split": true}]},
+  "post_processor": {"type": "Sequence", "processors": [{"type": "ByteLevel"}, {"type": "RobertaProcessing", "sep": ["b", 2], "cls": ["a", 1]}]},
+  "model": {"type": "BPE", "dropout": null, "unk_token": "?", "fuse_unk": false, "byte_fallback": false,
+            "vocab": {"?": 0, "a": 1, "b": 2, "ab": 3, "_": 4, "_ab": 5}, "merges": ["a b", ["_", "ab"]]}
+})";
+
+TEST_F(TokenizerFiles, OfBytePairsNameWhatIsWrong) {
+  write_json(kBytePairJson);
+  EXPECT_EQ(ids("  ab x"), (Ids{1, 5, 4, 0, 2}));
+  const struct {
+    std::string_view from, to;
+    std::initializer_list<std::string_view> parts;
+  } kCases[] = {{R"("a b")", R"("a")", {"model.merges.0", "'a'", "two tokens"}},
+                {R"("a b")", R"("a b c")", {"model.merges.0", "two tokens"}},
+                {R"("a b")", R"("a c")", {"model.merges.0", "'c'", "not in the vocabulary"}},
+                {R"("a b")", R"("b a")", {"model.merges.0", "'ba'"}},
+                {R"(["_", "ab"])", R"(["_"])", {"model.merges.1"}},
+                {R"(["_", "ab"])", R"(["_", 7])", {"model.merges.1"}},
+                {R"("unk_token": "?")", R"("unk_token": "!")", {"model.unk_token", "'!'"}},
+                {R"("merges": [)", R"("merges": {}, "x": [)", {"model.merges", "an array"}},
+                {R"("Isolated")", R"("Alone")", {"pre_tokenizer.pretokenizers.0", "Alone", "MergedWithNext"}},
+                {R"("always")", R"("often")", {"pre_tokenizer.pretokenizers.1.prepend_scheme", "often", "first"}},
+                {R"("replacement": "_")", R"("replacement": "__")", {"pre_tokenizer.pretokenizers.1", "one character"}},
+                {R"("Regex": " {2,}")", R"("Regex": "(")", {"normalizer.normalizers.1.pattern.Regex", "parenthesis"}},
+                {R"("Regex": " {2,}")", R"("Other": " ")", {"normalizer.normalizers.1.pattern.Regex", "missing"}},
+                {R"("strip_left": true, )", "", {"normalizer.normalizers.0.strip_left", "missing"}},
+                {R"("sep": ["b", 2])", R"("sep": ["b"])", {"post_processor.processors.1.sep"}},
+                {R"("sep": ["b", 2])", R"("sep": ["b", 9])", {"post_processor", "id 9"}}};
+  for (const auto& [from, to, parts] : kCases) {
+    SCOPED_TRACE(to);
+    write_json(replaced(kBytePairJson, from, to));
+    expect_error(ErrorCode::kDataCorruption, parts);
+  }
+  write_json(replaced(kBytePairJson, R"("dropout": null)", R"("dropout": 0.1)"));
+  expect_error(ErrorCode::kInvalidArgument, {"model.dropout"});
+  write_json(
+      replaced(kBytePairJson, R"({"type": "ByteLevel"})", R"({"type": "BertProcessing", "sep": ["b", 2], "cls": ["a", 1]})"));
+  expect_error(ErrorCode::kInvalidArgument, {"post_processor.processors.1", "one part"});
+}
+
+TEST_F(TokenizerFiles, OfUnigramsNameWhatIsWrong) {
+  const std::string json = R"({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "CAAAAAAAAAAAAAAAYQA="},
+    "pre_tokenizer": null, "model": {"type": "Unigram", "unk_id": 0, "vocab": [["?", 0.0], ["a", -1.5], ["b", -2]]}})";
+  write_json(json);
+  EXPECT_EQ(ids("abc"), (Ids{1, 2, 0}));
+  const struct {
+    std::string_view from, to;
+    std::initializer_list<std::string_view> parts;
+  } kCases[] = {{R"("unk_id": 0)", R"("unk_id": 3)", {"model.unk_id", "3"}},
+                {R"("unk_id": 0)", R"("unk_id": null)", {"model.unk_id", "missing"}},
+                {R"(["a", -1.5])", R"(["a"])", {"model.vocab.1", "score"}},
+                {R"(["a", -1.5])", R"([-1.5, "a"])", {"model.vocab.1"}},
+                {R"("CAAAAAAAAAAAAAAAYQA=")", R"("CAA*")", {"normalizer.precompiled_charsmap", "base64"}},
+                {R"("CAAAAAAAAAAAAAAAYQA=")", R"("")", {"normalizer.precompiled_charsmap", "four bytes"}},
+                {R"("CAAAAAAAAAAAAAAAYQA=")", R"("/////wAAAAAAAAAA")", {"normalizer.precompiled_charsmap", "trie"}},
+                {R"("CAAAAAAAAAAAAAAAYQA=")", R"("CAAAAAAAAAAAAAAA//8=")", {"normalizer.precompiled_charsmap", "UTF-8"}}};
+  for (const auto& [from, to, parts] : kCases) {
+    SCOPED_TRACE(to);
+    write_json(replaced(json, from, to));
+    expect_error(ErrorCode::kDataCorruption, parts);
+  }
+}
+
+TEST_F(TokenizerFiles, TakeTheConfigsAddedTokensWhereTheirOwnLackThem) {
+  write_json(kTokenizerJson);
+  write_config(
+      R"({"added_tokens_decoder": {"0": {"content": "[UNK]", "special": true}, "7": {"content": "<more>", "lstrip": true}}})");
+  EXPECT_EQ(ids("hello <more> <new>"), (Ids{1, 3, 7, 6, 2}));
+  write_config(R"({"added_tokens_decoder": {"9": {"content": "<more>"}}})");
+  expect_error(ErrorCode::kDataCorruption, {"tokenizer_config.json", "added_tokens_decoder", "<more>", "expected 7"});
+  write_config(R"({"added_tokens_decoder": {"x": {"content": "<more>"}}})");
+  expect_error(ErrorCode::kDataCorruption, {"tokenizer_config.json", "added_tokens_decoder", "x"});
+  write_config(R"({"added_tokens_decoder": {"7": {"content": 5}}})");
+  expect_error(ErrorCode::kDataCorruption, {"tokenizer_config.json", "added_tokens_decoder", "7", "content"});
+  write_config(R"({"added_tokens_decoder": {"7": {"content": "<more>", "special": "yes"}}})");
+  expect_error(ErrorCode::kDataCorruption, {"added_tokens_decoder", "special", "a boolean"});
+}
+
 TEST_F(TokenizerFiles, CutAtAnyByteAreErrors) {
   const std::size_t whole = kTokenizerJson.rfind('}') + 1;
   for (std::size_t bytes = 0; bytes < whole; bytes += 7) {
@@ -145,6 +234,42 @@ TEST_F(TokenizerFiles, WithFlippedBytesLoadOrFail) {
       EXPECT_LT(id, (*tokenizer)->vocabulary_size()) << content;
     }
   }
+}
+
+// A byte changed, a stretch lost, a stretch twice, or another digit.
+void mutate(std::string& content, std::mt19937_64& random) {
+  const std::size_t at = random() % content.size();
+  const std::size_t bytes = 1 + random() % 40;
+  const std::size_t digit = content.find_first_of("0123456789", at);
+  switch (random() % 4) {
+    case 0: content[at] = static_cast<char>(random()); break;
+    case 1: content.erase(at, bytes); break;
+    case 2: content.insert(at, content.substr(at, bytes)); break;
+    default: content[digit == std::string::npos ? at : digit] = static_cast<char>('0' + random() % 10); break;
+  }
+}
+
+TEST_F(TokenizerFiles, OfEveryKindLoadOrFailWhenTheyAreDamaged) {
+  std::mt19937_64 random(test::random_seed());
+  std::size_t loaded = 0;
+  for (const auto& folder : std::filesystem::directory_iterator(test::golden_dir() / "tokenizers")) {
+    SCOPED_TRACE(folder.path().filename().string());
+    const std::string whole = read_file(folder.path() / "tokenizer.json");
+    for (int round = 0; round < 15; ++round) {
+      std::string content = whole;
+      for (std::uint64_t i = 1 + random() % 2; i > 0; --i) mutate(content, random);
+      write_json(content);
+      const auto tokenizer = load();
+      if (!tokenizer) continue;
+      ++loaded;
+      const std::string_view text =
+          "Hello, <a> 12 \xE2\x96\x81 caf\xC3\xA9 \xE4\xB8\xAD\xE6\x96\x87 \xCC\x81\xFF don't\n\n the  end";
+      for (const std::uint32_t id : (*tokenizer)->tokenize_pair(text, text, 0).ids) {
+        ASSERT_LT(id, (*tokenizer)->vocabulary_size());
+      }
+    }
+  }
+  EXPECT_GT(loaded, 50u);
 }
 
 TEST_F(TokenizerFiles, NestedTooDeeplyAreErrors) {
@@ -207,6 +332,49 @@ TEST_F(TokenizerFiles, WithAVocabularyAloneServe) {
   EXPECT_EQ(ids("HELLOS [MASK] x"), (Ids{2, 5, 6, 4, 1, 3}));
   write_config(R"({"do_lower_case": false})");
   EXPECT_EQ(ids("HELLO hello"), (Ids{2, 1, 5, 3}));
+}
+
+// Writes vocab.json and merges.txt out of RoBERTa's golden tokenizer.json, by its text: [["a","b"],["c","d"]] becomes lines.
+void write_roberta_parts(const std::filesystem::path& folder) {
+  const std::string json = read_file(test::golden_dir() / "tokenizers" / "roberta" / "tokenizer.json");
+  const std::size_t vocab = json.find(R"("vocab":{)") + 8;
+  const std::size_t merges = json.find(R"(,"merges":[)");
+  std::string content = json.substr(vocab, merges - vocab);
+  content.insert(content.size() - 1, R"(,"<mask>":2000)");
+  write(folder / "vocab.json", content);
+  std::string lines = "#version: 0.2\n";
+  for (std::size_t at = json.find(R"([")", merges); at != std::string::npos; at = json.find(R"([")", at + 1)) {
+    const std::size_t middle = json.find(R"(",")", at);
+    const std::size_t end = json.find(R"("])", middle);
+    for (const std::string& token : {json.substr(at + 2, middle - at - 2), json.substr(middle + 3, end - middle - 3)}) {
+      for (std::size_t i = 0; i < token.size(); ++i) {
+        if (token[i] == '\\') ++i;  // JSON's quote and backslash
+        lines += token[i];
+      }
+      lines += ' ';
+    }
+    lines.back() = '\n';
+  }
+  write(folder / "merges.txt", lines);
+}
+
+// The files that RoBERTa had before tokenizer.json give what tokenizer.json gives.
+TEST_F(TokenizerFiles, WithMergesInAFileOfTheirOwnServe) {
+  write_roberta_parts(directory_.path());
+  const auto whole = Tokenizer::load(test::golden_dir() / "tokenizers" / "roberta");
+  const auto parts = load();
+  ASSERT_TRUE(whole && parts) << parts.error().message;
+  for (const std::string_view text : {"", "Hello, World!  <mask>", "don't stop\n\n the <s> caf\xC3\xA9 \xE4\xB8\xAD\xE6\x96\x87"}) {
+    EXPECT_EQ((*parts)->tokenize(text, 0).ids, (*whole)->tokenize(text, 0).ids) << text;
+    EXPECT_EQ((*parts)->tokenize_pair(text, text, 0).ids, (*whole)->tokenize_pair(text, text, 0).ids) << text;
+  }
+  write(directory_.path() / "merges.txt", "#version: 0.2\nt h\nnot two tokens\n");
+  expect_error(ErrorCode::kDataCorruption, {"merges.txt", "line 3"});
+  write(directory_.path() / "merges.txt", "t \xE2\x82\xAC\n");
+  expect_error(ErrorCode::kDataCorruption, {"merges.txt", "line 1", "not in the vocabulary"});
+  write(directory_.path() / "vocab.json", R"({"a": 0})");
+  write(directory_.path() / "merges.txt", "");
+  expect_error(ErrorCode::kDataCorruption, {"vocab.json", "byte"});
 }
 
 TEST_F(TokenizerFiles, WithABadVocabularyNameTheLine) {
