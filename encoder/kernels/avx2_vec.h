@@ -93,3 +93,25 @@ inline void v_store_codes(std::uint8_t* to, Vec value, int offset) {
   const __m128i packed = _mm_unpacklo_epi32(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1));
   _mm_storel_epi64(reinterpret_cast<__m128i*>(to), packed);
 }
+// a * 2^exponent for whole exponents; below 2^-126 the exponent counts as -126.
+inline Vec v_times_power_of_two(Vec a, Vec exponent) {
+  return _mm256_mul_ps(a, v_power_of_two(_mm256_max_ps(exponent, _mm256_set1_ps(-126.0F))));
+}
+// In place: lane l of rows[r] becomes lane r of rows[l].
+inline void v_transpose(Vec (&rows)[kWidth]) {
+  Vec pairs[kWidth];
+  for (std::size_t i = 0; i < kWidth; i += 4) {
+    const Vec low = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
+    const Vec high = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
+    const Vec next_low = _mm256_unpacklo_ps(rows[i + 2], rows[i + 3]);
+    const Vec next_high = _mm256_unpackhi_ps(rows[i + 2], rows[i + 3]);
+    pairs[i] = _mm256_shuffle_ps(low, next_low, 0x44);
+    pairs[i + 1] = _mm256_shuffle_ps(low, next_low, 0xEE);
+    pairs[i + 2] = _mm256_shuffle_ps(high, next_high, 0x44);
+    pairs[i + 3] = _mm256_shuffle_ps(high, next_high, 0xEE);
+  }
+  for (std::size_t i = 0; i < 4; ++i) {
+    rows[i] = _mm256_permute2f128_ps(pairs[i], pairs[i + 4], 0x20);
+    rows[i + 4] = _mm256_permute2f128_ps(pairs[i], pairs[i + 4], 0x31);
+  }
+}

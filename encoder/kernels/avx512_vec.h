@@ -85,3 +85,31 @@ inline void v_store_codes(std::uint8_t* to, Vec value, int offset) {
   const __m512i codes = _mm512_add_epi32(_mm512_cvtps_epi32(value), _mm512_set1_epi32(offset));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(codes));
 }
+// a * 2^exponent for whole exponents; what is too small becomes zero.
+inline Vec v_times_power_of_two(Vec a, Vec exponent) {
+  return _mm512_scalef_ps(a, exponent);
+}
+// In place: lane l of rows[r] becomes lane r of rows[l].
+inline void v_transpose(Vec (&rows)[kWidth]) {
+  Vec pairs[kWidth];
+  for (std::size_t i = 0; i < kWidth; i += 4) {
+    const Vec low = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
+    const Vec high = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
+    const Vec next_low = _mm512_unpacklo_ps(rows[i + 2], rows[i + 3]);
+    const Vec next_high = _mm512_unpackhi_ps(rows[i + 2], rows[i + 3]);
+    pairs[i] = _mm512_shuffle_ps(low, next_low, 0x44);
+    pairs[i + 1] = _mm512_shuffle_ps(low, next_low, 0xEE);
+    pairs[i + 2] = _mm512_shuffle_ps(high, next_high, 0x44);
+    pairs[i + 3] = _mm512_shuffle_ps(high, next_high, 0xEE);
+  }
+  for (std::size_t i = 0; i < 4; ++i) {
+    const Vec even = _mm512_shuffle_f32x4(pairs[i], pairs[i + 4], 0x88);
+    const Vec odd = _mm512_shuffle_f32x4(pairs[i], pairs[i + 4], 0xDD);
+    const Vec next_even = _mm512_shuffle_f32x4(pairs[i + 8], pairs[i + 12], 0x88);
+    const Vec next_odd = _mm512_shuffle_f32x4(pairs[i + 8], pairs[i + 12], 0xDD);
+    rows[i] = _mm512_shuffle_f32x4(even, next_even, 0x88);
+    rows[i + 8] = _mm512_shuffle_f32x4(even, next_even, 0xDD);
+    rows[i + 4] = _mm512_shuffle_f32x4(odd, next_odd, 0x88);
+    rows[i + 12] = _mm512_shuffle_f32x4(odd, next_odd, 0xDD);
+  }
+}

@@ -74,7 +74,7 @@ struct FloatKernels {
   void (*attention)(const AttentionHead& head);
 };
 
-inline constexpr std::size_t kAttentionQueryRows = 16;
+inline constexpr std::size_t kAttentionQueryRows = 24;
 inline constexpr std::size_t kMaxVectorFloats = 16;
 
 // Keys transposed (head_dim x padded tokens), then a block of score rows.

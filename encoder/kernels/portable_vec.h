@@ -89,3 +89,17 @@ inline void v_store_codes(std::uint8_t* to, Vec value, int offset) {
   const IntVec codes = __builtin_convertvector(v_round(value), IntVec) + offset;
   for (std::size_t i = 0; i < kWidth; ++i) to[i] = static_cast<std::uint8_t>(codes[i]);
 }
+// a * 2^exponent for whole exponents; below 2^-126 the exponent counts as -126.
+inline Vec v_times_power_of_two(Vec a, Vec exponent) {
+  return a * v_power_of_two(v_max(exponent, v_set(-126.0F)));
+}
+// In place: lane l of rows[r] becomes lane r of rows[l].
+inline void v_transpose(Vec (&rows)[kWidth]) {
+  for (std::size_t i = 0; i < kWidth; ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const float value = rows[i][j];
+      rows[i][j] = rows[j][i];
+      rows[j][i] = value;
+    }
+  }
+}
