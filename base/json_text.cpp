@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <limits>
 
+#include "base/hex_digit.h"
+
 namespace orthant {
 namespace {
 
@@ -38,18 +40,12 @@ const char* skip_digits(const char* p, const char* end) {
   return p;
 }
 
-int hex_digit(char c) {
-  if (is_digit(c)) return c - '0';
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 // The four hex digits at `p`, or -1.
 int read_hex4(const char* p, const char* end) {
   if (end - p < 4) return -1;
   int value = 0;
   for (int i = 0; i < 4; ++i) {
-    const int digit = hex_digit(p[i]);
+    const int digit = hex_digit_value(p[i]);
     if (digit < 0) return -1;
     value = value << 4 | digit;
   }

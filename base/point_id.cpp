@@ -5,25 +5,19 @@
 
 #include "base/bytes.h"
 #include "base/digest.h"
+#include "base/hex_digit.h"
 
 namespace orthant {
 namespace {
 
 constexpr std::size_t kUuidDigits = 32;
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 std::optional<PointId::Uuid> parse_digits(std::string_view digits) {
   if (digits.size() != kUuidDigits) return std::nullopt;
   PointId::Uuid bytes{};
   for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const int high = hex_value(digits[2 * i]);
-    const int low = hex_value(digits[2 * i + 1]);
+    const int high = hex_digit_value(digits[2 * i]);
+    const int low = hex_digit_value(digits[2 * i + 1]);
     if (high < 0 || low < 0) return std::nullopt;
     bytes[i] = static_cast<std::uint8_t>(high << 4 | low);
   }

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "base/hex_digit.h"
+
 namespace orthant {
 namespace {
 
@@ -13,13 +15,6 @@ constexpr std::size_t kFirstBodyBytes = std::size_t{64} << 10;
 
 bool equal_ignoring_case(std::string_view left, std::string_view right) {
   return std::ranges::equal(left, right, [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
-}
-
-int hex_digit(char digit) {
-  if (digit >= '0' && digit <= '9') return digit - '0';
-  if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-  if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
-  return -1;
 }
 
 Status parse_query(std::string_view text, QueryParameters& query) {
@@ -82,8 +77,8 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
       out.push_back(text[i]);
     } else {
       if (i + 2 >= text.size()) return std::nullopt;
-      const int high = hex_digit(text[i + 1]);
-      const int low = hex_digit(text[i + 2]);
+      const int high = hex_digit_value(text[i + 1]);
+      const int low = hex_digit_value(text[i + 2]);
       if (high < 0 || low < 0) return std::nullopt;
       out.push_back(static_cast<char>(high * 16 + low));
       i += 2;
