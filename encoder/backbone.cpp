@@ -9,6 +9,8 @@
 
 #include "base/cpu.h"
 #include "base/digest.h"
+#include "base/log.h"
+#include "encoder/kernels/weight_compute.h"
 #include "encoder/model/safetensors.h"
 
 namespace orthant {
@@ -30,10 +32,27 @@ Result<std::size_t> sequence_limit(const std::filesystem::path& folder, std::siz
   return std::min(limit, max_positions);
 }
 
+Status check_weights(const std::filesystem::path& folder, const TransformerConfig& config, WeightPrecision wanted) {
+  if (wanted != WeightPrecision::kMixed || config.quantization) return {};
+  return invalid_argument(fmt::format("weights mixed: {} holds no plan of precisions; `orthant quantize` makes folders that do",
+                                      folder.string()));
+}
+
+// What the CPU does not multiply is held as asked and widened: slower than one may expect, so it is said.
+void describe_weights(const Transformer& transformer, EncoderInfo& info) {
+  const WeightPrecision precision = transformer.precision();
+  info.weight_precision = weight_precision_name(precision);
+  info.weight_compute = weight_compute_text(precision, transformer.level());
+  if (multiplied_as_stored(precision, transformer.level())) return;
+  log_info(fmt::format("model {}: this CPU (level {}) does not multiply {}: weights stay in it and are widened to float32",
+                       info.name, cpu_level_name(transformer.level()), info.weight_precision));
+}
+
 }  // namespace
 
 Result<Backbone> load_backbone(const std::filesystem::path& transformer_folder, const TransformerConfig& config,
                                std::size_t max_seq_length, const EncoderOptions& options) {
+  ORTHANT_TRY(check_weights(transformer_folder, config, options.weights));
   const std::filesystem::path weights_file = transformer_folder / "model.safetensors";
   std::error_code ignored;
   if (!std::filesystem::exists(weights_file, ignored)) {
@@ -59,7 +78,7 @@ EncoderInfo describe_backbone(const std::filesystem::path& folder, const Encoder
   info.name = options.name.empty() ? whole.filename().string() : options.name;
   info.folder = folder;
   info.architecture = backbone.transformer.config().architecture;
-  info.weight_precision = weight_precision_name(backbone.transformer.precision());
+  describe_weights(backbone.transformer, info);
   info.model_sha256 = backbone.model_sha256;
   info.max_seq_length = backbone.max_seq_length;
   info.parameter_count = backbone.transformer.parameter_count();

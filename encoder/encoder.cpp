@@ -135,6 +135,8 @@ Result<std::unique_ptr<Encoder>> Encoder::load(const std::filesystem::path& fold
   info.pooling = pooling_text(files.pooling);
   info.dim = files.embedding_size();
   info.prompts = files.prompts.texts;
+  info.query_prompt = files.prompts.text_for(Purpose::kQuery);
+  info.document_prompt = files.prompts.text_for(Purpose::kDocument);
   info.normalized = head.normalizes();
   info.parameter_count += head.parameter_count();
   info.memory_bytes += head.parameter_count() * sizeof(float);

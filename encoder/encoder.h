@@ -27,7 +27,7 @@ struct EncoderOptions {
   std::string name;
   // 0: what the model's files say.
   std::size_t max_seq_length = 0;
-  // Of the linear layers. kAuto: what the model's files say.
+  // Of the linear layers. kAuto: what the model's files say. kMixed: only folders that were quantized so have it.
   WeightPrecision weights = WeightPrecision::kAuto;
 };
 
@@ -43,6 +43,7 @@ struct EncoderInfo {
   std::string architecture;        // "BertModel", ...
   std::string pooling;             // "mean", "cls", ...; of rerankers "sigmoid" or "identity"
   std::string weight_precision;    // "float32", ...; "mixed" where the layers differ
+  std::string weight_compute;      // how they are multiplied: "bfloat16 stored, float32 multiplied", ...
   std::string model_sha256;        // of model.safetensors, lower-case hex
   std::size_t dim = 0;             // of the embeddings given out, untruncated; 1 for rerankers
   std::size_t max_seq_length = 0;  // tokens, special ones included
@@ -50,6 +51,8 @@ struct EncoderInfo {
   std::size_t memory_bytes = 0;  // weights as held, mapped or packed
   bool normalized = false;
   std::map<std::string, std::string> prompts;  // prompt name -> text put before the input
+  std::string query_prompt;                    // what tokenize() puts before the input
+  std::string document_prompt;
 };
 
 struct EncodeOptions {

@@ -101,6 +101,8 @@ Result<std::unique_ptr<SparseEncoder>> SparseEncoder::load(const std::filesystem
   info.pooling = fmt::format("splade {}{}", pooling.sum ? "sum" : "max", pooling.log_twice ? " log1p_relu" : "");
   info.dim = head.vocabulary_size();
   info.prompts = prompts.texts;
+  info.query_prompt = prompts.text_for(Purpose::kQuery);
+  info.document_prompt = prompts.text_for(Purpose::kDocument);
   info.parameter_count += head.parameter_count();
   info.memory_bytes += head.memory_bytes();
   return std::make_unique<SpladeEncoder>(std::move(backbone), std::move(head), std::move(prompts), std::move(info));

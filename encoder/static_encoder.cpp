@@ -114,6 +114,7 @@ Result<std::unique_ptr<Encoder>> load_static_encoder(const std::filesystem::path
   info.architecture = "StaticEmbedding";
   info.pooling = files.drop_unknown ? "mean of known tokens" : "mean";
   info.weight_precision = table.is_int8() ? "int8" : "float32";
+  info.weight_compute = table.is_int8() ? "int8 rows, summed in float32" : "float32 rows, summed";
   info.model_sha256 = ORTHANT_TRY(sha256_hex_of_file(weights_file));
   info.dim = table.dim();
   info.max_seq_length = files.max_length == 0 ? kNoLimit : files.max_length;

@@ -103,10 +103,24 @@ void Engine::Impl::leave() {
 }
 
 Status Engine::Impl::load_models() {
-  if (settings.models.empty()) return texts.add(kDefaultModelName);
-  for (const std::string& model : settings.models) {
-    if (model == kNoModel && settings.models.size() == 1) return {};
-    ORTHANT_TRY(texts.add(model));
+  std::vector<std::string> models = settings.models;
+  if (models.empty()) models.emplace_back(kDefaultModelName);
+  if (models.size() == 1 && models.front() == kNoModel) models.clear();
+  for (const std::string& model : models) {
+    const ModelSource source = ORTHANT_TRY(resolve_model(model));
+    EncoderOptions options;
+    options.weights = ORTHANT_TRY(weights_of_model(settings, source.name));
+    ORTHANT_TRY(texts.add(model, options));
+  }
+  return check_weights_names();
+}
+
+// A setting for a model that nobody loads is a slip of the pen that would go unnoticed.
+Status Engine::Impl::check_weights_names() const {
+  for (const std::string& row : settings.weights) {
+    const std::size_t equals = row.rfind('=');
+    if (equals == std::string::npos || texts.registry().find(row.substr(0, equals)) != nullptr) continue;
+    return invalid_argument(fmt::format("--weights {}: {}", row, texts.not_loaded(row.substr(0, equals))));
   }
   return {};
 }

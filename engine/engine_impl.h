@@ -27,6 +27,7 @@ class Engine::Impl {
   ~Impl();
 
   Status load_models();
+  Status check_weights_names() const;
   Status open_collections();
 
   // A collection that is there, or there but damaged.

@@ -246,7 +246,8 @@ void WriteCall::record_encoders() {
       // Another request may have been first.
       if (recorded && !same_encoder(*recorded, identity)) {
         return fail(ErrorCode::kFailedPrecondition,
-                    fmt::format("vector `{}` was made by model `{}`, not by `{}`", name, recorded->model, identity.model));
+                    fmt::format("vector `{}` was made by model `{}`, and `{}` makes others: {}", name, recorded->model,
+                                identity.model, encoder_difference(*recorded, identity)));
       }
       if (!recorded) recorded = identity;
     }

@@ -44,6 +44,12 @@ constexpr Row kRows[] = {
      "the "
      "variable, write a list in the file). The first one of a collection's dimension encodes its texts. "
      "none loads no model: vectors only."},
+    {"weights", &Settings::weights, Unit::kNone, 0, "[NAME=]PRECISION",
+     "Precision that weights are held and multiplied in: auto, float32, bfloat16, float16, int8, int4, nf4 or mixed. auto is what "
+     "the "
+     "model's files say. NAME= sets it for one model; repeat the flag as for models. int8 encodes several times as fast at nearly "
+     "the "
+     "same quality. Collections keep the precision that they were made with and refuse texts in another."},
     {"config", &Settings::config_file, Unit::kNone, 0, "FILE", "YAML file with settings. Not to be set in the file itself."},
     {"log-level", &Settings::log_level, Unit::kNone, 0, "LEVEL", "debug, info, warning or error."},
     {"sync-every-write", &Settings::sync_every_write, Unit::kNone, 0, "",
@@ -146,6 +152,24 @@ Status set_text(std::string& target, const Row& row, const Found& found) {
   return {};
 }
 
+// "int8" or "NAME=int8": the precision's name.
+std::string_view precision_name(std::string_view row) {
+  const std::size_t equals = row.rfind('=');
+  return equals == std::string_view::npos ? row : row.substr(equals + 1);
+}
+
+Status add_to_list(std::vector<std::string>& target, const Row& row, const Found& found) {
+  if (row.name == "weights") {
+    if (!parse_weight_precision(precision_name(found.text)) || found.text.starts_with('=')) {
+      return found.expected("auto, float32, bfloat16, float16, int8, int4, nf4 or mixed, or NAME= and one of these");
+    }
+  } else if (found.text.empty()) {
+    return found.expected("a model's name or folder");
+  }
+  target.push_back(found.text);
+  return {};
+}
+
 Status set_value(Settings& settings, const Row& row, const Found& found) {
   return std::visit(
       [&](auto member) -> Status {
@@ -155,8 +179,7 @@ Status set_value(Settings& settings, const Row& row, const Found& found) {
           if (found.text.empty()) return found.expected("a directory");
           target = found.text;
         } else if constexpr (std::is_same_v<Target, std::vector<std::string>>) {
-          if (found.text.empty()) return found.expected("a model's name or folder");
-          target.push_back(found.text);
+          return add_to_list(target, row, found);
         } else if constexpr (std::is_same_v<Target, std::string>) {
           return set_text(target, row, found);
         } else if constexpr (std::is_same_v<Target, bool>) {
@@ -171,7 +194,8 @@ Status set_value(Settings& settings, const Row& row, const Found& found) {
 
 // Values of one source replace those of the sources below it: lists are emptied first.
 Status set_values(Settings& settings, const Row& row, const std::vector<Found>& values) {
-  if (!values.empty() && std::holds_alternative<std::vector<std::string> Settings::*>(row.member)) settings.models.clear();
+  const auto* list = std::get_if<std::vector<std::string> Settings::*>(&row.member);
+  if (!values.empty() && list != nullptr) (settings.**list).clear();
   for (const Found& found : values) {
     const Status status = set_value(settings, row, found);
     if (!status) return status;
@@ -301,6 +325,7 @@ Result<Values> read_file(const std::string& file) {
 std::string default_text(const Row& row) {
   if (row.name == "data") return "$ORTHANT_HOME/data";
   if (row.name == "model") return "all-MiniLM-L6-v2";
+  if (row.name == "weights") return "auto";
   const Settings defaults;
   return std::visit(
       [&](auto member) -> std::string {
@@ -410,6 +435,19 @@ std::string settings_markdown() {
                         unit_text(row.unit), row.help);
   }
   return text;
+}
+
+Result<WeightPrecision> weights_of_model(const Settings& settings, std::string_view model) {
+  std::string_view chosen = "auto";
+  bool named = false;
+  for (const std::string& row : settings.weights) {
+    const std::size_t equals = row.rfind('=');
+    const bool is_named = equals != std::string::npos;
+    if (is_named ? std::string_view(row).substr(0, equals) != model : named) continue;
+    chosen = precision_name(row);
+    named = is_named;
+  }
+  return parse_weight_precision(chosen);
 }
 
 }  // namespace orthant

@@ -7,18 +7,21 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "encoder/weight_precision.h"
 
 namespace orthant {
 
 struct Settings {
   std::filesystem::path data_dir;  // default: $ORTHANT_HOME/data
   std::string host = "127.0.0.1";
-  std::uint16_t http_port = 6333;   // 0: a free port, printed at start
-  std::vector<std::string> models;  // NAME_OR_DIR or NAME=DIR; empty: the default model; "none" alone: no model
-  std::string config_file;          // YAML
+  std::uint16_t http_port = 6333;    // 0: a free port, printed at start
+  std::vector<std::string> models;   // NAME_OR_DIR or NAME=DIR; empty: the default model; "none" alone: no model
+  std::vector<std::string> weights;  // PRECISION or NAME=PRECISION; empty: auto
+  std::string config_file;           // YAML
   std::string log_level = "info";
   bool sync_every_write = false;  // every write is synced before its answer, whatever `wait` says
   std::size_t threads = 0;        // of the encode and search pools each; 0: one a core
@@ -42,6 +45,10 @@ struct ParsedSettings {
 // `arguments` without the program's name. invalid_argument names the flag, variable or file key, what was found and what is
 // expected; an unknown key in the file is an error.
 Result<ParsedSettings> parse_settings(std::span<const char* const> arguments);
+
+// The precision that a model's weights are loaded in: the last row with its name, else the last one without any, else auto.
+// invalid_argument for what is no precision.
+Result<WeightPrecision> weights_of_model(const Settings& settings, std::string_view model);
 
 // The text of --help, made from the table.
 std::string settings_help(std::string_view program);

@@ -63,16 +63,37 @@ EncoderIdentity identity_of(const Encoder& encoder) {
           .model_sha256 = info.model_sha256,
           .weight_precision = info.weight_precision,
           .pooling = info.pooling,
-          .dim = static_cast<std::uint32_t>(info.dim)};
+          .dim = static_cast<std::uint32_t>(info.dim),
+          .query_prompt = info.query_prompt,
+          .document_prompt = info.document_prompt};
+}
+
+std::string encoder_difference(const EncoderIdentity& recorded, const EncoderIdentity& found) {
+  std::string difference;
+  const auto compare = [&](std::string_view part, std::string_view before, std::string_view now) {
+    if (before == now) return;
+    difference += fmt::format("{}{} `{}` there, `{}` here", difference.empty() ? "" : "; ", part, before, now);
+  };
+  // Twelve digits tell models apart and stay readable; should they agree by chance, all do the telling.
+  const bool short_hashes = recorded.model_sha256.substr(0, 12) != found.model_sha256.substr(0, 12);
+  const std::size_t digits = short_hashes ? 12 : std::string::npos;
+  compare("model sha256", recorded.model_sha256.substr(0, digits), found.model_sha256.substr(0, digits));
+  compare("weight precision", recorded.weight_precision, found.weight_precision);
+  compare("pooling", recorded.pooling, found.pooling);
+  compare("dimensions", std::to_string(recorded.dim), std::to_string(found.dim));
+  if (recorded.query_prompt && found.query_prompt) compare("prompt of queries", *recorded.query_prompt, *found.query_prompt);
+  if (recorded.document_prompt && found.document_prompt) {
+    compare("prompt of documents", *recorded.document_prompt, *found.document_prompt);
+  }
+  return difference;
 }
 
 bool same_encoder(const EncoderIdentity& left, const EncoderIdentity& right) {
-  return left.model_sha256 == right.model_sha256 && left.weight_precision == right.weight_precision &&
-         left.pooling == right.pooling && left.dim == right.dim;
+  return encoder_difference(left, right).empty();
 }
 
-Status TextEncoding::add(std::string_view model) {
-  ORTHANT_TRY(registry_.add(model));
+Status TextEncoding::add(std::string_view model, const EncoderOptions& options) {
+  ORTHANT_TRY(registry_.add(model, options));
   const Encoder* added = registry_.all().back();
   std::lock_guard lock(mutex_);
   batchers_[added] = std::make_shared<EncodeBatcher>(*added, pool_, EncodeBatcherOptions{.max_queued_tokens = max_queued_tokens_});
@@ -129,11 +150,12 @@ Result<const Encoder*> TextEncoding::choose(std::string_view model, std::string_
     return fail(ErrorCode::kFailedPrecondition, fmt::format("model `{}` gives {} dimensions, vector `{}` has {}", info.name,
                                                             info.dim, vector_name, vector.index.dim));
   }
-  if (vector.encoder && !same_encoder(identity_of(*chosen), *vector.encoder)) {
+  if (!vector.encoder) return chosen;
+  const std::string difference = encoder_difference(*vector.encoder, identity_of(*chosen));
+  if (!difference.empty()) {
     return fail(ErrorCode::kFailedPrecondition,
-                fmt::format("vector `{}` was made by model `{}` (sha256 {:.12}, {}, {}); model `{}` here is sha256 {:.12}, {}, {}",
-                            vector_name, vector.encoder->model, vector.encoder->model_sha256, vector.encoder->weight_precision,
-                            vector.encoder->pooling, info.name, info.model_sha256, info.weight_precision, info.pooling));
+                fmt::format("vector `{}` was made by model `{}`, and the loaded model `{}` makes others: {}", vector_name,
+                            vector.encoder->model, info.name, difference));
   }
   return chosen;
 }

@@ -49,7 +49,7 @@ class TextEncoding {
       : pool_(pool), max_queued_tokens_(max_queued_tokens), cache_(std::make_shared<QueryCache>(query_cache_bytes)) {}
 
   // NAME_OR_DIR or NAME=DIR, as in Settings::models.
-  Status add(std::string_view model);
+  Status add(std::string_view model, const EncoderOptions& options = {});
 
   const EncoderRegistry& registry() const { return registry_; }
   // Null once stopped.
@@ -82,7 +82,9 @@ class TextEncoding {
 };
 
 EncoderIdentity identity_of(const Encoder& encoder);
-// The same weights used in the same way, whatever the model is called here.
+// The same weights used in the same way, whatever the model is called here. What is not recorded is not compared.
 bool same_encoder(const EncoderIdentity& left, const EncoderIdentity& right);
+// "weight precision `float32` there, `int8` here; ...", or nothing where they are the same.
+std::string encoder_difference(const EncoderIdentity& recorded, const EncoderIdentity& found);
 
 }  // namespace orthant

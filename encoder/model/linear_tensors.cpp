@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "encoder/model/quantized_tensors.h"
+
 namespace orthant {
 namespace {
 
@@ -36,6 +38,7 @@ std::size_t LinearTensors::outputs() const {
 }
 
 Result<LinearWeights> read_linear_weights(const SafeTensors& file, const LinearTensors& tensors) {
+  if (tensors.quantized) return read_layer_tensors(file, tensors.name, tensors.outputs(), tensors.inputs, *tensors.quantized);
   LinearWeights whole = ORTHANT_TRY(read_part(file, tensors.parts.at(0), tensors.inputs));
   for (std::size_t i = 1; i < tensors.parts.size(); ++i) {
     LinearWeights part = ORTHANT_TRY(read_part(file, tensors.parts[i], tensors.inputs));
@@ -51,6 +54,10 @@ Result<LinearWeights> read_linear_weights(const SafeTensors& file, const LinearT
 Result<std::vector<float>> read_linear_bias(const SafeTensors& file, const LinearTensors& tensors) {
   std::vector<float> bias;
   if (!tensors.bias) return bias;
+  if (tensors.quantized) {
+    const std::array shape = {tensors.outputs()};
+    return file.read_floats(tensors.name + ".bias", shape);
+  }
   for (const LinearTensors::Part& part : tensors.parts) {
     const std::array shape = {part.outputs};
     const std::vector<float> values = ORTHANT_TRY(file.read_floats(part.name + ".bias", shape));

@@ -3,11 +3,13 @@
 // other (query, key and value read the same input). Free functions, any thread.
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "encoder/kernels/linear_weights.h"
+#include "encoder/model/quantization_config.h"
 #include "encoder/model/safetensors.h"
 
 namespace orthant {
@@ -22,12 +24,13 @@ struct LinearTensors {
   std::vector<Part> parts;
   std::size_t inputs = 0;
   bool bias = true;
+  std::optional<StoredLayer> quantized = std::nullopt;  // in a quantized folder: whole, under `name`
 
   std::size_t outputs() const;
 };
 
-// The weights as the file holds them: float32 or half. data_corruption names file and tensor when one is absent or has another
-// shape.
+// The weights as the file holds them: float32 or half, or as quantized. data_corruption names file and tensor when one is absent or
+// has another shape.
 Result<LinearWeights> read_linear_weights(const SafeTensors& file, const LinearTensors& tensors);
 
 // One value an output, or nothing where the layer has no bias.

@@ -64,6 +64,7 @@ class Transformer {
   std::span<const LinearInfo> linears() const { return infos_; }
   // As the file holds them, fused.
   Result<LinearWeights> linear_weights(std::size_t linear) const;
+  const LinearTensors& linear_tensors(std::size_t linear) const { return tensors_[linear]; }
   // Empty where the layer has none.
   std::span<const float> linear_bias(std::size_t linear) const { return biases_[linear]; }
   // Packs other weights of the same shape. No other thread may use the model meanwhile.

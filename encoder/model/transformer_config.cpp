@@ -76,6 +76,7 @@ Result<TransformerConfig> read_transformer_config(const std::filesystem::path& f
   TransformerConfig config = ORTHANT_TRY(family->read(file));
   config.architecture = std::move(name);
   config.stored_precision = ORTHANT_TRY(read_stored_precision(file));
+  config.quantization = ORTHANT_TRY(read_quantization_config(file));
   ORTHANT_TRY(check(file, config));
   return config;
 }

@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "encoder/kernels/float_kernels.h"
+#include "encoder/model/quantization_config.h"
 #include "encoder/weight_precision.h"
 
 namespace orthant {
@@ -52,6 +53,7 @@ struct LayerAttention {
 struct TransformerConfig {
   std::string architecture;                                   // "BertModel", ...
   WeightPrecision stored_precision = WeightPrecision::kAuto;  // config.json's dtype; auto: it says nothing
+  std::optional<QuantizationConfig> quantization;             // of quantized folders
 
   std::size_t hidden_size = 0;
   std::size_t heads = 0;

@@ -12,13 +12,6 @@
 #include "encoder/quantize/convert_weights.h"
 
 namespace orthant {
-namespace {
-
-bool is_quantized(const LinearWeights& weights) {
-  return !std::holds_alternative<FloatWeights>(weights.data) && !std::holds_alternative<HalfWeights>(weights.data);
-}
-
-}  // namespace
 
 Status Transformer::Loader::load() {
   find_names();
@@ -28,6 +21,7 @@ Status Transformer::Loader::load() {
   ORTHANT_TRY(relative_bias());
   model_.layers_.resize(config_.layers.size());
   for (std::size_t i = 0; i < config_.layers.size(); ++i) ORTHANT_TRY(layer(i));
+  ORTHANT_TRY(check_quantized_layers());
   for (std::size_t i = 0; i < config_.layers.size(); ++i) ORTHANT_TRY(layer_norms(i));
   return {};
 }
@@ -45,7 +39,7 @@ void Transformer::Loader::find_names() {
       model_.prefix_ = prefix;
       const std::string layer_norm = in_layer(0, names.feed_forward_norm);
       const bool has_layer = has(layer_norm + ".weight") || has(layer_norm + ".gamma");
-      if (has_layer && has(names.word_embeddings + ".weight")) return;
+      if (has_layer && (has(names.word_embeddings + ".weight") || has(names.word_embeddings + ".codes"))) return;
     }
   }
   names_ = &config_.layouts.front();
@@ -63,10 +57,22 @@ Status Transformer::Loader::check_room_for_layers() const {
                                      weights.file().string(), weights.bytes().size(), count, config_.layers.size()));
 }
 
+// A name that no layer has would leave a layer in another form than the file's author believes.
+Status Transformer::Loader::check_quantized_layers() const {
+  if (!config_.quantization) return {};
+  for (const auto& [name, stored] : config_.quantization->layers) {
+    const auto& infos = model_.infos_;
+    if (std::ranges::find(infos, name, &LinearInfo::name) != infos.end()) continue;
+    return data_corruption(fmt::format("{}: config.json has quantized a layer \"{}\", which the model does not have",
+                                       model_.weights_->file().string(), name));
+  }
+  return {};
+}
+
 Status Transformer::Loader::embeddings() {
   const std::size_t hidden = config_.hidden_size;
-  model_.word_embeddings_ = ORTHANT_TRY(EmbeddingTable::open(*model_.weights_, model_.prefix_ + names_->word_embeddings + ".weight",
-                                                             config_.vocabulary_size, hidden));
+  model_.word_embeddings_ = ORTHANT_TRY(
+      EmbeddingTable::open(*model_.weights_, model_.prefix_ + names_->word_embeddings, config_.vocabulary_size, hidden));
   model_.parameter_count_ += config_.vocabulary_size * hidden;
   if (config_.learned_positions) {
     const std::array shape = {config_.max_positions + config_.position_offset, hidden};
@@ -163,7 +169,11 @@ Result<std::vector<float>> Transformer::Loader::tensor(std::string_view name, st
 Result<std::size_t> Transformer::Loader::linear(std::size_t layer, const TensorNames::Product& product,
                                                 std::span<const std::size_t> outputs, std::size_t inputs, bool bias,
                                                 Activation activation) {
-  LinearTensors tensors{in_layer(layer, product.name), {}, inputs, bias};
+  LinearTensors tensors{in_layer(layer, product.name), {}, inputs, bias, {}};
+  if (config_.quantization) {
+    const auto stored = config_.quantization->layers.find(tensors.name);
+    if (stored != config_.quantization->layers.end()) tensors.quantized = stored->second;
+  }
   if (product.parts.size() == 1) {
     const std::size_t sum = std::accumulate(outputs.begin(), outputs.end(), std::size_t{0});
     tensors.parts.push_back({model_.prefix_ + in_layer(layer, product.parts[0]), sum});
@@ -175,16 +185,16 @@ Result<std::size_t> Transformer::Loader::linear(std::size_t layer, const TensorN
   LinearWeights weights = ORTHANT_TRY(read_linear_weights(*model_.weights_, tensors));
   std::vector<float> values = ORTHANT_TRY(read_linear_bias(*model_.weights_, tensors));
   model_.parameter_count_ += weights.outputs * weights.inputs + values.size();
-  const WeightPrecision wanted = precision_for(weights);
+  const WeightPrecision wanted = precision_for(tensors, weights);
   if (wanted != weights.precision()) weights = convert_weights(std::move(weights), wanted);
   return model_.add_linear(std::move(tensors), weights, std::move(values), activation);
 }
 
 // A quantized folder stays as it is unless another precision is asked for: config.json's dtype is that of its other tensors.
-WeightPrecision Transformer::Loader::precision_for(const LinearWeights& weights) const {
+WeightPrecision Transformer::Loader::precision_for(const LinearTensors& tensors, const LinearWeights& weights) const {
   const bool asked = precision_ != WeightPrecision::kAuto && precision_ != WeightPrecision::kMixed;
   if (asked) return precision_;
-  if (is_quantized(weights) || config_.stored_precision == WeightPrecision::kAuto) return weights.precision();
+  if (tensors.quantized || config_.stored_precision == WeightPrecision::kAuto) return weights.precision();
   return config_.stored_precision;
 }
 

@@ -24,6 +24,7 @@ class Transformer::Loader {
   void find_names();
   bool has(std::string_view name) const;
   Status check_room_for_layers() const;
+  Status check_quantized_layers() const;
   Status embeddings();
   Status relative_bias();
   Status layer(std::size_t index);
@@ -34,7 +35,7 @@ class Transformer::Loader {
   // The place of the new layer in linears(). `outputs` has one entry a part, or their sum where the file holds one tensor.
   Result<std::size_t> linear(std::size_t layer, const TensorNames::Product& product, std::span<const std::size_t> outputs,
                              std::size_t inputs, bool bias, Activation activation);
-  WeightPrecision precision_for(const LinearWeights& weights) const;
+  WeightPrecision precision_for(const LinearTensors& tensors, const LinearWeights& weights) const;
   std::string in_layer(std::size_t layer, std::string_view name) const;
 
   Transformer& model_;

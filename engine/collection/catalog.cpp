@@ -7,7 +7,9 @@
 namespace orthant {
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
+// 2 added the encoder's prompts.
+constexpr std::uint8_t kFormat = 2;
+constexpr std::uint8_t kFormatWithPrompts = 2;
 constexpr std::size_t kMaxNameBytes = 255;
 
 std::unexpected<Error> damaged() {
@@ -23,6 +25,11 @@ void append_index(std::string& out, const IndexConfig& index) {
   append_value(out, index.target_recall);
 }
 
+void append_optional(std::string& out, const std::optional<std::string>& text) {
+  append_value(out, static_cast<std::uint8_t>(text.has_value()));
+  if (text) append_sized(out, *text);
+}
+
 void append_encoder(std::string& out, const std::optional<EncoderIdentity>& encoder) {
   append_value(out, static_cast<std::uint8_t>(encoder.has_value()));
   if (!encoder) return;
@@ -31,6 +38,8 @@ void append_encoder(std::string& out, const std::optional<EncoderIdentity>& enco
   append_sized(out, encoder->weight_precision);
   append_sized(out, encoder->pooling);
   append_value(out, encoder->dim);
+  append_optional(out, encoder->query_prompt);
+  append_optional(out, encoder->document_prompt);
 }
 
 // An enumerator stored as u8, refused past `last`.
@@ -65,7 +74,14 @@ Result<std::string> read_text(ByteReader& reader) {
   return std::string(*text);
 }
 
-Result<std::optional<EncoderIdentity>> read_encoder(ByteReader& reader) {
+Result<std::optional<std::string>> read_optional(ByteReader& reader) {
+  const auto present = reader.read<std::uint8_t>();
+  if (!present || *present > 1) return damaged();
+  if (*present == 0) return std::optional<std::string>();
+  return std::optional<std::string>(ORTHANT_TRY(read_text(reader)));
+}
+
+Result<std::optional<EncoderIdentity>> read_encoder(ByteReader& reader, std::uint8_t format) {
   const auto present = reader.read<std::uint8_t>();
   if (!present || *present > 1) return damaged();
   if (*present == 0) return std::optional<EncoderIdentity>();
@@ -77,6 +93,10 @@ Result<std::optional<EncoderIdentity>> read_encoder(ByteReader& reader) {
   const auto dim = reader.read<std::uint32_t>();
   if (!dim) return damaged();
   encoder.dim = *dim;
+  if (format >= kFormatWithPrompts) {
+    encoder.query_prompt = ORTHANT_TRY(read_optional(reader));
+    encoder.document_prompt = ORTHANT_TRY(read_optional(reader));
+  }
   return std::optional<EncoderIdentity>(std::move(encoder));
 }
 
@@ -116,7 +136,7 @@ Result<CollectionRecord> decode_collection_record(std::string_view bytes) {
     std::string name = ORTHANT_TRY(read_text(reader));
     VectorConfig vector;
     vector.index = ORTHANT_TRY(read_index(reader));
-    vector.encoder = ORTHANT_TRY(read_encoder(reader));
+    vector.encoder = ORTHANT_TRY(read_encoder(reader, *format));
     if (!record.config.vectors.emplace(name, std::move(vector)).second) return damaged();
     record.slot_names.push_back(std::move(name));
   }

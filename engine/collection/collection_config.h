@@ -10,13 +10,17 @@
 
 namespace orthant {
 
-// Which encoder made a vector's embeddings: recorded when text first arrives, compared ever after.
+// Which encoder made a vector's embeddings: recorded when text first arrives, compared ever after. Everything that changes what a
+// text becomes.
 struct EncoderIdentity {
   std::string model;
   std::string model_sha256;
   std::string weight_precision;
   std::string pooling;
   std::uint32_t dim = 0;
+  // Text put before the input. Nothing: not recorded (collections of versions before).
+  std::optional<std::string> query_prompt = std::nullopt;
+  std::optional<std::string> document_prompt = std::nullopt;
   bool operator==(const EncoderIdentity&) const = default;
 };
 

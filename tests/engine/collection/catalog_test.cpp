@@ -12,7 +12,7 @@ CollectionRecord sample() {
   record.config.dialect_json = R"({"x":1})";
   record.config.vectors[""].index = {
       .dim = 384, .metric = Metric::kDot, .residency = FloatResidency::kDisk, .exact_below_bytes = 5, .target_recall = 0.5};
-  record.config.vectors[""].encoder = EncoderIdentity{"model", "abc", "float32", "mean", 384};
+  record.config.vectors[""].encoder = EncoderIdentity{"model", "abc", "float32", "mean", 384, "query: ", ""};
   record.config.vectors["a"].index = {.dim = 8, .form = VectorForm::kInt8};
   record.config.vectors["b"].index = {.dim = 9, .form = VectorForm::kUbinary};
   return record;
@@ -28,15 +28,18 @@ TEST(Catalog, RecordComesBackFromItsBytes) {
   EXPECT_EQ(encode(found), encode(record));
 }
 
-// A record as version 1 wrote it: must be read for ever.
-TEST(Catalog, ReadsARecordOfVersionOne) {
+// A record as version 1 wrote it, up to its encoder.
+std::string version_one_record() {
   using namespace std::string_literals;
-  const std::string bytes =
-      "\x01"
-      "\x07\0\0\0"s +
-      "\x02\0\0\0"s + "{}" + "\x01\0"s + "\x01\0\0\0"s + "v" + "\x80\x01\0\0"s + "\x02" + "\0"s + "\x01" + "\x10\0\0\0\0\0\0\0"s +
-      "\0\0\0\0\0\0\xe0\x3f"s + "\0"s;
-  const CollectionRecord found = decode_collection_record(bytes).value();
+  return "\x01"
+         "\x07\0\0\0"s +
+         "\x02\0\0\0"s + "{}" + "\x01\0"s + "\x01\0\0\0"s + "v" + "\x80\x01\0\0"s + "\x02" + "\0"s + "\x01" +
+         "\x10\0\0\0\0\0\0\0"s + "\0\0\0\0\0\0\xe0\x3f"s;
+}
+
+TEST(Catalog, ReadsARecordOfVersionOneForEver) {
+  using namespace std::string_literals;
+  const CollectionRecord found = decode_collection_record(version_one_record() + "\0"s).value();
   EXPECT_EQ(found.slot_names, std::vector<std::string>{"v"});
   const IndexConfig& index = found.config.vectors.at("v").index;
   EXPECT_EQ(index.dim, 384U);
@@ -46,7 +49,17 @@ TEST(Catalog, ReadsARecordOfVersionOne) {
   EXPECT_EQ(index.exact_below_bytes, 16U);
   EXPECT_EQ(index.target_recall, 0.5);
   EXPECT_FALSE(found.config.vectors.at("v").encoder.has_value());
-  EXPECT_EQ(encode(found), bytes);
+}
+
+TEST(Catalog, ReadsAnEncoderOfVersionOneWithoutPrompts) {
+  using namespace std::string_literals;
+  const std::string encoder = "\x01"s + "\x05\0\0\0"s + "model" + "\x03\0\0\0"s + "abc" + "\x07\0\0\0"s + "float32" +
+                              "\x04\0\0\0"s + "mean" + "\x80\x01\0\0"s;
+  const CollectionRecord found = decode_collection_record(version_one_record() + encoder).value();
+  const EncoderIdentity expected{"model", "abc", "float32", "mean", 384, std::nullopt, std::nullopt};
+  EXPECT_EQ(found.config.vectors.at("v").encoder, expected);
+  // Written again in the format of today, it still says that nothing is known.
+  EXPECT_EQ(decode_collection_record(encode(found))->config.vectors.at("v").encoder, expected);
 }
 
 TEST(Catalog, RecordThatIsCutOrHasAByteTooManyIsDamaged) {
@@ -61,7 +74,7 @@ TEST(Catalog, RecordThatIsCutOrHasAByteTooManyIsDamaged) {
 
 TEST(Catalog, RecordOfANewerVersionIsRefused) {
   std::string bytes = encode(sample());
-  bytes.front() = 2;
+  bytes.front() = 3;
   EXPECT_EQ(decode_collection_record(bytes).error().code, ErrorCode::kFailedPrecondition);
 }
 
