@@ -19,6 +19,7 @@ namespace {
 
 std::filesystem::path ranges_file(const EncoderInfo& info, std::size_t dim) {
   std::string identity = fmt::format("{} {} {}", info.model_sha256, info.max_seq_length, kCalibrationTexts);
+  if (info.weight_precision != "float32") identity += " " + info.weight_precision;
   if (dim != info.dim) identity += fmt::format(" {}", dim);
   return info.folder / fmt::format("orthant-ranges-{:016x}.npy", checksum64(identity));
 }

@@ -16,6 +16,7 @@
 #include "api/cli/daemon.h"
 #include "api/cli/progress.h"
 #include "api/cli/version.h"
+#include "api/cli/weights_option.h"
 #include "base/cpu.h"
 #include "encoder/encoder_registry.h"
 
@@ -27,6 +28,7 @@ namespace fs = std::filesystem;
 struct DoctorArguments {
   std::string url{kDefaultUrl};
   std::string model{kDefaultModelName};
+  std::string weights = "auto";
   std::string data_folder;
 };
 
@@ -101,16 +103,21 @@ Finding examine_folder(std::string subject, const fs::path& folder) {
           fmt::format("{}: {}, {} free", folder.string(), fs::exists(folder) ? "there" : "will be made", mebibytes(free_mib))};
 }
 
+// Weights that this CPU holds in one form and multiplies in another.
+bool multiplied_otherwise(const EncoderInfo& info) {
+  return info.weight_compute.find("stored") != std::string::npos;
+}
+
 // Looks only: doctor fetches nothing.
-Finding examine_model(const std::string& name) {
+Finding examine_model(const std::string& name, WeightPrecision weights) {
   for (const fs::path& folder : {fs::path(name), orthant_home() / "models" / name}) {
     if (!fs::exists(folder / "modules.json") && !fs::exists(folder / "config.json")) continue;
-    const auto encoder = Encoder::load(folder, {});
+    const auto encoder = Encoder::load(folder, {.name = {}, .max_seq_length = 0, .weights = weights});
     if (!encoder) return {Verdict::kBad, "model", encoder.error().message};
     const EncoderInfo& info = (*encoder)->info();
-    return {Verdict::kGood, "model",
-            fmt::format("{}: {}, {} dimensions, up to {} tokens, {} weights, {}", folder.string(), info.architecture, info.dim,
-                        info.max_seq_length, info.weight_precision, mebibytes(info.memory_bytes >> 20))};
+    return {multiplied_otherwise(info) ? Verdict::kNote : Verdict::kGood, "model",
+            fmt::format("{}: {}, {} dimensions, up to {} tokens, {} weights ({}), {}", folder.string(), info.architecture, info.dim,
+                        info.max_seq_length, info.weight_precision, info.weight_compute, mebibytes(info.memory_bytes >> 20))};
   }
   return {Verdict::kNote, "model",
           name == kDefaultModelName ? fmt::format("{} is not in the cache yet; `orthant fetch-model` gets it", name)
@@ -127,6 +134,7 @@ Finding examine_daemon(const std::string& url) {
 }
 
 Result<int> run_doctor(const DoctorArguments& arguments) {
+  const WeightPrecision weights = ORTHANT_TRY(parse_weight_precision(arguments.weights));
   const fs::path data = arguments.data_folder.empty() ? orthant_home() / "data" : fs::path(arguments.data_folder);
   const std::vector<Finding> findings = {
       {Verdict::kGood, "version", fmt::format("orthant {}, built with {}", kVersion, __VERSION__)},
@@ -135,7 +143,7 @@ Result<int> run_doctor(const DoctorArguments& arguments) {
       examine_open_files(),
       examine_folder("home", orthant_home()),
       examine_folder("data", data),
-      examine_model(arguments.model),
+      examine_model(arguments.model, weights),
       examine_daemon(arguments.url),
   };
   bool bad = false;
@@ -158,6 +166,7 @@ void add_doctor_command(CLI::App& program, Action& action) {
       "  orthant doctor --data /var/lib/orthant");
   command.add_option("--data", arguments->data_folder, "The daemon's data directory (default: $ORTHANT_HOME/data)");
   command.add_option("--model", arguments->model, "A model's name in the cache, or its folder")->capture_default_str();
+  add_weights_option(command, arguments->weights);
   command.add_option("--url", arguments->url, "Address of the daemon")->envname("ORTHANT_URL")->capture_default_str();
   command.callback([arguments, &action] { action = [arguments] { return run_doctor(*arguments); }; });
 }

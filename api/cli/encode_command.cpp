@@ -15,6 +15,7 @@
 #include "api/cli/document_reader.h"
 #include "api/cli/parallel_encoder.h"
 #include "api/cli/progress.h"
+#include "api/cli/weights_option.h"
 #include "base/npy.h"
 #include "encoder/embedding.h"
 #include "encoder/encoder_registry.h"
@@ -29,6 +30,7 @@ constexpr std::size_t kBlockBytes = std::size_t{16} << 20;
 
 struct EncodeArguments {
   std::string model{kDefaultModelName};
+  std::string weights = "auto";
   std::string input;
   std::string output;
   std::string precision = "float32";
@@ -113,7 +115,7 @@ void report(const EncodeSummary& summary, const EncodeArguments& arguments, std:
 Result<int> run_encode(const EncodeArguments& arguments) {
   const OutputPrecision precision = ORTHANT_TRY(parse_output_precision(arguments.precision));
   TextReader reader = ORTHANT_TRY(TextReader::open(arguments.input));
-  ParallelEncoder encoder = ORTHANT_TRY(ParallelEncoder::load(arguments.model));
+  ParallelEncoder encoder = ORTHANT_TRY(ParallelEncoder::load(arguments.model, arguments.weights));
   const EncoderInfo& info = encoder.encoder().info();
   if (arguments.dimensions > info.dim) {
     return invalid_argument(fmt::format("--dimensions: {} is more than the {} of {}", arguments.dimensions, info.dim, info.name));
@@ -146,7 +148,7 @@ Result<int> run_encode(const EncodeArguments& arguments) {
 
 Result<int> run_tokenize(const EncodeArguments& arguments) {
   TextReader reader = ORTHANT_TRY(TextReader::open(arguments.input));
-  ParallelEncoder encoder = ORTHANT_TRY(ParallelEncoder::load(arguments.model));
+  ParallelEncoder encoder = ORTHANT_TRY(ParallelEncoder::load(arguments.model, arguments.weights));
   const Purpose purpose = arguments.purpose == "query" ? Purpose::kQuery : Purpose::kDocument;
   std::ofstream out(arguments.output, std::ios::binary | std::ios::trunc);
   if (!out) return io_error(arguments.output + ": cannot be written");
@@ -174,6 +176,7 @@ Result<int> run_tokenize(const EncodeArguments& arguments) {
 
 void add_common_options(CLI::App& command, EncodeArguments& arguments) {
   command.add_option("--model", arguments.model, "A model's name in the cache, or its folder")->capture_default_str();
+  add_weights_option(command, arguments.weights);
   command
       .add_option(
           "--input", arguments.input,

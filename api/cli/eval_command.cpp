@@ -13,6 +13,7 @@
 #include "api/cli/parallel_encoder.h"
 #include "api/cli/progress.h"
 #include "api/cli/vectors_cache.h"
+#include "api/cli/weights_option.h"
 #include "api/json/json_writer.h"
 #include "encoder/encoder_registry.h"
 #include "engine/evaluation.h"
@@ -23,6 +24,7 @@ namespace {
 struct EvalArguments {
   std::string folder;
   std::string model{kDefaultModelName};
+  std::string weights = "auto";
   std::string split = "test";
   std::string json_file;
   std::string vectors_cache;
@@ -102,7 +104,7 @@ Status write_text(const std::string& path, std::string_view text) {
 
 Result<int> run_eval(const EvalArguments& arguments) {
   const BeirDataset dataset = ORTHANT_TRY(read_beir_dataset(arguments.folder, arguments.split));
-  ParallelEncoder encoder = ORTHANT_TRY(ParallelEncoder::load(arguments.model));
+  ParallelEncoder encoder = ORTHANT_TRY(ParallelEncoder::load(arguments.model, arguments.weights));
   const VectorsCache cache(arguments.vectors_cache);
   RetrievalSet set;
   set.documents = ORTHANT_TRY(embed(encoder, cache, dataset.documents, {Purpose::kDocument, arguments.dimensions}));
@@ -131,6 +133,7 @@ void add_eval_command(CLI::App& program, Action& action) {
       "  orthant eval ./scifact --oversampling 4 --vectors-cache ~/.cache/orthant/eval");
   command.add_option("folder", arguments->folder, "Folder of the set")->required();
   command.add_option("--model", arguments->model, "A model's name in the cache, or its folder")->capture_default_str();
+  add_weights_option(command, arguments->weights);
   command.add_option("--split", arguments->split, "Which judgements: qrels/<split>.tsv")->capture_default_str();
   command.add_option("--json", arguments->json_file, "Also write the figures to this file");
   command.add_option("--vectors-cache", arguments->vectors_cache, "Folder that keeps embeddings for the next run");

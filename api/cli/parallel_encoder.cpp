@@ -31,9 +31,10 @@ ParallelEncoder::ParallelEncoder(std::unique_ptr<Encoder> encoder) : encoder_(st
   pool_ = std::make_unique<ThreadPool>("encode", std::max<std::size_t>(cores - 1, 1), 4 * cores);
 }
 
-Result<ParallelEncoder> ParallelEncoder::load(std::string_view model) {
+Result<ParallelEncoder> ParallelEncoder::load(std::string_view model, std::string_view weights) {
+  const WeightPrecision precision = ORTHANT_TRY(parse_weight_precision(weights));
   const ModelSource source = ORTHANT_TRY(resolve_model(model));
-  return ParallelEncoder(ORTHANT_TRY(Encoder::load(source.folder, {.name = source.name})));
+  return ParallelEncoder(ORTHANT_TRY(Encoder::load(source.folder, {.name = source.name, .weights = precision})));
 }
 
 Result<EncodeResult> ParallelEncoder::encode(std::span<const std::string> texts, const EncodeOptions& options,

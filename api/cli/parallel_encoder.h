@@ -16,8 +16,8 @@ namespace orthant {
 
 class ParallelEncoder {
  public:
-  // A model's name or folder, as everywhere (encoder_registry.h).
-  static Result<ParallelEncoder> load(std::string_view model);
+  // A model's name or folder, as everywhere (encoder_registry.h), and the name of a WeightPrecision.
+  static Result<ParallelEncoder> load(std::string_view model, std::string_view weights);
 
   // One row a text. `encoded` is told how many texts are done, from any thread, one call at a time; it may be empty.
   using Encoded = std::function<void(std::size_t done)>;

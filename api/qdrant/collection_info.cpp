@@ -76,7 +76,10 @@ void write_orthant_part(JsonWriter& json, const CollectionInfo& info) {
       json.key("encoder").begin_object().key("model").string(config.encoder->model);
       json.key("model_sha256").string(config.encoder->model_sha256);
       json.key("weight_precision").string(config.encoder->weight_precision);
-      json.key("pooling").string(config.encoder->pooling).end_object();
+      json.key("pooling").string(config.encoder->pooling);
+      if (config.encoder->query_prompt) json.key("query_prompt").string(*config.encoder->query_prompt);
+      if (config.encoder->document_prompt) json.key("document_prompt").string(*config.encoder->document_prompt);
+      json.end_object();
     }
     if (const auto memory = info.memory_by_vector.find(name); memory != info.memory_by_vector.end()) {
       json.key("memory").begin_object().key("binary_bytes").number(memory->second.binary_bytes);

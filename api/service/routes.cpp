@@ -29,6 +29,7 @@ void write_model(JsonWriter& json, const EncoderInfo& info) {
   json.begin_object().key("name").string(info.name).key("architecture").string(info.architecture);
   json.key("dim").number(info.dim).key("max_seq_length").number(info.max_seq_length).key("pooling").string(info.pooling);
   json.key("normalized").boolean(info.normalized).key("weight_precision").string(info.weight_precision);
+  json.key("weight_compute").string(info.weight_compute);
   json.key("parameters").number(info.parameter_count).key("memory_bytes").number(info.memory_bytes);
   json.key("sha256").string(info.model_sha256).key("folder").string(info.folder.string());
   json.key("prompts").begin_object();

@@ -17,8 +17,9 @@ An expected object needs its members only (more may be there), lists need equal 
 numbers written with a point agree within 1e-4. Strings with a meaning: "<any>", "<absent>", "<null>", "<int>", "<number>",
 "<string>", "<list>", "<object>", "<contains WORDS>".
 
-Steps without request: `restart` (SIGTERM, which must end well, then a new start), `kill` (SIGKILL, then a new start),
-`options --flag value` (the daemon is started anew with these, in an empty directory).
+Steps without request: `restart` (SIGTERM, which must end well, then a new start; `restart --flag value` starts with these options
+from then on), `kill` (SIGKILL, then a new start), `options --flag value` (the daemon is started anew with these, in an empty
+directory).
 Exit status 77 (skipped) when the default model is not in the cache.
 """
 
@@ -259,6 +260,7 @@ def run_step(daemon, step):
         daemon.restart_with(step.words[1:])
     else:
         daemon.stop() if step.words[0] == "restart" else daemon.kill()
+        daemon.options = step.words[1:] or daemon.options
         daemon.start()
 
 
