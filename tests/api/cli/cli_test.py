@@ -73,9 +73,9 @@ def cosine(a, b):
 class Usage(unittest.TestCase):
     def test_help_teaches_every_command(self):
         text = run("--help").stdout
-        for command in ("serve", "ingest", "search", "info", "doctor", "encode", "tokenize", "eval", "bench", "fetch-model", "version"):
+        for command in ("serve", "ingest", "search", "info", "doctor", "encode", "tokenize", "eval", "quantize", "bench", "fetch-model", "version"):
             self.assertIn(command, text)
-        for command in ("ingest", "search", "encode", "tokenize", "eval", "doctor", "fetch-model"):
+        for command in ("ingest", "search", "encode", "tokenize", "eval", "quantize", "doctor", "fetch-model"):
             help_text = run(command, "--help").stdout
             self.assertIn("Example", help_text, command)
             self.assertIn(f"orthant {command}", help_text, command)
@@ -218,6 +218,143 @@ class Encode(NeedsModel):
         done = run("encode", "--model", "no-such-model", "--input", GOLDEN / "texts.jsonl", "--output", target, expect=1)
         self.assertIn("no-such-model", done.stderr)
         self.assertEqual([path.name for path in self.path.glob("never*")], [])
+
+
+class Quantize(unittest.TestCase):
+    """On a small model with random weights, which 4 bits hurt badly."""
+
+    MODEL = ROOT / "tests/encoder/golden/models/cls"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="orthant-quantize-")
+        cls.path = pathlib.Path(cls.folder.name)
+        cls.texts = cls.path / "texts.txt"
+        words = "river bridge stone cold water night quick slow under over runs stands".split()  # of the model's few
+        cls.texts.write_text("".join(f"{words[i % 12]} {words[i * 5 % 12]} of {words[i * 7 % 11]} {chr(97 + i % 26)} {chr(99 + i // 26)}\n"
+                                     for i in range(80)))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def quantize(self, name, *options, expect=0):
+        out = self.path / name
+        done = run("quantize", self.MODEL, "--calibration", self.texts, "--out", out, *options, expect=expect)
+        report = json.load(open(out / "quantization_report.json")) if expect == 0 else None
+        return done, out, report
+
+    def encode(self, model):
+        run("encode", "--model", model, "--input", self.texts, "--output", self.path / "rows.npy")
+        return read_npy(self.path / "rows.npy")[0]
+
+    def test_every_scheme_makes_a_folder_that_loads(self):
+        reference = self.encode(self.MODEL)
+        for scheme, least in (("bfloat16", 0.999), ("float16", 0.9999), ("int8", 0.99), ("int8-static", 0.98), ("int4", 0.8),
+                              ("int4-gptq", 0.8), ("nf4", 0.8)):
+            done, out, report = self.quantize(scheme, "--scheme", scheme)
+            cosines = [cosine(a, b) for a, b in zip(reference, self.encode(out), strict=True)]
+            self.assertGreater(min(cosines), least, scheme)
+            self.assertEqual(report["calibration_texts"], 80)
+            self.assertAlmostEqual(report["quantized"]["shift"]["mean_cosine"], sum(cosines) / len(cosines), places=4)
+            self.assertEqual({layer["precision"] for layer in report["layers"]}, {scheme.split("-")[0]})
+            if scheme.startswith("int"):  # 16 outputs fill no panel of halves
+                self.assertLess(report["quantized"]["relative_linear_bytes"], 0.6)
+            for layer in report["layers"]:
+                self.assertIn(layer["layer"].removeprefix("encoder.layer."), done.stdout)
+            svg = (out / "quantization_report.svg").read_text()
+            self.assertEqual(svg.count("<title>"), len(report["layers"]))
+
+    def test_int4_has_its_options(self):
+        _, _, coarse = self.quantize("group32", "--scheme", "int4", "--group-size", "32", "--symmetric", "--no-rotation", "--smooth", "0.5")
+        self.assertEqual(coarse["layers"][0]["parameters"], {"rotate": False, "smooth": 0.5, "gptq": False, "activations": "dynamic",
+                                                             "group_size": 32, "grid": "symmetric"})
+        _, _, static = self.quantize("percentile", "--scheme", "int8-static", "--activations", "percentile")
+        self.assertEqual(static["layers"][0]["parameters"]["activations"], "percentile")
+
+    def test_a_budget_is_kept_and_the_plan_can_be_edited(self):
+        _, out, report = self.quantize("mixed", "--scheme", "mixed", "--budget", "memory=45%")
+        self.assertLessEqual(report["quantized"]["relative_linear_bytes"], 0.45)
+        self.assertGreater(len({layer["precision"] for layer in report["layers"]}), 1)
+        self.assertAlmostEqual(sum(layer["sensitivity"] for layer in report["layers"]), 1, places=6)
+        plan = json.load(open(out / "quantization_plan.json"))
+        self.assertEqual(sum(layer["bytes"] for layer in plan["layers"]), report["quantized"]["linear_bytes"])
+        plan["layers"][2] |= {"precision": "nf4", "parameters": {}}
+        dropped = plan["layers"].pop()["layer"]
+        edited = self.path / "edited.json"
+        edited.write_text(json.dumps(plan))
+        _, _, followed = self.quantize("edited", "--plan", edited)
+        found = {layer["layer"]: layer["precision"] for layer in followed["layers"]}
+        wanted = {layer["layer"]: layer["precision"] for layer in plan["layers"]} | {dropped: "float32"}
+        self.assertEqual(found, wanted)
+
+    def test_a_budget_that_is_too_small_says_what_is_needed(self):
+        done, out, _ = self.quantize("tiny", "--scheme", "mixed", "--budget", "memory=1%", expect=1)
+        self.assertIn("budget cannot be met", done.stderr)
+        self.assertFalse(out.exists())
+
+    def test_layers_step_back_until_the_criterion_is_met(self):
+        _, _, lossy = self.quantize("lossy", "--scheme", "int4")
+        self.assertLess(lossy["quantized"]["shift"]["neighbour_ndcg@10"], 0.98)
+        done, _, report = self.quantize("checked", "--scheme", "int4", "--accuracy-criterion", "0.02")
+        criterion = report["accuracy_criterion"]
+        self.assertGreater(len(criterion["steps_back"]), 0)
+        self.assertGreaterEqual(criterion["retention"], 0.98)
+        self.assertEqual(done.stdout.count("goes back from"), len(criterion["steps_back"]))
+        self.assertEqual(criterion["steps_back"][0]["from"], "int4")
+        most = max(lossy["layers"], key=lambda layer: layer["sensitivity"])
+        self.assertEqual(criterion["steps_back"][0]["layer"], most["layer"])
+        self.assertAlmostEqual(report["quantized"]["shift"]["neighbour_ndcg@10"], criterion["retention"], places=6)
+
+    def test_a_criterion_out_of_reach_writes_nothing(self):
+        done, out, _ = self.quantize("unreachable", "--scheme", "mixed", "--budget", "memory=30%", "--accuracy-criterion", "0.0001",
+                                     expect=1)
+        self.assertIn("cannot be met within the budget", done.stderr)
+        self.assertFalse(out.exists())
+
+    def test_test_queries_are_reported_and_train_queries_are_tuned_on(self):
+        beir = self.path / "set"
+        (beir / "qrels").mkdir(parents=True)
+        lines = self.texts.read_text().splitlines()
+        (beir / "corpus.jsonl").write_text("".join(json.dumps({"_id": f"d{i}", "text": text}) + "\n" for i, text in enumerate(lines)))
+        (beir / "queries.jsonl").write_text("".join(json.dumps({"_id": f"q{i}", "text": text + " ?"}) + "\n" for i, text in enumerate(lines)))
+        for split, numbers in (("test", range(0, 40)), ("train", range(40, 80))):
+            (beir / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(f"q{i}\td{i}\t1\n" for i in numbers))
+        done, out, report = self.quantize("evaluated", "--scheme", "int8", "--accuracy-criterion", "0.5", "--eval", beir)
+        self.assertEqual((report["retrieval"]["split"], report["retrieval"]["queries"], report["retrieval"]["documents"]), ("test", 40, 80))
+        self.assertIn("40 train queries", report["accuracy_criterion"]["measure"])
+        self.assertIn("nDCG@10", done.stdout)
+        for model, key in ((self.MODEL, "float_ndcg@10"), (out, "ndcg@10")):
+            run("eval", beir, "--model", model, "--json", self.path / "eval.json")
+            stages = {stage["stage"]: stage for stage in json.load(open(self.path / "eval.json"))}
+            self.assertAlmostEqual(report["retrieval"][key], stages["float32"]["ndcg@10"], places=3)
+        (beir / "qrels/train.tsv").unlink()
+        _, _, untrained = self.quantize("untrained", "--scheme", "int8", "--accuracy-criterion", "0.5", "--eval", beir)
+        self.assertIn("without labels", untrained["accuracy_criterion"]["measure"])
+
+    def test_wrong_use_is_named(self):
+        for wrong in ([], ["--scheme", "int3"], ["--scheme", "int4", "--group-size", "48"], ["--scheme", "int8", "--plan", "x"],
+                      ["--scheme", "int8", "--smooth", "2"], ["--scheme", "int8", "--accuracy-criterion", "-1"]):
+            self.quantize("wrong", *wrong, expect=2)
+        bad = self.path / "bad.json"
+        bad.write_text('{"format": "orthant-quantization-plan", "version": 1, "layers": [{"layer": "x", "precision": "int5"}]}')
+        unknown = self.path / "unknown.json"
+        unknown.write_text('{"format": "orthant-quantization-plan", "version": 1, "layers": [{"layer": "x", "precision": "int8"}]}')
+        few = self.path / "few.txt"
+        few.write_text("one\ntwo\n")
+        for options, words in ((["--scheme", "mixed"], "--budget"), (["--scheme", "int8", "--budget", "memory=40%"], "--budget"),
+                               (["--scheme", "mixed", "--budget", "memory=40"], "memory=40"), (["--plan", bad], "int5"),
+                               (["--plan", unknown], '"x"'), (["--plan", self.path / "absent.json"], "absent.json"),
+                               (["--scheme", "int8", "--eval", self.path / "absent"], "absent")):
+            done, out, _ = self.quantize("wrong", *options, expect=1)
+            self.assertIn(words, done.stderr)
+            self.assertFalse(out.exists())
+        done = run("quantize", self.MODEL, "--scheme", "int8", "--calibration", few, "--out", self.path / "wrong", expect=1)
+        self.assertIn("2 texts", done.stderr)
+        self.quantize("twice", "--scheme", "bfloat16")
+        self.assertIn("twice", self.quantize("twice", "--scheme", "bfloat16", expect=1)[0].stderr)
+        done = run("quantize", self.path / "twice", "--scheme", "int8", "--calibration", self.texts, "--out", self.path / "wrong", expect=1)
+        self.assertIn("quantized already", done.stderr)
 
 
 class BenchEncoder(NeedsModel):
