@@ -90,9 +90,11 @@ struct Chunk {
   std::string digest;
 };
 
-std::map<std::string, std::vector<Chunk>> golden_chunks() {
-  std::map<std::string, std::vector<Chunk>> by_file;
-  for (const std::string& line : test::golden_lines(test::golden_dir() / "token_set_digests.txt")) {
+using Chunks = std::map<std::string, std::vector<Chunk>>;  // by file
+
+Chunks golden_chunks(const std::filesystem::path& digests) {
+  Chunks by_file;
+  for (const std::string& line : test::golden_lines(digests)) {
     std::istringstream in(line);
     std::string file;
     Chunk chunk;
@@ -102,9 +104,7 @@ std::map<std::string, std::vector<Chunk>> golden_chunks() {
   return by_file;
 }
 
-void expect_golden_chunks(const Tokenizer& tokenizer, const std::filesystem::path& file, const std::vector<Chunk>& chunks) {
-  SCOPED_TRACE(file.filename().string());
-  const std::vector<std::string> texts = texts_of(file);
+void expect_golden_chunks(const Tokenizer& tokenizer, const std::vector<std::string>& texts, const std::vector<Chunk>& chunks) {
   ASSERT_EQ(texts.size(), chunks.back().first + chunks.back().texts);
   for (const Chunk& chunk : chunks) {
     std::vector<Ids> lists;
@@ -118,17 +118,48 @@ void expect_golden_chunks(const Tokenizer& tokenizer, const std::filesystem::pat
   }
 }
 
-void expect_golden_sets(std::initializer_list<std::string_view> prefixes, std::size_t file_count) {
-  const auto tokenizer = Tokenizer::load(test::default_model_dir());
-  ASSERT_TRUE(tokenizer) << tokenizer.error().message;
+struct GoldenTokenizer {
+  std::string name;
+  std::unique_ptr<Tokenizer> tokenizer;
+  Chunks chunks;
+};
+
+GoldenTokenizer golden_tokenizer(const std::filesystem::path& folder, const std::filesystem::path& digests) {
+  auto tokenizer = Tokenizer::load(folder);
+  EXPECT_TRUE(tokenizer) << tokenizer.error().message;
+  return {folder.filename().string(), std::move(*tokenizer), golden_chunks(digests)};
+}
+
+// The small ones whose ids over the sets are known.
+std::vector<GoldenTokenizer> small_tokenizers() {
+  std::vector<GoldenTokenizer> tokenizers;
+  for (const auto& folder : std::filesystem::directory_iterator(test::golden_dir() / "tokenizers")) {
+    const std::filesystem::path digests = folder.path() / "set_digests.txt";
+    if (std::filesystem::exists(digests)) tokenizers.push_back(golden_tokenizer(folder, digests));
+  }
+  return tokenizers;
+}
+
+void expect_golden_sets(const std::vector<GoldenTokenizer>& tokenizers, std::initializer_list<std::string_view> prefixes,
+                        std::size_t file_count) {
   std::size_t files = 0;
-  for (const auto& [name, chunks] : golden_chunks()) {
+  for (const auto& [name, ignored] : tokenizers.front().chunks) {
     const bool wanted = std::ranges::any_of(prefixes, [&](std::string_view prefix) { return name.starts_with(prefix); });
     if (!wanted) continue;
-    expect_golden_chunks(**tokenizer, test::shared_dir() / "data" / name, chunks);
+    const std::vector<std::string> texts = texts_of(test::shared_dir() / "data" / name);
+    for (const GoldenTokenizer& golden : tokenizers) {
+      SCOPED_TRACE(golden.name + ", " + name);
+      expect_golden_chunks(*golden.tokenizer, texts, golden.chunks.at(name));
+    }
     ++files;
   }
   EXPECT_EQ(files, file_count);
+}
+
+void expect_golden_sets(std::initializer_list<std::string_view> prefixes, std::size_t file_count) {
+  std::vector<GoldenTokenizer> tokenizers;
+  tokenizers.push_back(golden_tokenizer(test::default_model_dir(), test::golden_dir() / "token_set_digests.txt"));
+  expect_golden_sets(tokenizers, prefixes, file_count);
 }
 
 TEST(TokenizerSets, RetrievalTextsHaveTheIdsOfHuggingFace) {
@@ -153,6 +184,14 @@ TEST(TokenizerSets, PostsHaveTheIdsOfHuggingFace) {
   ORTHANT_REQUIRE_SHARED_DATA();
   ORTHANT_REQUIRE_DEFAULT_MODEL();
   expect_golden_sets({"reddit-"}, 2);
+}
+
+// Byte-level BPE, BPE over bytes of unknown characters, Unigram with and without a charsmap, WordPiece behind other steps.
+TEST(TokenizerSets, AllTextsHaveTheIdsOfHuggingFaceForEveryKindOfTokenizer) {
+  ORTHANT_REQUIRE_SHARED_DATA();
+  const std::vector<GoldenTokenizer> tokenizers = small_tokenizers();
+  ASSERT_EQ(tokenizers.size(), 6u);
+  expect_golden_sets(tokenizers, {"scifact/", "medquad/", "xquad/", "sst2/", "stsb/", "reddit-"}, 22);
 }
 
 }  // namespace
