@@ -145,9 +145,44 @@ std::size_t WordPattern::whitespace_end(std::string_view text, std::size_t begin
   return last > begin ? last : end;
 }
 
+// Runs of whitespace, or of blanks, of `min_characters` at least: what normalizers shorten.
+class RunPattern final : public Pattern {
+ public:
+  RunPattern(bool any_whitespace, std::size_t min_characters) : any_whitespace_(any_whitespace), min_characters_(min_characters) {}
+
+  Match find(std::string_view text, std::size_t from) const override {
+    for (std::size_t begin = from; begin < text.size();) {
+      std::size_t end = begin;
+      std::size_t characters = 0;
+      std::size_t next = begin;
+      while (end < text.size() && is_member(text, end, next)) {
+        end = next;
+        ++characters;
+      }
+      if (characters >= min_characters_) return {begin, end};
+      begin = next;
+    }
+    return {};
+  }
+
+ private:
+  bool is_member(std::string_view text, std::size_t position, std::size_t& next) const {
+    if (any_whitespace_) return classes_.at(text, position, next) == kSpace;
+    next = position + 1;
+    return text[position] == ' ';
+  }
+
+  const ClassReader classes_;
+  const bool any_whitespace_;
+  const std::size_t min_characters_;
+};
+
 }  // namespace
 
 std::unique_ptr<Pattern> make_word_pattern(std::string_view expression) {
+  if (expression == R"(\s+)") return std::make_unique<RunPattern>(true, 1);
+  if (expression == R"(\s{2,})") return std::make_unique<RunPattern>(true, 2);
+  if (expression == " {2,}") return std::make_unique<RunPattern>(false, 2);
   if (expression == kGpt2Expression) return std::make_unique<WordPattern>(WordRules{.blank_before_digits = true});
   WordRules rules{.any_case = true, .any_character_before = true, .newlines_after = true};
   if (expression == kGpt4Expression || expression == kGpt4OldExpression) {
