@@ -1,7 +1,5 @@
 #include "encoder/tokenizer/added_tokens.h"
 
-#include <algorithm>
-
 #include "encoder/tokenizer/character_tables.h"
 #include "encoder/tokenizer/utf8.h"
 
@@ -10,10 +8,12 @@ namespace {
 
 std::vector<PrefixTrie::Entry> positions_of(const std::vector<AddedToken>& tokens) {
   std::vector<PrefixTrie::Entry> entries;
-  for (std::uint32_t i = 0; i < tokens.size(); ++i) entries.push_back({tokens[i].content, i});
   // The trie takes the last of equal keys: here the first special one, or else the first.
-  std::ranges::reverse(entries);
-  std::ranges::stable_partition(entries, [&](const PrefixTrie::Entry& entry) { return !tokens[entry.value].special; });
+  for (const bool special : {false, true}) {
+    for (std::size_t i = tokens.size(); i-- > 0;) {
+      if (tokens[i].special == special) entries.push_back({tokens[i].content, static_cast<std::uint32_t>(i)});
+    }
+  }
   return entries;
 }
 

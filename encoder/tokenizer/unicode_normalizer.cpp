@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "encoder/tokenizer/character_tables.h"
 #include "encoder/tokenizer/hangul.h"
@@ -15,7 +16,8 @@ namespace {
 
 struct RankedCharacter {
   char32_t code_point;
-  std::uint8_t rank;  // CharacterRecord::combining_rank
+  std::uint8_t rank;     // CharacterRecord::combining_rank
+  std::size_t position;  // keeps the order of equal ranks
 };
 using Characters = std::vector<RankedCharacter>;
 
@@ -91,7 +93,9 @@ void UnicodeNormalizer::append_segment(std::string_view segment, Characters& cha
   for (auto begin = characters.begin(); begin != characters.end();) {
     begin = std::find_if(begin, characters.end(), [](const RankedCharacter& c) { return c.rank != 0; });
     const auto end = std::find_if(begin, characters.end(), [](const RankedCharacter& c) { return c.rank == 0; });
-    std::stable_sort(begin, end, [](const RankedCharacter& a, const RankedCharacter& b) { return a.rank < b.rank; });
+    std::sort(begin, end, [](const RankedCharacter& a, const RankedCharacter& b) {
+      return std::pair(a.rank, a.position) < std::pair(b.rank, b.position);
+    });
     begin = end;
   }
   if (composes_) compose(characters);
@@ -99,7 +103,7 @@ void UnicodeNormalizer::append_segment(std::string_view segment, Characters& cha
 }
 
 void UnicodeNormalizer::decompose(char32_t c, Characters& out) const {
-  const auto put = [&](char32_t part) { out.push_back({part, character_record(part).combining_rank}); };
+  const auto put = [&](char32_t part) { out.push_back({part, character_record(part).combining_rank, out.size()}); };
   if (is_hangul_syllable(c)) {
     for_each_jamo(c, put);
     return;
