@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/text_encoding.h"
 #include "tests/engine/engine_fixture.h"
 #include "tests/support/paths.h"
 
@@ -93,6 +94,45 @@ TEST_F(EngineText, RecordsTheModelWhenTextFirstArrivesAndHoldsTheCollectionToIt)
   open({"renamed=" + default_model_dir().string()});
   EXPECT_TRUE(add_three().has_value());
   EXPECT_TRUE(search("cat").has_value());
+}
+
+TEST(EncoderIdentity, NamesEveryPartThatDiffers) {
+  const EncoderIdentity recorded{"m", std::string(64, 'a'), "float32", "mean", 384, "query: ", ""};
+  EXPECT_TRUE(same_encoder(recorded, recorded));
+  EncoderIdentity renamed = recorded;
+  renamed.model = "another name";
+  EXPECT_TRUE(same_encoder(recorded, renamed));
+  const EncoderIdentity other{"m", std::string(63, 'a') + "b", "int8", "cls", 128, "", "passage: "};
+  EXPECT_EQ(encoder_difference(recorded, other),
+            "model sha256 `" + recorded.model_sha256 + "` there, `" + other.model_sha256 +
+                "` here; weight precision `float32` there, `int8` here; pooling `mean` there, `cls` here; dimensions `384` there, "
+                "`128` here; prompt of queries `query: ` there, `` here; prompt of documents `` there, `passage: ` here");
+  // What older records do not say is not compared.
+  EncoderIdentity old = recorded;
+  old.query_prompt.reset();
+  old.document_prompt.reset();
+  EXPECT_TRUE(same_encoder(old, recorded));
+  EXPECT_TRUE(same_encoder(recorded, old));
+}
+
+TEST_F(EngineText, RefusesTextsInAnotherPrecisionAndWeightsForAModelThatIsNotLoaded) {
+  ASSERT_TRUE(add_three().has_value());
+  engine_.reset();
+  Settings settings = settings_for(directory_.path());
+  settings.models = {default_model_dir().string()};
+  settings.weights = {"all-MiniLM-L6-v2=int8"};
+  engine_ = std::move(Engine::open(settings).value());
+  const auto refused = add_three();
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(
+      refused.error().message,
+      "vector `` was made by model `all-MiniLM-L6-v2`, and the loaded model `all-MiniLM-L6-v2` makes others: weight precision "
+      "`float32` there, `int8` here");
+  engine_.reset();
+  settings.weights = {"all-minilm=int8"};
+  const auto unopened = Engine::open(settings);
+  ASSERT_FALSE(unopened.has_value());
+  EXPECT_EQ(unopened.error().message, "--weights all-minilm=int8: model `all-minilm` is not loaded; loaded: all-MiniLM-L6-v2");
 }
 
 TEST_F(EngineText, RefusesModelsThatDoNotFit) {

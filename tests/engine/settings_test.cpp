@@ -149,6 +149,25 @@ TEST(Settings, HelpAndVersionAreTold) {
   }
 }
 
+TEST(Settings, GiveEachModelItsWeights) {
+  Settings settings;
+  EXPECT_EQ(weights_of_model(settings, "m"), WeightPrecision::kAuto);
+  settings.weights = {"m=int4", "int8", "other=float32", "bfloat16"};
+  EXPECT_EQ(weights_of_model(settings, "m"), WeightPrecision::kInt4);
+  EXPECT_EQ(weights_of_model(settings, "other"), WeightPrecision::kFloat32);
+  EXPECT_EQ(weights_of_model(settings, "third"), WeightPrecision::kBfloat16);
+  const auto parse = [](const char* value) {
+    const std::vector<const char*> arguments = {"--weights", value};
+    return parse_settings(arguments);
+  };
+  EXPECT_EQ(parse("m=nf4")->settings.weights, std::vector<std::string>{"m=nf4"});
+  for (const char* wrong : {"int5", "m=", "=int8", ""}) {
+    const auto parsed = parse(wrong);
+    ASSERT_FALSE(parsed) << wrong;
+    EXPECT_NE(parsed.error().message.find("--weights: found"), std::string::npos) << parsed.error().message;
+  }
+}
+
 TEST(Settings, DocumentIsWhatTheTableSays) {
   const std::filesystem::path path = std::filesystem::path(ORTHANT_SOURCE_DIR) / "docs" / "settings.md";
   if (std::getenv("ORTHANT_WRITE_DOCS") != nullptr) std::ofstream(path) << settings_markdown();

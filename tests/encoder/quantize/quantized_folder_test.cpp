@@ -214,6 +214,32 @@ TEST_F(QuantizedFolder, SurvivesDamageOfEveryKind) {
   EXPECT_GT(refused, 100);
 }
 
+// The worked example of docs/storage_format.md.
+TEST(QuantizedTensors, TakeTheBytesThatTheFormatStates) {
+  LinearWeights layer{.outputs = 384, .inputs = 384, .data = FloatWeights{}, .input = {}, .activation_step = 0};
+  std::get<FloatWeights>(layer.data).values.assign(std::size_t{384} * 384, 0.5F);
+  layer = convert_weights(std::move(layer), WeightPrecision::kInt4);
+  layer.input = random_rotation(384);
+  test::TemporaryDirectory directory;
+  SafeTensorsWriter writer;
+  const std::vector<float> bias(384);
+  add_layer_tensors(writer, "l", layer);
+  writer.add("l.bias", "F32", {384}, bias);
+  ASSERT_TRUE(writer.write(directory.path() / "layer.safetensors"));
+  const SafeTensors file = SafeTensors::open(directory.path() / "layer.safetensors").value();
+  std::size_t bytes = 0;
+  for (const auto& [name, tensor] : file.tensors()) bytes += tensor.bytes.size();
+  EXPECT_EQ(bytes, 88'320U);
+  EXPECT_EQ(file.find("l.codes")->bytes.size(), 73'728U);
+  // Values are aligned in the mapped file.
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(file.find("l.scales")->bytes.data()) % alignof(float), 0U);
+  const Int4Weights example{.group_size = 8, .codes = {0x9f, 0x30, 0, 0}, .scales = {0.01F}, .zero_points = {7}};
+  const std::vector<float> values = dequantize({.outputs = 1, .inputs = 8, .data = example, .input = {}, .activation_step = 0});
+  EXPECT_FLOAT_EQ(values[0], 0.08F);
+  EXPECT_FLOAT_EQ(values[1], 0.02F);
+  EXPECT_FLOAT_EQ(values[3], -0.04F);
+}
+
 TEST(QuantizedTensors, RefuseValuesThatNoLayerHas) {
   test::TemporaryDirectory directory;
   const fs::path file = directory.path() / "layer.safetensors";
