@@ -127,9 +127,13 @@ def check_compositions(records):
             assert parts == "".join(map(chr, jamo[: 2 if index % 28 == 0 else 3])), hex(code_point)
 
 
-def literal_rows(values, per_row=32):
-    rows = [",".join(map(str, values[i : i + per_row])) for i in range(0, len(values), per_row)]
-    return ",\n".join(rows)
+def literal_rows(values, width=140):
+    rows = [""]
+    for value in map(str, values):
+        if rows[-1] and len(rows[-1]) + len(value) + 1 > width:
+            rows.append("")
+        rows[-1] += value + ","
+    return "\n".join(rows)[:-1]
 
 
 def mapping_tables(name, mapping):
@@ -140,7 +144,7 @@ def mapping_tables(name, mapping):
         ends.append(len(pool))
     keys = sorted(mapping)
     return "\n".join(
-        f"constexpr {kind} {name}{suffix}[] = {{\n{literal_rows(values, 20)}}};"
+        f"constexpr {kind} {name}{suffix}[] = {{\n{literal_rows(values)}}};"
         for kind, suffix, values in (("char32_t", "Keys", keys), ("std::uint16_t", "Ends", ends), ("char32_t", "Pool", pool))
     ) + f"\nconst CodePointMapping {name}{{{name}Keys, {name}Ends, {name}Pool}};"
 
@@ -160,7 +164,7 @@ def write_tables(records):
     decompositions = {c: list(map(ord, NFD.normalize_str(chr(c)))) for c in CODE_POINTS if records[c][0] & DECOMPOSES and c not in HANGUL}
     lowers = {c: list(map(ord, LOWER.normalize_str(chr(c)))) for c in CODE_POINTS if records[c][0] & LOWERS}
     flat = [value for block in blocks for value in block]
-    properties = ",\n".join(f"{{{flags}, {rank}}}" for flags, rank in distinct)
+    properties = literal_rows([f"{{{flags},{rank}}}" for flags, rank in distinct])
     text = f"""// Made by scripts/make_character_tables.py from the Python package tokenizers {tokenizers.__version__}; not to be edited.
 // clang-format off
 #include "encoder/tokenizer/character_tables.h"
@@ -178,7 +182,7 @@ const CharacterRecord kCharacterRecords[{len(distinct)}] = {{
 const std::uint16_t kCharacterBlocks[{len(stage1)}] = {{
 {literal_rows(stage1)}}};
 const std::uint8_t kCharacterRecordIndexes[{len(flat)}] = {{
-{literal_rows(flat, 40)}}};
+{literal_rows(flat)}}};
 
 const CodePointMapping& decomposition_mapping() {{ return kDecompositionTable; }}
 const CodePointMapping& lowercase_mapping() {{ return kLowercaseTable; }}

@@ -191,7 +191,7 @@ def added(tokenizer, tokens):
 
 TRAINED = [roberta, roberta_prefixed, qwen, llama3, llama2, clip, subwords, xlm_roberta, t5, unsplit, words, wordpiece_nfkc]
 
-SETS_OF = [roberta, qwen, llama2, xlm_roberta, t5, wordpiece_nfkc]  # one of each kind sees all texts of the sets
+SETS_OF = [roberta, qwen, llama2, xlm_roberta]  # they see all texts of the sets, which takes minutes for each
 
 # ---- single steps, over a vocabulary that shows where words begin ----
 

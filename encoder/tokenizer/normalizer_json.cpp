@@ -59,7 +59,8 @@ Result<std::unique_ptr<Normalizer>> read_precompiled(const JsonNode& node) {
 Result<std::unique_ptr<Normalizer>> read_replace(const JsonNode& node) {
   const JsonNode pattern = ORTHANT_TRY(node.field("pattern"));
   const std::string_view content = ORTHANT_TRY(node.field_text("content"));
-  return make_replace(ORTHANT_TRY(read_pattern(pattern)), std::string(content));
+  auto compiled = ORTHANT_TRY(read_pattern(pattern));
+  return make_replace(std::move(compiled), std::string(content));
 }
 
 Result<std::unique_ptr<Normalizer>> read_step(const JsonNode& node, std::string_view type, const TokenizerConfig* config) {

@@ -58,9 +58,11 @@ Result<SequenceTemplate> read_template(const JsonNode& processor, std::string_vi
 }
 
 Result<SequenceTemplates> read_template_processing(const JsonNode& processor) {
-  // A single text's segment is not asked for by anyone: it must be 0.
-  return SequenceTemplates{.single = ORTHANT_TRY(read_template(processor, "single", 0)),
-                           .pair = ORTHANT_TRY(read_template(processor, "pair", std::numeric_limits<std::uint8_t>::max()))};
+  // Not in one initializer: GCC 12 leaks what is done when the rest fails.
+  SequenceTemplates templates;
+  templates.single = ORTHANT_TRY(read_template(processor, "single", 0));  // a single text's segment is not asked for: it must be 0
+  templates.pair = ORTHANT_TRY(read_template(processor, "pair", std::numeric_limits<std::uint8_t>::max()));
+  return templates;
 }
 
 // "cls": ["[CLS]", 101]
