@@ -59,10 +59,11 @@ HttpServerOptions server_options(const Settings& settings) {
 }
 
 void log_models(const Engine& engine) {
-  for (const Encoder* encoder : engine.models()) {
-    const EncoderInfo& info = encoder->info();
-    log_info(fmt::format("model {}: {} dimensions, up to {} tokens, {} weights ({}), {} MiB", info.name, info.dim,
-                         info.max_seq_length, info.weight_precision, info.weight_compute, info.memory_bytes >> 20));
+  for (const LoadedModel& model : engine.all_models()) {
+    const EncoderInfo& info = model_info(model);
+    log_info(fmt::format("model {}: {}, {} dimensions, up to {} tokens, {} weights ({}), {} MiB", info.name,
+                         model_kind_name(info.kind), info.dim, info.max_seq_length, info.weight_precision, info.weight_compute,
+                         info.memory_bytes >> 20));
   }
   log_info(fmt::format("ready: {} collections", engine.collection_names().size()));
 }

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "encoder/model/model_kind.h"
 #include "encoder/model_fetch.h"
 
 namespace orthant {
@@ -79,25 +80,47 @@ Result<ModelSource> resolve_model(std::string_view name_or_dir) {
   return source;
 }
 
-Status EncoderRegistry::add(std::string_view name_or_dir, const EncoderOptions& options) {
+const EncoderInfo& model_info(const LoadedModel& model) {
+  return std::visit([](const auto* loaded) -> const EncoderInfo& { return loaded->info(); }, model);
+}
+
+Result<LoadedModel> EncoderRegistry::add(std::string_view name_or_dir, const EncoderOptions& options) {
   const ModelSource source = ORTHANT_TRY(resolve_model(name_or_dir));
   EncoderOptions named = options;
   if (named.name.empty()) named.name = source.name;
-  if (find(named.name) != nullptr) {
+  if (find_model(named.name)) {
     return fail(ErrorCode::kAlreadyExists,
                 fmt::format("model \"{}\" is loaded already; NAME=FOLDER gives another name", named.name));
   }
-  encoders_.push_back(ORTHANT_TRY(Encoder::load(source.folder, named)));
-  return {};
+  switch (ORTHANT_TRY(read_model_kind(source.folder))) {
+    case ModelKind::kReranker:
+      rerankers_.push_back(ORTHANT_TRY(Reranker::load(source.folder, named)));
+      models_.emplace_back(rerankers_.back().get());
+      break;
+    case ModelKind::kSparseEncoder:
+      sparse_encoders_.push_back(ORTHANT_TRY(SparseEncoder::load(source.folder, named)));
+      models_.emplace_back(sparse_encoders_.back().get());
+      break;
+    case ModelKind::kEncoder:
+      encoders_.push_back(ORTHANT_TRY(Encoder::load(source.folder, named)));
+      models_.emplace_back(encoders_.back().get());
+      break;
+  }
+  return models_.back();
+}
+
+std::optional<LoadedModel> EncoderRegistry::find_model(std::string_view name) const {
+  for (const std::string_view wanted : {name, without_hub_prefix(name)}) {
+    const auto found = std::ranges::find(models_, wanted, [](const LoadedModel& model) { return model_info(model).name; });
+    if (found != models_.end()) return *found;
+  }
+  return std::nullopt;
 }
 
 const Encoder* EncoderRegistry::find(std::string_view name) const {
-  for (const std::string_view wanted : {name, without_hub_prefix(name)}) {
-    const auto found =
-        std::find_if(encoders_.begin(), encoders_.end(), [&](const auto& encoder) { return encoder->info().name == wanted; });
-    if (found != encoders_.end()) return found->get();
-  }
-  return nullptr;
+  const std::optional<LoadedModel> model = find_model(name);
+  const auto* encoder = model ? std::get_if<const Encoder*>(&*model) : nullptr;
+  return encoder == nullptr ? nullptr : *encoder;
 }
 
 const Encoder* EncoderRegistry::first_of_dim(std::size_t dim) const {

@@ -5,12 +5,16 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/result.h"
 #include "encoder/encoder.h"
+#include "encoder/reranker.h"
+#include "encoder/sparse_encoder.h"
 
 namespace orthant {
 
@@ -30,10 +34,13 @@ struct ModelSource {
 // looked.
 Result<ModelSource> resolve_model(std::string_view name_or_dir);
 
+using LoadedModel = std::variant<const Encoder*, const Reranker*, const SparseEncoder*>;
+const EncoderInfo& model_info(const LoadedModel& model);
+
 class EncoderRegistry {
  public:
-  // Loads one more. already_exists when the name is taken.
-  Status add(std::string_view name_or_dir, const EncoderOptions& options = {});
+  // Loads one more, as what its files say it is. already_exists when the name is taken.
+  Result<LoadedModel> add(std::string_view name_or_dir, const EncoderOptions& options = {});
 
   // Name as loaded, case-sensitive; "sentence-transformers/NAME" finds NAME as well. Null when unknown.
   const Encoder* find(std::string_view name) const;
@@ -42,8 +49,15 @@ class EncoderRegistry {
   // In the order of loading.
   std::vector<const Encoder*> all() const;
 
+  // Of any kind, named as for find(). Nothing when unknown.
+  std::optional<LoadedModel> find_model(std::string_view name) const;
+  std::vector<LoadedModel> models() const { return models_; }
+
  private:
   std::vector<std::unique_ptr<Encoder>> encoders_;
+  std::vector<std::unique_ptr<Reranker>> rerankers_;
+  std::vector<std::unique_ptr<SparseEncoder>> sparse_encoders_;
+  std::vector<LoadedModel> models_;  // all of them, in the order of loading
 };
 
 }  // namespace orthant

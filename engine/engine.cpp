@@ -119,7 +119,7 @@ Status Engine::Impl::load_models() {
 Status Engine::Impl::check_weights_names() const {
   for (const std::string& row : settings.weights) {
     const std::size_t equals = row.rfind('=');
-    if (equals == std::string::npos || texts.registry().find(row.substr(0, equals)) != nullptr) continue;
+    if (equals == std::string::npos || texts.registry().find_model(row.substr(0, equals))) continue;
     return invalid_argument(fmt::format("--weights {}: {}", row, texts.not_loaded(row.substr(0, equals))));
   }
   return {};
@@ -304,6 +304,35 @@ void Engine::encode(std::string_view model, std::vector<std::string> texts, Enco
   batcher->submit(
       {.texts = std::move(texts), .options = options, .bulk = false, .deadline = context.deadline, .cancelled = context.cancelled},
       std::move(*admitted));
+}
+
+std::vector<LoadedModel> Engine::all_models() const {
+  return impl_->texts.registry().models();
+}
+
+Result<const Reranker*> Engine::find_reranker(std::string_view model) const {
+  return impl_->texts.find_reranker(model);
+}
+
+Result<const SparseEncoder*> Engine::find_sparse_encoder(std::string_view model) const {
+  return impl_->texts.find_sparse_encoder(model);
+}
+
+void Engine::rerank(const Reranker& reranker, RerankRequest request, RequestContext context, Done<RerankResult> done) {
+  auto admitted = impl_->admit(std::move(done));
+  if (!admitted) return;
+  request.deadline = context.deadline;
+  request.cancelled = context.cancelled;
+  impl_->texts.rerank(reranker, std::move(request), std::move(*admitted));
+}
+
+void Engine::sparse_encode(const SparseEncoder& encoder, SparseEncodeRequest request, RequestContext context,
+                           Done<SparseEncodeResult> done) {
+  auto admitted = impl_->admit(std::move(done));
+  if (!admitted) return;
+  request.deadline = context.deadline;
+  request.cancelled = context.cancelled;
+  impl_->texts.sparse_encode(encoder, std::move(request), std::move(*admitted));
 }
 
 const Settings& Engine::settings() const {

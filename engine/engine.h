@@ -14,6 +14,8 @@
 #include "encoder/encode_batcher.h"
 #include "encoder/encoder.h"
 #include "encoder/encoder_registry.h"
+#include "encoder/rerank_batcher.h"
+#include "encoder/sparse_batcher.h"
 #include "engine/requests.h"
 #include "engine/settings.h"
 
@@ -67,6 +69,16 @@ class Engine {
   // Encodes on the shared batcher of that model. not_found when it is not loaded.
   void encode(std::string_view model, std::vector<std::string> texts, EncodeOptions options, RequestContext context,
               Done<EncodeResult> done);
+
+  // Of every kind, in the order of loading.
+  std::vector<LoadedModel> all_models() const;
+  // The named reranker, or the first for an empty name. not_found, or invalid_argument for a model of another kind.
+  Result<const Reranker*> find_reranker(std::string_view model) const;
+  Result<const SparseEncoder*> find_sparse_encoder(std::string_view model) const;
+  // On the shared queues of these models; the requests' deadline and cancelled are set from the context.
+  void rerank(const Reranker& reranker, RerankRequest request, RequestContext context, Done<RerankResult> done);
+  void sparse_encode(const SparseEncoder& encoder, SparseEncodeRequest request, RequestContext context,
+                     Done<SparseEncodeResult> done);
 
   const Settings& settings() const;
   // Pool for work of the api folder that must not run on an io thread (parsing large bodies, compression).

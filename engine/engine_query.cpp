@@ -1,11 +1,15 @@
 // Engine's reads: queries (text is encoded first), retrieve, scroll, count. The work runs on the search pool.
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <mutex>
 
 #include <fmt/format.h>
 
 #include "engine/engine_impl.h"
+#include "engine/payload/json_path.h"
+#include "engine/rerank_stage.h"
 
 namespace orthant {
 namespace {
@@ -13,6 +17,15 @@ namespace {
 const Filter* pointer_to(const std::optional<Filter>& filter) {
   return filter ? &*filter : nullptr;
 }
+
+// The second stage of one query of a call.
+struct Reranking {
+  std::size_t query = 0;
+  const Reranker* reranker = nullptr;
+  std::string text;
+  RerankCandidates candidates;
+  std::vector<float> scores;
+};
 
 // One call of Engine::query on its way. Passed from thread to thread.
 class QueryCall : public std::enable_shared_from_this<QueryCall> {
@@ -32,8 +45,12 @@ class QueryCall : public std::enable_shared_from_this<QueryCall> {
 
  private:
   Status collect_texts();
+  Status collect_rerankings();
   void take_texts(EncodedTexts encoded);
   void search_all();
+  void rerank_all();
+  void take_scores(Reranking& reranking, Result<RerankResult> scored);
+  void finish();
   Status run(std::size_t i);
   Status search(std::size_t i, std::span<const float> vector, const std::optional<PointId>& excluded);
   Status scroll(std::size_t i);
@@ -48,10 +65,15 @@ class QueryCall : public std::enable_shared_from_this<QueryCall> {
   std::vector<std::vector<float>> vectors_;  // of queries that came as text
   std::vector<TextJob> jobs_;
   std::vector<std::size_t> job_queries_;  // the query of each job
+  std::vector<Reranking> rerankings_;
+  std::atomic<std::size_t> rerankings_under_way_{0};
+  std::mutex failure_mutex_;
+  Status failure_;  // of the second stage; guarded by failure_mutex_
 };
 
 void QueryCall::start() {
   Status ready = check_wanted(context_);
+  if (ready) ready = collect_rerankings();
   if (ready) ready = collect_texts();
   if (!ready) return refuse(std::move(ready).error());
   if (jobs_.empty()) return search_all();
@@ -80,6 +102,31 @@ Status QueryCall::collect_texts() {
   return {};
 }
 
+Status QueryCall::collect_rerankings() {
+  for (std::size_t i = 0; i < queries_.size(); ++i) {
+    if (!queries_[i].rerank) continue;
+    const RerankStage& stage = *queries_[i].rerank;
+    const std::string where = queries_.size() == 1 ? "rerank" : fmt::format("searches[{}].rerank", i);
+    const auto* input = std::get_if<VectorInput>(&queries_[i].query);
+    const auto* text = input == nullptr ? nullptr : std::get_if<TextInput>(input);
+    if (!stage.query && text == nullptr) {
+      return invalid_argument(fmt::format("{}.query: absent, and the query itself is no text", where));
+    }
+    Reranking reranking;
+    reranking.query = i;
+    reranking.text = stage.query ? *stage.query : text->text;
+    if (reranking.text.empty()) return invalid_argument(fmt::format("{}.query: empty", where));
+    if (!stage.field.empty()) {
+      if (const auto path = JsonPath::parse(stage.field); !path) return with_context(where + ".field", path.error());
+    }
+    const Result<const Reranker*> reranker = engine_.texts.find_reranker(stage.model);
+    if (!reranker) return with_context(where + ".model", reranker.error());
+    reranking.reranker = *reranker;
+    rerankings_.push_back(std::move(reranking));
+  }
+  return {};
+}
+
 void QueryCall::take_texts(EncodedTexts encoded) {
   for (std::size_t job = 0; job < job_queries_.size(); ++job) {
     const std::size_t i = job_queries_[job];
@@ -96,6 +143,54 @@ void QueryCall::search_all() {
   });
   for (Status& status : statuses) {
     if (!status) return refuse(std::move(status).error());
+  }
+  if (rerankings_.empty()) return done_(std::move(results_));
+  rerank_all();
+}
+
+void QueryCall::rerank_all() {
+  for (Reranking& reranking : rerankings_) {
+    const QueryRequest& query = queries_[reranking.query];
+    Result<RerankCandidates> candidates =
+        read_candidates(*collection_, results_[reranking.query].points, *query.rerank, query.vector_name);
+    if (!candidates) return refuse(std::move(candidates).error());
+    reranking.candidates = std::move(*candidates);
+  }
+  rerankings_under_way_ = rerankings_.size();
+  for (Reranking& reranking : rerankings_) {
+    RerankRequest request{.query = reranking.text,
+                          .documents = std::move(reranking.candidates.texts),
+                          .deadline = context_.deadline,
+                          .cancelled = context_.cancelled};
+    engine_.texts.rerank(
+        *reranking.reranker, std::move(request),
+        [self = shared_from_this(), &reranking](Result<RerankResult> scored) { self->take_scores(reranking, std::move(scored)); });
+  }
+}
+
+void QueryCall::take_scores(Reranking& reranking, Result<RerankResult> scored) {
+  if (scored) {
+    reranking.scores = std::move(scored->scores);
+    std::uint64_t tokens = 0;
+    for (const std::uint32_t count : scored->token_counts) tokens += count;
+    std::lock_guard lock(failure_mutex_);
+    results_[reranking.query].tokens_by_model[reranking.reranker->info().name] += tokens;
+  } else {
+    std::lock_guard lock(failure_mutex_);
+    if (failure_) failure_ = std::unexpected<Error>(std::move(scored).error());
+  }
+  if (rerankings_under_way_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  Status queued = engine_.search_pool.submit_continuation([self = shared_from_this()] { self->finish(); });
+  if (!queued) refuse(std::move(queued).error());
+}
+
+void QueryCall::finish() {
+  if (!failure_) return refuse(failure_.error());
+  for (const Reranking& reranking : rerankings_) {
+    const QueryRequest& query = queries_[reranking.query];
+    QueryResult& result = results_[reranking.query];
+    apply_scores(reranking.candidates, reranking.scores, query, result);
+    if (Status read = read_contents(*collection_, query, result); !read) return refuse(std::move(read).error());
   }
   done_(std::move(results_));
 }
@@ -132,6 +227,12 @@ Status QueryCall::search(std::size_t i, std::span<const float> vector, const std
                        .payload = query.payload,
                        .vectors = query.vectors};
   request.params.score_threshold = query.score_threshold;
+  if (query.rerank) {
+    request.limit = first_stage_limit(query);
+    request.offset = 0;
+    request.payload = {};
+    request.vectors = {};
+  }
   Collection::SearchAnswer answer = ORTHANT_TRY(collection_->search(request));
   results_[i].points = std::move(answer.points);
   results_[i].trace = std::move(answer.trace);
@@ -142,10 +243,10 @@ Status QueryCall::scroll(std::size_t i) {
   const QueryRequest& query = queries_[i];
   PointPage page = ORTHANT_TRY(collection_->scroll({.from = {},
                                                     .filter = pointer_to(query.filter),
-                                                    .limit = query.limit,
-                                                    .offset = query.offset,
-                                                    .payload = query.payload,
-                                                    .vectors = query.vectors}));
+                                                    .limit = query.rerank ? first_stage_limit(query) : query.limit,
+                                                    .offset = query.rerank ? 0 : query.offset,
+                                                    .payload = query.rerank ? PayloadSelector() : query.payload,
+                                                    .vectors = query.rerank ? VectorSelector() : query.vectors}));
   for (Record& record : page.points) results_[i].points.push_back({std::move(record), 0});
   return {};
 }

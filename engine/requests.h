@@ -113,6 +113,15 @@ struct WriteResult {
 
 // ---- reads ----
 
+// The second stage of a query: a cross-encoder reads the query and the text of each of the best points of the first stage.
+struct RerankStage {
+  static constexpr std::size_t kMaxCandidates = 1000;
+  std::string model;                 // empty: the first loaded reranker
+  std::optional<std::string> query;  // nothing: the text of the query
+  std::size_t candidates = 50;       // best points that are read, at most kMaxCandidates
+  std::string field;                 // where the text stands in the payload (JSON path); empty: the kept source text
+};
+
 struct QueryRequest {
   // Nothing: all points by ascending id, score 0.
   std::variant<std::monostate, VectorInput, PointId> query;
@@ -128,10 +137,15 @@ struct QueryRequest {
   // The PointId of `query` names a point of this collection and vector (lookup_from). Empty: this collection, vector_name.
   std::string lookup_collection;
   std::string lookup_vector;
+  // limit and offset count what it gives; score_threshold applies to the first stage.
+  std::optional<RerankStage> rerank;
 };
 
 struct QueryResult {
   std::vector<ScoredPoint> points;
+  // With a second stage: so many points at the front bear its scores, best first; those behind had no text or came after the last
+  // candidate, and keep order and scores of the first stage.
+  std::optional<std::size_t> reranked;
   SearchTrace trace;
   bool query_truncated = false;
   std::map<std::string, std::uint64_t> tokens_by_model;

@@ -93,10 +93,18 @@ bool same_encoder(const EncoderIdentity& left, const EncoderIdentity& right) {
 }
 
 Status TextEncoding::add(std::string_view model, const EncoderOptions& options) {
-  ORTHANT_TRY(registry_.add(model, options));
-  const Encoder* added = registry_.all().back();
+  const LoadedModel added = ORTHANT_TRY(registry_.add(model, options));
   std::lock_guard lock(mutex_);
-  batchers_[added] = std::make_shared<EncodeBatcher>(*added, pool_, EncodeBatcherOptions{.max_queued_tokens = max_queued_tokens_});
+  if (const auto* encoder = std::get_if<const Encoder*>(&added)) {
+    batchers_[*encoder] =
+        std::make_shared<EncodeBatcher>(**encoder, pool_, EncodeBatcherOptions{.max_queued_tokens = max_queued_tokens_});
+  } else if (const auto* reranker = std::get_if<const Reranker*>(&added)) {
+    rerank_batchers_[*reranker] =
+        std::make_shared<RerankBatcher>(**reranker, pool_, BatchRunnerOptions{.max_queued_tokens = max_queued_tokens_});
+  } else if (const auto* sparse = std::get_if<const SparseEncoder*>(&added)) {
+    sparse_batchers_[*sparse] =
+        std::make_shared<SparseBatcher>(**sparse, pool_, BatchRunnerOptions{.max_queued_tokens = max_queued_tokens_});
+  }
   return {};
 }
 
@@ -106,15 +114,66 @@ std::shared_ptr<EncodeBatcher> TextEncoding::batcher(const Encoder& encoder) con
   return found == batchers_.end() ? nullptr : found->second;
 }
 
+// The queues end outside of the lock: what they fail may ask for others.
 void TextEncoding::stop() {
-  std::map<const Encoder*, std::shared_ptr<EncodeBatcher>> stopped;
+  std::map<const Encoder*, std::shared_ptr<EncodeBatcher>> encoders;
+  std::map<const Reranker*, std::shared_ptr<RerankBatcher>> rerankers;
+  std::map<const SparseEncoder*, std::shared_ptr<SparseBatcher>> sparse_encoders;
   std::lock_guard lock(mutex_);
-  stopped.swap(batchers_);
+  encoders.swap(batchers_);
+  rerankers.swap(rerank_batchers_);
+  sparse_encoders.swap(sparse_batchers_);
+}
+
+template <typename Model>
+Result<const Model*> TextEncoding::find_kind(std::string_view model, ModelKind kind) const {
+  if (model.empty()) {
+    for (const LoadedModel& loaded : registry_.models()) {
+      if (const auto* found = std::get_if<const Model*>(&loaded)) return *found;
+    }
+    return not_found(fmt::format("no model of kind `{}` is loaded; loaded: {}", model_kind_name(kind), loaded_names()));
+  }
+  const std::optional<LoadedModel> loaded = registry_.find_model(model);
+  if (!loaded) return not_found(not_loaded(model));
+  if (const auto* found = std::get_if<const Model*>(&*loaded)) return *found;
+  return invalid_argument(fmt::format("model `{}` is of kind `{}`, expected `{}`", model, model_kind_name(model_info(*loaded).kind),
+                                      model_kind_name(kind)));
+}
+
+Result<const Reranker*> TextEncoding::find_reranker(std::string_view model) const {
+  return find_kind<Reranker>(model, ModelKind::kReranker);
+}
+Result<const SparseEncoder*> TextEncoding::find_sparse_encoder(std::string_view model) const {
+  return find_kind<SparseEncoder>(model, ModelKind::kSparseEncoder);
+}
+
+namespace {
+
+// The queue is held while it is used: stop() takes it away from others only.
+template <typename Queues, typename Model>
+auto queue_of(std::mutex& mutex, const Queues& queues, const Model& model) -> typename Queues::mapped_type {
+  std::lock_guard lock(mutex);
+  const auto found = queues.find(&model);
+  return found == queues.end() ? nullptr : found->second;
+}
+
+}  // namespace
+
+void TextEncoding::rerank(const Reranker& reranker, RerankRequest request, RerankBatcher::Done done) {
+  const auto queue = queue_of(mutex_, rerank_batchers_, reranker);
+  if (queue == nullptr) return done(fail(ErrorCode::kUnavailable, "shutting down"));
+  queue->submit(std::move(request), std::move(done));
+}
+
+void TextEncoding::sparse_encode(const SparseEncoder& encoder, SparseEncodeRequest request, SparseBatcher::Done done) {
+  const auto queue = queue_of(mutex_, sparse_batchers_, encoder);
+  if (queue == nullptr) return done(fail(ErrorCode::kUnavailable, "shutting down"));
+  queue->submit(std::move(request), std::move(done));
 }
 
 std::string TextEncoding::loaded_names() const {
   std::string names;
-  for (const Encoder* encoder : registry_.all()) names += (names.empty() ? "" : ", ") + encoder->info().name;
+  for (const LoadedModel& model : registry_.models()) names += (names.empty() ? "" : ", ") + model_info(model).name;
   return names.empty() ? "none" : names;
 }
 

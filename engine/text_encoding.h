@@ -17,6 +17,8 @@
 #include "base/result.h"
 #include "encoder/encode_batcher.h"
 #include "encoder/encoder_registry.h"
+#include "encoder/rerank_batcher.h"
+#include "encoder/sparse_batcher.h"
 #include "engine/collection/collection_config.h"
 #include "engine/query_cache.h"
 
@@ -55,6 +57,14 @@ class TextEncoding {
   // Null once stopped.
   std::shared_ptr<EncodeBatcher> batcher(const Encoder& encoder) const;
 
+  // The named reranker (sparse encoder), the first loaded one for an empty name. not_found for a name that is not loaded and where
+  // there is none of its kind, invalid_argument for a model of another kind.
+  Result<const Reranker*> find_reranker(std::string_view model) const;
+  Result<const SparseEncoder*> find_sparse_encoder(std::string_view model) const;
+  // `done` is called once, on a thread of the pool or here.
+  void rerank(const Reranker& reranker, RerankRequest request, RerankBatcher::Done done);
+  void sparse_encode(const SparseEncoder& encoder, SparseEncodeRequest request, SparseBatcher::Done done);
+
   // The model for a text of a vector: the named one, else the one that the collection has recorded, else the first of the
   // dimension. not_found for a name that is not loaded, failed_precondition when the model does not fit the vector.
   Result<const Encoder*> choose(std::string_view model, std::string_view vector_name, const VectorConfig& vector) const;
@@ -72,13 +82,17 @@ class TextEncoding {
 
  private:
   std::string loaded_names() const;
+  template <typename Model>
+  Result<const Model*> find_kind(std::string_view model, ModelKind kind) const;
 
   ThreadPool& pool_;
   const std::size_t max_queued_tokens_;
   const std::shared_ptr<QueryCache> cache_;  // shared with answers under way
   EncoderRegistry registry_;
   mutable std::mutex mutex_;
-  std::map<const Encoder*, std::shared_ptr<EncodeBatcher>> batchers_;  // guarded by mutex_
+  std::map<const Encoder*, std::shared_ptr<EncodeBatcher>> batchers_;               // guarded by mutex_
+  std::map<const Reranker*, std::shared_ptr<RerankBatcher>> rerank_batchers_;       // guarded by mutex_
+  std::map<const SparseEncoder*, std::shared_ptr<SparseBatcher>> sparse_batchers_;  // guarded by mutex_
 };
 
 EncoderIdentity identity_of(const Encoder& encoder);

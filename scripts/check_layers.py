@@ -9,6 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 ENCODER_DOORS = {f"encoder/{name}.h" for name in ("encoder", "embedding", "encoder_registry", "encode_batcher", "output_quantization",
                                                     "calibration_texts", "stage_times", "weight_precision")}
+ENCODER_DOORS |= {f"encoder/{name}.h" for name in ("reranker", "rerank_batcher", "sparse_encoder", "sparse_batcher")}
 ENCODER_DOORS.add("encoder/tokenizer/tokenizer.h")  # TokenizedText is part of the encoder's door
 INDEX_DOORS = {f"index/{name}.h" for name in ("vector_index", "index_config", "float_vectors", "memory_float_vectors")}
 ENGINE_DOORS = {f"engine/{name}.h" for name in ("engine", "settings", "requests", "evaluation")}

@@ -1,11 +1,13 @@
 // orthant encode and orthant tokenize: texts of a file to embeddings or to token ids.
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <fmt/format.h>
@@ -16,10 +18,12 @@
 #include "api/cli/parallel_encoder.h"
 #include "api/cli/progress.h"
 #include "api/cli/weights_option.h"
+#include "api/json/json_writer.h"
 #include "base/npy.h"
 #include "encoder/embedding.h"
 #include "encoder/encoder_registry.h"
 #include "encoder/output_quantization.h"
+#include "encoder/sparse_encoder.h"
 
 namespace orthant {
 namespace {
@@ -38,6 +42,7 @@ struct EncodeArguments {
   std::size_t dimensions = 0;
   std::string calibration;
   std::string ranges;
+  bool sparse = false;
 };
 
 // The next block of texts; empty at the end of the input.
@@ -104,6 +109,68 @@ struct EncodeSummary {
     for (const bool was_truncated : result.truncated) truncated += was_truncated ? 1 : 0;
   }
 };
+
+void write_sparse_line(std::string& out, const SparseEmbedding& embedding) {
+  JsonWriter json(out);
+  json.begin_object().key("indices").begin_array();
+  for (const std::uint32_t index : embedding.indices) json.number(index);
+  json.end_array().key("values").numbers(embedding.values).end_object();
+  out += '\n';
+}
+
+// Groups of texts in parallel, lines in their order.
+Result<std::string> sparse_lines(const SparseEncoder& encoder, ThreadPool& pool, const std::vector<std::string>& texts,
+                                 Purpose purpose, std::size_t& truncated) {
+  constexpr std::size_t kGroup = 32;
+  const std::size_t groups = (texts.size() + kGroup - 1) / kGroup;
+  std::vector<Result<SparseEncodeResult>> results(groups);
+  parallel_for(&pool, groups, 1, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t group = begin; group < end; ++group) {
+      const std::size_t first = group * kGroup;
+      const std::vector<std::string_view> views(
+          texts.begin() + static_cast<std::ptrdiff_t>(first),
+          texts.begin() + static_cast<std::ptrdiff_t>(std::min(first + kGroup, texts.size())));
+      results[group] = encoder.encode(views, purpose);
+    }
+  });
+  std::string lines;
+  for (const Result<SparseEncodeResult>& result : results) {
+    if (!result) return std::unexpected(result.error());
+    for (const SparseEmbedding& embedding : result->embeddings) write_sparse_line(lines, embedding);
+    truncated += static_cast<std::size_t>(std::ranges::count(result->truncated, true));
+  }
+  return lines;
+}
+
+Result<int> run_sparse(const EncodeArguments& arguments) {
+  TextReader reader = ORTHANT_TRY(TextReader::open(arguments.input));
+  const ModelSource source = ORTHANT_TRY(resolve_model(arguments.model));
+  EncoderOptions options;
+  options.name = source.name;
+  const std::unique_ptr<SparseEncoder> encoder = ORTHANT_TRY(SparseEncoder::load(source.folder, options));
+  const Purpose purpose = arguments.purpose == "query" ? Purpose::kQuery : Purpose::kDocument;
+  std::ofstream out(arguments.output, std::ios::binary | std::ios::trunc);
+  if (!out) return io_error(arguments.output + ": cannot be written");
+  const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  ThreadPool pool("encode", std::max<std::size_t>(cores - 1, 1), 4 * cores);
+  Progress progress("encoding", "texts");
+  std::size_t done = 0;
+  std::size_t truncated = 0;
+  while (true) {
+    const std::vector<std::string> texts = ORTHANT_TRY(read_block(reader));
+    if (texts.empty()) break;
+    out << ORTHANT_TRY(sparse_lines(*encoder, pool, texts, purpose, truncated));
+    done += texts.size();
+    progress.update(done, reader.share_read());
+  }
+  out.close();
+  if (!out) return io_error(arguments.output + ": writing failed");
+  progress.clear();
+  fmt::print(stderr, "{}: {} sparse vectors in {}\n", arguments.output, group_digits(done),
+             format_duration(progress.elapsed_seconds()));
+  if (truncated > 0) fmt::print(stderr, "{} texts were longer than the model takes and were cut\n", truncated);
+  return kExitSuccess;
+}
 
 void report(const EncodeSummary& summary, const EncodeArguments& arguments, std::size_t columns, double seconds) {
   fmt::print(stderr, "{}: {} x {} {}, {} tokens in {} ({:.1f} texts/s)\n", arguments.output, group_digits(summary.texts), columns,
@@ -199,7 +266,7 @@ void add_encode_command(CLI::App& program, Action& action) {
       "  orthant encode --model ./my-model --input queries.jsonl --output queries.npy --purpose query\n"
       "  orthant encode --model all-MiniLM-L6-v2 --input texts.txt --output texts-u1.npy --precision ubinary");
   add_common_options(command, *arguments);
-  command.add_option("--output", arguments->output, "The .npy file to write")->required();
+  command.add_option("--output", arguments->output, "The .npy file to write (with --sparse: JSON lines)")->required();
   command.add_option("--precision", arguments->precision, "What the numbers are given out as")
       ->check(CLI::IsMember({"float32", "int8", "uint8", "binary", "ubinary"}))
       ->capture_default_str();
@@ -211,7 +278,10 @@ void add_encode_command(CLI::App& program, Action& action) {
                                          "Embeddings (n x dimensions, .npy) whose minima and maxima scale int8 and uint8");
   command.add_option("--ranges", arguments->ranges, "The minima and maxima themselves (2 x dimensions, .npy)")
       ->excludes(calibration);
-  command.callback([arguments, &action] { action = [arguments] { return run_encode(*arguments); }; });
+  command.add_flag("--sparse", arguments->sparse, "The model is a sparse encoder (SPLADE): write {\"indices\", \"values\"} a line");
+  command.callback([arguments, &action] {
+    action = [arguments] { return arguments->sparse ? run_sparse(*arguments) : run_encode(*arguments); };
+  });
 }
 
 void add_tokenize_command(CLI::App& program, Action& action) {

@@ -34,8 +34,10 @@ Status print_models(Daemon& daemon) {
   const JsonDocument answer = ORTHANT_TRY(daemon.call("GET", "/models"));
   const JsonValue models = ORTHANT_TRY(ORTHANT_TRY(answer.root().require("result")).require("models"));
   for (const JsonValue model : models.items()) {
-    fmt::print("model {}: {} dimensions, up to {} tokens, {} weights ({})\n",
-               ORTHANT_TRY(ORTHANT_TRY(model.require("name")).as_string()), ORTHANT_TRY(model.find_uint("dim")).value_or(0),
+    const std::string kind = ORTHANT_TRY(model.find_string("kind")).value_or("encoder");
+    const std::uint64_t dim = ORTHANT_TRY(model.find_uint("dim")).value_or(0);
+    fmt::print("model {}: {}, {}up to {} tokens, {} weights ({})\n", ORTHANT_TRY(ORTHANT_TRY(model.require("name")).as_string()),
+               kind, kind == "reranker" ? std::string() : fmt::format("{} dimensions, ", dim),
                ORTHANT_TRY(model.find_uint("max_seq_length")).value_or(0),
                ORTHANT_TRY(model.find_string("weight_precision")).value_or(""),
                ORTHANT_TRY(model.find_string("weight_compute")).value_or(""));

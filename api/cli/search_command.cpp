@@ -27,6 +27,9 @@ struct SearchArguments {
   std::string filter;
   bool exact = false;
   bool json = false;
+  std::string rerank;
+  std::size_t candidates = 50;
+  std::string rerank_field;
 };
 
 Result<std::string> query_body(const SearchArguments& arguments) {
@@ -42,6 +45,11 @@ Result<std::string> query_body(const SearchArguments& arguments) {
     json.key("filter").raw(filter->root().raw());
   }
   if (arguments.exact) json.key("params").begin_object().key("exact").boolean(true).end_object();
+  if (!arguments.rerank.empty()) {
+    json.key("rerank").begin_object().key("model").string(arguments.rerank).key("limit").number(arguments.candidates);
+    if (!arguments.rerank_field.empty()) json.key("field").string(arguments.rerank_field);
+    json.end_object();
+  }
   json.end_object();
   return body;
 }
@@ -72,12 +80,20 @@ void add_search_command(CLI::App& program, Action& action) {
       "Examples:\n"
       "  orthant search \"who designed the first steam engine?\" --collection demo\n"
       "  orthant search \"engines\" --collection demo --limit 3 --filter '{\"must\": [{\"key\": \"title\", \"match\": {\"value\": "
-      "\"Steam_engine\"}}]}'");
+      "\"Steam_engine\"}}]}'\n"
+      "  orthant search \"engines\" --collection demo --rerank ms-marco-MiniLM-L6-v2");
   command.add_option("text", arguments->text, "What to look for")->required();
   command.add_option("--collection", arguments->collection, "Where to look")->required();
   command.add_option("--limit", arguments->limit, "How many documents")->check(CLI::Range(1, 10'000))->capture_default_str();
   command.add_option("--filter", arguments->filter, "Only documents whose payload satisfies this (JSON)");
   command.add_flag("--exact", arguments->exact, "Compare with every document in floats, whatever its size");
+  auto* rerank = command.add_option("--rerank", arguments->rerank, "Let this cross-encoder, loaded by the daemon, order the best");
+  command.add_option("--rerank-limit", arguments->candidates, "How many of the best it reads")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str()
+      ->needs(rerank);
+  command.add_option("--rerank-field", arguments->rerank_field, "Member of the payload that it reads; default: the kept text")
+      ->needs(rerank);
   command.add_flag("--json", arguments->json, "Print the points as the daemon gives them");
   command.add_option("--url", arguments->url, "Address of the daemon")->envname("ORTHANT_URL")->capture_default_str();
   command.callback([arguments, &action] { action = [arguments] { return run_search(*arguments); }; });

@@ -84,6 +84,22 @@ Status parse_lookup(JsonValue body, QueryRequest& request) {
   return {};
 }
 
+Result<std::optional<RerankStage>> parse_rerank(JsonValue body) {
+  const auto value = body.find("rerank");
+  if (!value) return std::nullopt;
+  ORTHANT_TRY(value->expect_object());
+  RerankStage stage;
+  stage.model = ORTHANT_TRY(value->find_string("model")).value_or("");
+  stage.query = ORTHANT_TRY(value->find_string("query"));
+  if (stage.query && stage.query->empty()) return ORTHANT_TRY(value->require("query")).validation_error("the text is empty");
+  stage.field = ORTHANT_TRY(value->find_string("field")).value_or("");
+  stage.candidates = ORTHANT_TRY(find_size(*value, "limit", 1, stage.candidates));
+  if (stage.candidates > RerankStage::kMaxCandidates) {
+    return ORTHANT_TRY(value->require("limit")).out_of_range(fmt::format("must be from 1 to {}", RerankStage::kMaxCandidates));
+  }
+  return stage;
+}
+
 // A prefetch that is given must hold something to be refused: clients send empty lists.
 Status refuse_prefetch(JsonValue body, bool has_query) {
   const auto prefetch = body.find("prefetch");
@@ -110,6 +126,7 @@ Result<QueryRequest> parse_query(JsonValue body) {
   request.vector_name = ORTHANT_TRY(body.find_string("using")).value_or("");
   if (query) request.query = ORTHANT_TRY(parse_query_target(*query));
   ORTHANT_TRY(parse_lookup(body, request));
+  request.rerank = ORTHANT_TRY(parse_rerank(body));
   return request;
 }
 

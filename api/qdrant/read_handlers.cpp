@@ -25,6 +25,7 @@ void write_query_results(JsonWriter& json, const std::vector<QueryResult>& resul
   for (const QueryResult& result : results) {
     if (!bare) json.begin_object().key("points");
     write_scored_points(json, result.points);
+    if (!bare && result.reranked) json.key("reranked").number(*result.reranked);
     if (!bare && result.query_truncated) json.key("query_truncated").boolean(true);
     if (!bare) json.end_object();
   }

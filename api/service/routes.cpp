@@ -26,7 +26,13 @@ Response ready_answer(const ApiContext& context) {
 }
 
 void write_model(JsonWriter& json, const EncoderInfo& info) {
-  json.begin_object().key("name").string(info.name).key("architecture").string(info.architecture);
+  json.begin_object()
+      .key("name")
+      .string(info.name)
+      .key("kind")
+      .string(model_kind_name(info.kind))
+      .key("architecture")
+      .string(info.architecture);
   json.key("dim").number(info.dim).key("max_seq_length").number(info.max_seq_length).key("pooling").string(info.pooling);
   json.key("normalized").boolean(info.normalized).key("weight_precision").string(info.weight_precision);
   json.key("weight_compute").string(info.weight_compute);
@@ -40,7 +46,7 @@ void write_model(JsonWriter& json, const EncoderInfo& info) {
 Awaitable<Response> list_models(Engine& engine, Request& request) {
   co_return qdrant::ok_response(request.received, [&](JsonWriter& json) {
     json.begin_object().key("models").begin_array();
-    for (const Encoder* encoder : engine.models()) write_model(json, encoder->info());
+    for (const LoadedModel& model : engine.all_models()) write_model(json, model_info(model));
     json.end_array().end_object();
   });
 }

@@ -19,7 +19,7 @@ numbers written with a point agree within 1e-4. Strings with a meaning: "<any>",
 
 Steps without request: `restart` (SIGTERM, which must end well, then a new start; `restart --flag value` starts with these options
 from then on), `kill` (SIGKILL, then a new start), `options --flag value` (the daemon is started anew with these, in an empty
-directory).
+directory; {golden} is tests/encoder/golden).
 Exit status 77 (skipped) when the default model is not in the cache.
 """
 
@@ -39,6 +39,7 @@ import tempfile
 import time
 
 SKIPPED = 77
+GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "encoder" / "golden"
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 30
 METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS")
@@ -257,7 +258,7 @@ def run_step(daemon, step):
         status, body = daemon.exchange(method, target, step.headers, step.body)
         check_answer(step, status, body)
     elif step.words[0] == "options":
-        daemon.restart_with(step.words[1:])
+        daemon.restart_with([word.replace("{golden}", str(GOLDEN)) for word in step.words[1:]])
     else:
         daemon.stop() if step.words[0] == "restart" else daemon.kill()
         daemon.options = step.words[1:] or daemon.options
