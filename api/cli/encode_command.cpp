@@ -24,6 +24,7 @@
 #include "encoder/encoder_registry.h"
 #include "encoder/output_quantization.h"
 #include "encoder/sparse_encoder.h"
+#include "encoder/weight_precision.h"
 
 namespace orthant {
 namespace {
@@ -147,6 +148,7 @@ Result<int> run_sparse(const EncodeArguments& arguments) {
   const ModelSource source = ORTHANT_TRY(resolve_model(arguments.model));
   EncoderOptions options;
   options.name = source.name;
+  options.weights = ORTHANT_TRY(parse_weight_precision(arguments.weights));
   const std::unique_ptr<SparseEncoder> encoder = ORTHANT_TRY(SparseEncoder::load(source.folder, options));
   const Purpose purpose = arguments.purpose == "query" ? Purpose::kQuery : Purpose::kDocument;
   std::ofstream out(arguments.output, std::ios::binary | std::ios::trunc);

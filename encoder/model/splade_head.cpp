@@ -85,9 +85,9 @@ Status SpladeHead::load_projection(const Transformer& transformer, const std::st
   const SafeTensors& file = transformer.weights();
   const EmbeddingTable* table = &transformer.word_embeddings();
   EmbeddingTable own;
-  tied_ = file.find(name + ".weight") == nullptr;
+  tied_ = file.find(name + ".weight") == nullptr && file.find(name + ".codes") == nullptr;
   if (!tied_) {
-    own = ORTHANT_TRY(EmbeddingTable::open(file, name + ".weight", words, hidden_size_));
+    own = ORTHANT_TRY(EmbeddingTable::open(file, name, words, hidden_size_));
     table = &own;
   }
   arena_ = std::make_unique<WeightArena>();
