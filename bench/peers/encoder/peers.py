@@ -123,8 +123,9 @@ class SentenceTransformers:
 class LlamaCpp:
     def __init__(self, folder, form):
         import llama_cpp
-        self.model = llama_cpp.Llama(str(pathlib.Path(folder) / form), embedding=True, n_threads=1, n_threads_batch=1, n_ctx=8192,
-                                     n_batch=8192, n_ubatch=8192, pooling_type=llama_cpp.LLAMA_POOLING_TYPE_MEAN, verbose=False)
+        # A batch holds at least one text whole; larger ones only make its attention, which is over the whole batch, slower.
+        self.model = llama_cpp.Llama(str(pathlib.Path(folder) / form), embedding=True, n_threads=1, n_threads_batch=1, n_ctx=512,
+                                     n_batch=512, n_ubatch=512, pooling_type=llama_cpp.LLAMA_POOLING_TYPE_MEAN, verbose=False)
 
     def encode(self, texts):
         return np.array(self.model.embed(texts, normalize=True), dtype=np.float32)
