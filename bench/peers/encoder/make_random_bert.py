@@ -23,7 +23,8 @@ def main():
             (out / file.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, out / file.relative_to(source))
     torch.manual_seed(12)
-    config = BertConfig(hidden_size=384, num_hidden_layers=12, num_attention_heads=12, intermediate_size=1536, initializer_range=0.06)
+    config = BertConfig(hidden_size=384, num_hidden_layers=12, num_attention_heads=12, intermediate_size=1536, initializer_range=0.06,
+                        position_embedding_type="absolute")  # CTranslate2 asks for it
     BertModel(config).eval().save_pretrained(out)
 
 
