@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "base/aligned_array.h"
 #include "encoder/kernels/float_dispatch.h"
@@ -49,6 +50,17 @@ std::vector<double> input_moments(const InputSample& sample) {
   const double scale = sample.row_count() == 0 ? 0.0 : 1.0 / static_cast<double>(sample.row_count());
   for (double& moment : moments) moment *= scale;
   return moments;
+}
+
+InputSample unit_rows(InputSample sample) {
+  for (std::size_t start = 0; start < sample.rows.size(); start += sample.inputs) {
+    const std::span<float> row = std::span(sample.rows).subspan(start, sample.inputs);
+    double squares = 0;
+    for (const float value : row) squares += static_cast<double>(value) * value;
+    const float inverse = squares > 0 ? static_cast<float>(1.0 / std::sqrt(squares)) : 0.0F;
+    for (float& value : row) value *= inverse;
+  }
+  return sample;
 }
 
 InputSample transformed_sample(InputSample sample, const InputTransform& transform) {

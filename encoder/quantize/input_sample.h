@@ -22,6 +22,11 @@ std::vector<float> input_peaks(const InputSample& sample);
 // X^T X / rows of the sample's rows X (inputs x inputs), summed in double precision.
 std::vector<double> input_moments(const InputSample& sample);
 
+// Each row scaled to length one (rows of zeros stay). A few tokens of transformers carry activations hundreds of times as large as
+// all others (Sun et al., Massive Activations, 2024); their squares would make up nearly all of the moments, though the norm that
+// follows makes them as large as the rest again.
+InputSample unit_rows(InputSample sample);
+
 // The rows as a layer with this transform sees them.
 InputSample transformed_sample(InputSample sample, const InputTransform& transform);
 

@@ -12,9 +12,9 @@ namespace orthant {
 namespace {
 
 constexpr std::size_t kRun = 8;
-constexpr std::size_t kCandidates = 15;
+constexpr std::size_t kCandidates = 25;
 constexpr float kFirstFactor = 0.8F;
-constexpr float kFactorStep = 0.05F;  // the last one is 1.5
+constexpr float kFactorStep = 0.05F;  // up to 2: four equal codes then just fit their sum
 
 // Adding and taking away 1.5 * 2^23 rounds to the nearest whole number, ties to even, at every instruction set's vector width.
 constexpr float kRounder = 12'582'912.0F;

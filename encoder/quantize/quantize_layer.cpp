@@ -26,14 +26,14 @@ InputTransform transform_for(const LinearWeights& layer, const std::vector<float
 
 using Codes = decltype(LinearWeights::data);
 
-Result<Codes> codes_of(std::vector<float> values, std::size_t inputs, const LayerScheme& scheme, const InputSample& seen) {
+Result<Codes> codes_of(std::vector<float> values, std::size_t inputs, const LayerScheme& scheme, InputSample seen) {
   const bool int8 = scheme.precision == WeightPrecision::kInt8;
   const std::size_t group_size = int4_group_size(inputs, scheme.group_size);
   if (!scheme.gptq) {
     if (int8) return round_to_int8(values, inputs);
     return round_to_int4(values, group_size, scheme.int4_scheme);
   }
-  const std::vector<double> moments = input_moments(seen);
+  const std::vector<double> moments = input_moments(unit_rows(std::move(seen)));
   if (int8) return ORTHANT_TRY(gptq_int8(std::move(values), inputs, moments, scheme.gptq_options));
   return ORTHANT_TRY(gptq_int4(std::move(values), inputs, moments, scheme.gptq_options, group_size, scheme.int4_scheme));
 }
@@ -62,7 +62,7 @@ Result<LinearWeights> quantize_layer(const LinearWeights& layer, const LayerSche
   InputSample seen;
   if (needs_sample(scheme)) seen = transformed_sample(*sample, quantized.input);
   quantized.activation_step = activation_step(seen.rows, scheme.activations, activation_limit(scheme.precision));
-  quantized.data = ORTHANT_TRY(codes_of(std::move(values), layer.inputs, scheme, seen));
+  quantized.data = ORTHANT_TRY(codes_of(std::move(values), layer.inputs, scheme, std::move(seen)));
   return quantized;
 }
 

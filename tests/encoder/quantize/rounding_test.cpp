@@ -111,7 +111,7 @@ TEST(Int8Rounding, ChoosesTheScaleOfLeastErrorAmongAll) {
     for (const float value : row) largest = std::max(largest, std::abs(value));
     std::vector<std::int8_t> codes(row.size());
     double least = std::numeric_limits<double>::infinity();
-    for (int i = 0; i < 15; ++i) {
+    for (int i = 0; i < 25; ++i) {
       const float scale = largest / 127 * (0.8F + 0.05F * static_cast<float>(i));
       round_to_int8(row, scale, codes);
       EXPECT_TRUE(within_pair_sums({.codes = codes, .scales = {scale}}, row.size()));
