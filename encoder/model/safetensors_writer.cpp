@@ -59,8 +59,8 @@ std::string SafeTensorsWriter::header(std::span<const std::pair<const std::strin
 Status SafeTensorsWriter::write(const std::filesystem::path& file) const {
   std::vector<const std::pair<const std::string, Tensor>*> order;
   for (const auto& entry : tensors_) order.push_back(&entry);
-  std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
-    return element_bytes(a->second.type_name) > element_bytes(b->second.type_name);
+  std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+    return std::pair(element_bytes(b->second.type_name), a->first) < std::pair(element_bytes(a->second.type_name), b->first);
   });
   const std::string text = header(order);
   const std::uint64_t header_bytes = text.size();

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 #include <span>
+#include <utility>
 
 #include "base/aligned_array.h"
 #include "encoder/kernels/float_dispatch.h"
@@ -22,8 +23,9 @@ std::vector<std::size_t> input_order(const std::vector<double>& moments, std::si
   std::vector<std::size_t> order(inputs);
   std::iota(order.begin(), order.end(), std::size_t{0});
   if (!by_activation) return order;
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return moments[a * inputs + a] > moments[b * inputs + b]; });
+  const auto moment = [&](std::size_t input) { return moments[input * inputs + input]; };
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return std::pair(moment(b), a) < std::pair(moment(a), b); });
   return order;
 }
 
