@@ -181,8 +181,8 @@ Status Quantization::prepare_retrieval() {
     fmt::print("encoding the train split of {} in float32\n", arguments_.eval_folder);
     tuning_ = ORTHANT_TRY(RetrievalTrial::make(*quantizer_, arguments_.eval_folder, "train", kCriterionLimits, &pool_));
     if (tuning_->float_ndcg_at_10() == 0) {
-      return invalid_argument(fmt::format("{}: float32 finds nothing for the train queries, so nothing can be retained",
-                                          arguments_.eval_folder));
+      return invalid_argument(
+          fmt::format("{}: float32 finds nothing for the train queries, so nothing can be retained", arguments_.eval_folder));
     }
   }
   fmt::print("encoding {} in float32\n", arguments_.eval_folder);

@@ -17,6 +17,8 @@ constexpr std::size_t kFewestMeasured = 100;
 constexpr std::size_t kMostMeasured = 256;
 // Rows of a layer's sample; more would only take memory.
 constexpr std::size_t kSampleRows = 3072;
+// Enough to report an error by; moments cost rows x inputs^2.
+constexpr std::size_t kErrorRows = 512;
 
 // Keeps the first rows that each layer sees.
 class Sampler final : public LinearObserver {
@@ -36,6 +38,11 @@ class Sampler final : public LinearObserver {
  private:
   std::vector<InputSample> samples_;
 };
+
+InputSample first_rows(const InputSample& sample, std::size_t count) {
+  const auto end = sample.rows.begin() + static_cast<std::ptrdiff_t>(std::min(count, sample.row_count()) * sample.inputs);
+  return {.inputs = sample.inputs, .rows = {sample.rows.begin(), end}};
+}
 
 // `count` of them, spread evenly.
 std::vector<bool> evenly_chosen(std::size_t all, std::size_t count) {
@@ -101,7 +108,8 @@ Result<LayerTrial> LayerTrials::quantized_trial(const Job& job) const {
   auto quantized = quantize_layer(original, chosen, &samples_[job.layer]);
   if (!quantized) return with_context(model_.layer(job.layer).name, quantized.error());
   trial.weights = *std::move(quantized);
-  trial.error = weight_error(original, trial.weights, &samples_[job.layer]);
+  const InputSample some = first_rows(samples_[job.layer], kErrorRows);
+  trial.error = weight_error(original, trial.weights, &some);
   return trial;
 }
 
