@@ -1,6 +1,6 @@
 #pragma once
-// QuantizationPlan: which scheme each linear layer of a model gets, as a JSON file that people read and edit (docs/quantization.md
-// has its grammar). Plain values, free functions.
+// QuantizationPlan: which scheme each linear layer of a model gets, as a JSON file that people read and edit
+// (docs/quantization_plans.md has its grammar). Plain values, free functions.
 
 #include <filesystem>
 #include <span>
