@@ -216,10 +216,10 @@ Status Quantizer::try_layer(std::size_t layer, WeightPrecision precision) {
 
 Result<std::optional<StepBack>> Quantizer::step_back(std::span<const Budget> budgets) {
   const PlanLimits limits = ORTHANT_TRY(limits_for(budgets));
-  std::vector<std::size_t> order(layer_count());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::stable_sort(order, std::greater{}, [&](std::size_t layer) { return option(layer, chosen_[layer]).harm; });
-  for (const std::size_t layer : order) {
+  std::vector<std::pair<double, std::size_t>> order;  // most harm first
+  for (std::size_t layer = 0; layer < layer_count(); ++layer) order.emplace_back(-option(layer, chosen_[layer]).harm, layer);
+  std::ranges::sort(order);
+  for (const auto& [harm, layer] : order) {
     const auto next = finer(chosen_[layer]);
     if (!next) continue;
     ORTHANT_TRY(try_layer(layer, *next));
