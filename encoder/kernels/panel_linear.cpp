@@ -71,10 +71,12 @@ class HalfLinear final : public PanelLinear {
 class Nf4Linear final : public PanelLinear {
  public:
   Nf4Linear(const LinearWeights& weights, std::span<const float> bias, Activation activation, CpuLevel level, WeightArena& arena)
-      : PanelLinear(weights, packed_bytes(weights, level), bias, activation, level), widen_(widen_kernels_for(level).nf4) {
+      : PanelLinear(weights, code_bytes(weights, level) + absmax_bytes(std::get<Nf4Weights>(weights.data)), bias, activation,
+                    level),
+        widen_(widen_kernels_for(level).nf4) {
     assert(panel_columns() <= kMaxPanelColumns);
     const Nf4Weights& data = std::get<Nf4Weights>(weights.data);
-    std::uint8_t* memory = arena.take(memory_bytes()).data();
+    std::uint8_t* memory = arena.take(code_bytes(weights, level)).data();
     codes_ = memory;
     for_each_weight([&](std::size_t output, std::size_t input) {
       const std::size_t column = output % panel_columns();
@@ -87,10 +89,13 @@ class Nf4Linear final : public PanelLinear {
   }
 
  private:
-  static std::size_t packed_bytes(const LinearWeights& weights, CpuLevel level) {
+  static std::size_t code_bytes(const LinearWeights& weights, CpuLevel level) {
     const std::size_t columns = float_kernels_for(level).panel_columns;
     const std::size_t whole = weights.outputs / columns * ((columns + 1) / 2);
     return (whole + (weights.outputs % columns + 1) / 2) * weights.inputs;
+  }
+  static std::size_t absmax_bytes(const Nf4Weights& weights) {
+    return weights.absmax_codes.size() + weights.absmax_scales.size() * sizeof(float) + sizeof weights.absmax_mean;
   }
   std::size_t panel_bytes() const { return (panel_columns() + 1) / 2 * inputs(); }
   // Of the panel that the output is in.
