@@ -34,8 +34,8 @@ Result<std::size_t> sequence_limit(const std::filesystem::path& folder, std::siz
 
 Status check_weights(const std::filesystem::path& folder, const TransformerConfig& config, WeightPrecision wanted) {
   if (wanted != WeightPrecision::kMixed || config.quantization) return {};
-  return invalid_argument(fmt::format("weights mixed: {} holds no plan of precisions; `orthant quantize` makes folders that do",
-                                      folder.string()));
+  return invalid_argument(
+      fmt::format("weights mixed: {} holds no plan of precisions; `orthant quantize` makes folders that do", folder.string()));
 }
 
 // What the CPU does not multiply is held as asked and widened: slower than one may expect, so it is said.

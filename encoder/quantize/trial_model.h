@@ -38,7 +38,8 @@ class TrialModel {
   Result<EmbeddingMatrix> embed(std::span<const TokenizedText> texts, ThreadPool* pool) const;
   // Runs the texts on this thread and shows each layer's inputs to `observer`.
   Status observe(std::span<const TokenizedText> texts, LinearObserver& observer) const;
-  // Smallest CPU time of the thread for one text of that many tokens (or of the longest that the model takes), without tokenization.
+  // Smallest CPU time of the thread for one text of that many tokens (or of the longest that the model takes), without
+  // tokenization.
   Result<double> seconds_per_text(std::size_t tokens) const;
 
  private:

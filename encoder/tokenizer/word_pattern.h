@@ -1,6 +1,6 @@
 #pragma once
-// Word patterns: the regular expressions by which GPT-2, RoBERTa, ModernBERT, GPT-4, Llama 3 and Qwen cut texts into words, and those
-// by which normalizers shorten whitespace, matched by hand. Immutable, any thread.
+// Word patterns: the regular expressions by which GPT-2, RoBERTa, ModernBERT, GPT-4, Llama 3 and Qwen cut texts into words, and
+// those by which normalizers shorten whitespace, matched by hand. Immutable, any thread.
 
 #include <memory>
 #include <string_view>

@@ -1,4 +1,5 @@
-// A whole model of another family than the default one: all-mpnet-base-v2 (12 layers, relative positions), where it is in the cache.
+// A whole model of another family than the default one: all-mpnet-base-v2 (12 layers, relative positions), where it is in the
+// cache.
 
 #include <algorithm>
 #include <cmath>

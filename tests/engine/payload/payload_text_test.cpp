@@ -10,7 +10,8 @@ std::optional<std::string> text_at(std::string_view payload, std::string_view pa
 }
 
 TEST(PayloadText, IsTheStringAtAPath) {
-  const std::string_view payload = R"({"a": "one", "b": {"c": "t\u00fc\n\"wo\""}, "d": ["x", 3, "y", {"e": "z"}], "f": 5, "g": ""})";
+  const std::string_view payload =
+      R"({"a": "one", "b": {"c": "t\u00fc\n\"wo\""}, "d": ["x", 3, "y", {"e": "z"}], "f": 5, "g": ""})";
   EXPECT_EQ(text_at(payload, "a"), "one");
   EXPECT_EQ(text_at(payload, "b.c"), "t\u00fc\n\"wo\"");
   EXPECT_EQ(text_at(payload, "d[0]"), "x");
