@@ -75,7 +75,7 @@ Status BatchRunner::admit(std::size_t tokens) {
 std::vector<std::vector<std::size_t>> BatchRunner::cut(const std::vector<std::size_t>& tokens) const {
   std::vector<std::size_t> order(tokens.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return tokens[a] > tokens[b]; });
+  std::ranges::sort(order, [&](std::size_t a, std::size_t b) { return tokens[a] != tokens[b] ? tokens[a] > tokens[b] : a < b; });
   std::vector<std::vector<std::size_t>> batches;
   std::size_t filled = 0;
   for (const std::size_t position : order) {

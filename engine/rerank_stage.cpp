@@ -63,7 +63,7 @@ void apply_scores(const RerankCandidates& candidates, std::span<const float> sco
                   QueryResult& result) {
   std::vector<std::size_t> order(candidates.positions.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
+  std::ranges::sort(order, [&](std::size_t a, std::size_t b) { return scores[a] != scores[b] ? scores[a] > scores[b] : a < b; });
   std::vector<ScoredPoint> ordered;
   std::vector<bool> taken(result.points.size());
   for (const std::size_t candidate : order) {

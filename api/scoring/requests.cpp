@@ -62,7 +62,7 @@ Status check_cut(bool refuses, std::string_view field, const std::vector<bool>& 
 std::vector<std::size_t> best_first(const std::vector<float>& logits) {
   std::vector<std::size_t> order(logits.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return logits[a] > logits[b]; });
+  std::ranges::sort(order, [&](std::size_t a, std::size_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
   return order;
 }
 
