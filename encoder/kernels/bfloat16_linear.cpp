@@ -68,7 +68,7 @@ void Bfloat16Linear::pack(const HalfWeights& weights, std::uint16_t* packed) con
 void Bfloat16Linear::apply(std::size_t rows, const float* input, float* output, LinearScratch& scratch) const {
   const std::size_t bytes = std::min(rows, kRowBlock) * depth_ * sizeof(std::uint16_t);
   auto* values = reinterpret_cast<std::uint16_t*>(scratch.reserve(bytes));
-  std::memset(values, 0, bytes);
+  if (depth_ != inputs()) std::memset(values, 0, bytes);  // the padding of each row
   for (std::size_t first = 0; first < rows; first += kRowBlock) {
     const std::size_t count = std::min(kRowBlock, rows - first);
     for (std::size_t row = 0; row < count; ++row) {
