@@ -27,4 +27,12 @@ Result<std::string> read_whole_file(const std::filesystem::path& file, std::uint
   return content;
 }
 
+Status write_whole_file(const std::filesystem::path& file, std::string_view content) {
+  std::ofstream out(file, std::ios::binary | std::ios::trunc);
+  out << content;
+  out.close();
+  if (!out) return io_error(file.string() + ": cannot be written");
+  return {};
+}
+
 }  // namespace orthant

@@ -1,14 +1,13 @@
 // orthant bench: what the parts of Orthant cost on this machine. So far the encoder.
 
 #include <algorithm>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include "api/cli/commands.h"
 #include "api/cli/document_reader.h"
 #include "api/cli/encoder_benchmark.h"
@@ -17,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/cpu.h"
 #include "base/npy.h"
+#include "base/whole_file.h"
 #include "encoder/calibration_texts.h"
 #include "encoder/encoder_registry.h"
 #include "encoder/weight_precision.h"
@@ -167,14 +167,6 @@ std::string to_json(const EncoderInfo& model, const BenchEncoderArguments& argum
   return text + '\n';
 }
 
-Status write_text(const std::string& path, std::string_view text) {
-  std::ofstream out(path, std::ios::binary | std::ios::trunc);
-  out << text;
-  out.close();
-  if (!out) return io_error(path + ": cannot be written");
-  return {};
-}
-
 Status write_embeddings(const std::string& path, const EmbeddingMatrix& embeddings) {
   const ByteSpan bytes(reinterpret_cast<const std::uint8_t*>(embeddings.values.data()), embeddings.values.size() * sizeof(float));
   return write_npy(path, NpyType::kFloat32, embeddings.rows, embeddings.dim, bytes);
@@ -192,7 +184,7 @@ Result<int> run_bench_encoder(const BenchEncoderArguments& arguments) {
   print_figures(encoder->info(), bench, memory);
   if (arguments.options.profile) print_profile(bench);
   if (!arguments.json_file.empty()) {
-    ORTHANT_TRY(write_text(arguments.json_file, to_json(encoder->info(), arguments, bench, memory)));
+    ORTHANT_TRY(write_whole_file(arguments.json_file, to_json(encoder->info(), arguments, bench, memory)));
   }
   if (!arguments.embeddings_file.empty()) ORTHANT_TRY(write_embeddings(arguments.embeddings_file, bench.embeddings));
   return kExitSuccess;

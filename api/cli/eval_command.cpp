@@ -1,13 +1,12 @@
 // orthant eval: what each quantizer costs and keeps, measured on a retrieval set with human judgements.
 
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include "api/cli/beir_dataset.h"
 #include "api/cli/commands.h"
 #include "api/cli/parallel_encoder.h"
@@ -15,6 +14,7 @@
 #include "api/cli/vectors_cache.h"
 #include "api/cli/weights_option.h"
 #include "api/json/json_writer.h"
+#include "base/whole_file.h"
 #include "encoder/encoder_registry.h"
 #include "engine/evaluation.h"
 
@@ -94,14 +94,6 @@ std::string to_json(std::span<const StageReport> reports) {
   return text + '\n';
 }
 
-Status write_text(const std::string& path, std::string_view text) {
-  std::ofstream out(path, std::ios::binary | std::ios::trunc);
-  out << text;
-  out.close();
-  if (!out) return io_error(path + ": cannot be written");
-  return {};
-}
-
 Result<int> run_eval(const EvalArguments& arguments) {
   const BeirDataset dataset = ORTHANT_TRY(read_beir_dataset(arguments.folder, arguments.split));
   ParallelEncoder encoder = ORTHANT_TRY(ParallelEncoder::load(arguments.model, arguments.weights));
@@ -113,7 +105,7 @@ Result<int> run_eval(const EvalArguments& arguments) {
   const EvaluationOptions options{.oversampling = arguments.oversampling, .target_recall = arguments.target_recall};
   const auto reports = ORTHANT_TRY(evaluate(set, options, &encoder.pool()));
   fmt::print("{}{}", heading(arguments, dataset, encoder.encoder().info(), set.documents.dim), table(reports));
-  if (!arguments.json_file.empty()) ORTHANT_TRY(write_text(arguments.json_file, to_json(reports)));
+  if (!arguments.json_file.empty()) ORTHANT_TRY(write_whole_file(arguments.json_file, to_json(reports)));
   return kExitSuccess;
 }
 

@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,8 +9,8 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
+#include <CLI/CLI.hpp>
 #include "api/cli/commands.h"
 #include "api/cli/document_reader.h"
 #include "api/cli/progress.h"
@@ -19,6 +18,7 @@
 #include "api/cli/quantization_report.h"
 #include "api/cli/retention.h"
 #include "base/thread_pool.h"
+#include "base/whole_file.h"
 #include "encoder/calibration_texts.h"
 #include "encoder/encoder_registry.h"
 #include "encoder/quantize/quantize.h"
@@ -250,20 +250,12 @@ Status Quantization::measure() {
   return {};
 }
 
-Status write_text(const fs::path& path, std::string_view text) {
-  std::ofstream out(path, std::ios::binary | std::ios::trunc);
-  out << text;
-  out.close();
-  if (!out) return io_error(path.string() + ": cannot be written");
-  return {};
-}
-
 Status Quantization::write() const {
   const fs::path folder = arguments_.out;
   ORTHANT_TRY(quantizer_->write(ORTHANT_TRY(parse_embedding_form(arguments_.embeddings)), folder));
-  ORTHANT_TRY(write_text(folder / "quantization_plan.json", plan_json(outcome_.model, outcome_.layers)));
-  ORTHANT_TRY(write_text(folder / "quantization_report.json", report_json(outcome_)));
-  ORTHANT_TRY(write_text(folder / "quantization_report.svg", to_svg(report_chart(outcome_))));
+  ORTHANT_TRY(write_whole_file(folder / "quantization_plan.json", plan_json(outcome_.model, outcome_.layers)));
+  ORTHANT_TRY(write_whole_file(folder / "quantization_report.json", report_json(outcome_)));
+  ORTHANT_TRY(write_whole_file(folder / "quantization_report.svg", to_svg(report_chart(outcome_))));
   fmt::print("\n{}: written in {}, with quantization_plan.json, quantization_report.json and quantization_report.svg\n",
              folder.string(), format_duration(outcome_.seconds));
   return {};

@@ -12,9 +12,11 @@
 #include <vector>
 
 #include <fmt/format.h>
+
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include "base/whole_file.h"
 #include "encoder/model/embedding_table.h"
 #include "encoder/model/model_files.h"
 #include "encoder/model/quantized_tensors.h"
@@ -111,14 +113,6 @@ Result<std::string> read_text(const fs::path& file) {
   return text;
 }
 
-Status write_text(const fs::path& file, const std::string& text) {
-  std::ofstream out(file, std::ios::binary | std::ios::trunc);
-  out << text;
-  out.close();
-  if (!out) return io_error(fmt::format("{}: cannot be written", file.string()));
-  return {};
-}
-
 // All files of `source` but weights. Links are followed: caches of other tools keep files elsewhere.
 Status copy_files(const fs::path& source, const fs::path& target, const fs::path& weights) {
   for (auto entry = fs::recursive_directory_iterator(source); entry != fs::recursive_directory_iterator(); ++entry) {
@@ -163,7 +157,7 @@ Status write_folder(const Transformer& model, const fs::path& source, std::span<
   const Beside beside(target);
   fs::create_directories(beside.path() / inner);
   ORTHANT_TRY(copy_files(source, beside.path(), weights));
-  ORTHANT_TRY(write_text(beside.path() / inner / "config.json", *quantized_config));
+  ORTHANT_TRY(write_whole_file(beside.path() / inner / "config.json", *quantized_config));
   ORTHANT_TRY(tensors.writer().write(beside.path() / inner / "model.safetensors"));
   fs::rename(beside.path(), target);
   return {};
