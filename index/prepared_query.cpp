@@ -20,7 +20,10 @@ PreparedQuery prepare_query(Metric metric, const BinaryQuantizer* quantizer, std
   prepared.floats.assign(query.begin(), query.end());
   if (metric == Metric::kCosine) normalize(prepared.floats);
   prepared.squared_norm = squared_norm(prepared.floats);
-  if (forms.estimate) prepared.estimate = quantizer->estimate_tables(prepared.floats);
+  if (forms.estimate) {
+    prepared.code = quantizer->code_query(prepared.floats);
+    prepared.estimate = make_estimate_tables(prepared.code);
+  }
   if (forms.hamming) prepared.hamming = quantizer->hamming_tables(prepared.floats);
   if (forms.int8) prepared.int8 = quantize_query(prepared.floats);
   if (forms.bits) {

@@ -16,7 +16,7 @@ namespace orthant {
 
 // Which forms to make besides the floats.
 struct QueryForms {
-  bool estimate = false;  // look-up tables against 1-bit codes
+  bool estimate = false;  // weights over the bits of 1-bit codes, and look-up tables for their scan
   bool hamming = false;   // look-up tables that count differing bits
   bool int8 = false;
   bool bits = false;  // sign bits, for codes that users bring
@@ -26,6 +26,7 @@ struct PreparedQuery {
   Metric metric = Metric::kCosine;
   std::vector<float> floats;  // normalized for Metric::kCosine
   float squared_norm = 0;     // of `floats`
+  CodeQuery code;
   EstimateTables estimate;
   LookUpTables hamming;
   QuantizedQuery int8;

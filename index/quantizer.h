@@ -1,12 +1,12 @@
 #pragma once
-// BinaryQuantizer: turns stored vectors into 1-bit codes and queries into look-up tables over them. The contract between a
-// quantizer and the scan is that the negated dot product of query and row (so that lower is nearer) is estimated by
+// BinaryQuantizer: turns stored vectors into 1-bit codes and queries into weights over the bits. The contract between a quantizer
+// and those who search its codes is that the negated dot product of query and row (so that lower is nearer) is estimated by
 //
-//   scale(row) * (step * S + base) + constant
+//   scale(row) * (sum over i of weight[i] * sign[i]) + constant
 //
-// where step >= 0, S is the row's table sum, scale(row) is stored beside the code (1 where the quantizer has no row scales), and
-// step, base and constant belong to the query. So signs, rotated and learned codes differ in what they write into codes, scales and
-// tables, and the scan knows none of them. Immutable once trained; any thread.
+// where sign[i] is +1 where bit i of the row's code is set and -1 where not, scale(row) is stored beside the code (1 where the
+// quantizer has no row scales), and weights and constant belong to the query. So signs, rotated and learned codes differ in what
+// they write into codes, scales and weights, and scans, lists and graphs know none of them. Immutable once trained; any thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -14,16 +14,25 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "index/index_config.h"
 #include "index/look_up_tables.h"
 
 namespace orthant {
 
+// What a query is to the codes of a quantizer.
+struct CodeQuery {
+  std::vector<float> weights;  // at most 8 * code_bytes; bits past them count nothing
+  float constant = 0;
+};
+
+// The same for the blocked scan: scale(row) * (step * S + base) + constant, where S is the row's table sum and step >= 0.
 struct EstimateTables {
   LookUpTables tables;
   float constant = 0;
 };
+EstimateTables make_estimate_tables(const CodeQuery& query);
 
 class BinaryQuantizer {
  public:
@@ -36,7 +45,7 @@ class BinaryQuantizer {
   // `rows`: n x dim. `codes`: n x code_bytes(), row-major, bits in the order of ubinary. `scales`: n, or empty without row scales.
   virtual void encode(std::span<const float> rows, std::span<std::uint8_t> codes, std::span<float> scales) const = 0;
 
-  virtual EstimateTables estimate_tables(std::span<const float> query) const = 0;
+  virtual CodeQuery code_query(std::span<const float> query) const = 0;
   // The sum is the Hamming distance between the codes of query and row.
   virtual LookUpTables hamming_tables(std::span<const float> query) const = 0;
 

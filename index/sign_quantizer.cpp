@@ -42,15 +42,11 @@ void SignQuantizer::encode(std::span<const float> rows, std::span<std::uint8_t> 
   }
 }
 
-EstimateTables SignQuantizer::estimate_tables(std::span<const float> query) const {
-  std::vector<float> negated(query.begin(), query.end());
-  for (float& value : negated) value = -value;
-  EstimateTables result = {make_signed_sum_tables(negated), 0};
-  if (!row_scales_) {
-    const auto expected_scale = static_cast<float>(std::sqrt(std::numbers::pi / 2 / static_cast<double>(dim_)));
-    result.tables.step *= expected_scale;
-    result.tables.base *= expected_scale;
-  }
+CodeQuery SignQuantizer::code_query(std::span<const float> query) const {
+  const double expected_scale = row_scales_ ? 1.0 : std::sqrt(std::numbers::pi / 2 / static_cast<double>(dim_));
+  CodeQuery result;
+  result.weights.reserve(query.size());
+  for (float value : query) result.weights.push_back(static_cast<float>(-expected_scale * value));
   return result;
 }
 
@@ -58,10 +54,6 @@ LookUpTables SignQuantizer::hamming_tables(std::span<const float> query) const {
   std::vector<std::uint8_t> code(code_bytes());
   write_sign_code(query, code);
   return make_hamming_tables(code, dim_);
-}
-
-std::unique_ptr<const BinaryQuantizer> make_binary_quantizer(const IndexConfig& config) {
-  return std::make_unique<SignQuantizer>(config.dim, config.metric == Metric::kDot || config.metric == Metric::kEuclid);
 }
 
 }  // namespace orthant

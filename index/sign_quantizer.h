@@ -16,7 +16,7 @@ class SignQuantizer : public BinaryQuantizer {
   std::size_t code_bytes() const override { return (dim_ + 7) / 8; }
   bool has_row_scales() const override { return row_scales_; }
   void encode(std::span<const float> rows, std::span<std::uint8_t> codes, std::span<float> scales) const override;
-  EstimateTables estimate_tables(std::span<const float> query) const override;
+  CodeQuery code_query(std::span<const float> query) const override;
   LookUpTables hamming_tables(std::span<const float> query) const override;
   std::string parameters() const override { return {}; }
 

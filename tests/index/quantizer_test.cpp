@@ -28,7 +28,7 @@ TEST(SignQuantizer, EstimatesTheProductOfARowWithItselfAsItsSquaredNorm) {
   std::vector<std::uint8_t> code(quantizer.code_bytes());
   std::vector<float> scale(1);
   quantizer.encode(row, code, scale);
-  const EstimateTables estimate = quantizer.estimate_tables(row);
+  const EstimateTables estimate = make_estimate_tables(quantizer.code_query(row));
   double sum = 0;
   for (std::size_t byte = 0; byte < code.size(); ++byte) {
     sum += estimate.tables.entries[byte * 32 + (code[byte] >> 4)] + estimate.tables.entries[byte * 32 + 16 + (code[byte] & 15)];
