@@ -77,7 +77,7 @@ std::vector<Candidate> FlatScan::scan_tables(const BlockScan& scan_of_query, con
   BlockScan scan = scan_of_query;
   const std::size_t full_blocks = mask_.row_count() / kBlockRows;
   std::array<std::uint64_t, kRunBlocks> masks;
-  for (std::size_t block = 0; block < full_blocks;) {
+  for (std::size_t block = mask_.first_block(); block < full_blocks;) {
     const std::size_t row = block * kBlockRows;
     const std::size_t chunk_end = std::min(chunk_first_row(chunk_of(row) + 1) / kBlockRows, full_blocks);
     const std::size_t run = std::min(kRunBlocks, chunk_end - block);
@@ -132,7 +132,7 @@ std::vector<Candidate> FlatScan::scan_rows(std::size_t depth, const Distances& d
   NearestCandidates nearest(depth);
   GatheredRows<Distances> gathered(distances, nearest);
   std::array<float, kBlockRows> values;
-  for (std::size_t block = 0; block < mask_.block_count(); ++block) {
+  for (std::size_t block = mask_.first_block(); block < mask_.block_count(); ++block) {
     std::uint64_t rows = mask_.word(block);
     const auto first = static_cast<Ordinal>(block * kBlockRows);
     const bool dense = std::popcount(rows) >= kDenseRows;
