@@ -11,7 +11,23 @@ Status validate(const IndexConfig& config) {
   if (!(config.target_recall > 0 && config.target_recall <= 1)) {
     return invalid_argument(fmt::format("target_recall {}: expected more than 0 and at most 1", config.target_recall));
   }
+  if (config.code_bits != 1 && config.code_bits != 2 && config.code_bits != 4) {
+    return invalid_argument(fmt::format("code_bits {}: expected 1, 2 or 4", config.code_bits));
+  }
+  if (config.binary_codes == BinaryCodes::kSign && config.code_bits != 1) {
+    return invalid_argument(fmt::format("code_bits {}: sign codes have 1 bit a dimension", config.code_bits));
+  }
   return {};
+}
+
+std::string_view binary_codes_name(BinaryCodes codes) {
+  switch (codes) {
+    case BinaryCodes::kAuto: return "auto";
+    case BinaryCodes::kSign: return "sign";
+    case BinaryCodes::kRotated: return "rotated";
+    case BinaryCodes::kLearned: return "learned";
+  }
+  return "auto";
 }
 
 std::string_view metric_name(Metric metric) {

@@ -35,6 +35,15 @@ enum class FloatResidency : std::uint8_t {
   kDisk = 2,
 };
 
+// How 1-bit codes (and their extensions to more bits) are made from floats: docs/quantizers.md.
+enum class BinaryCodes : std::uint8_t {
+  kAuto = 0,     // what serves best at this dimension
+  kSign = 1,     // the signs of the vector itself: ubinary, no training
+  kRotated = 2,  // signs of the centred and randomly rotated vector, with a factor a row
+  kLearned = 3,  // the same with a rotation learned from the collection's own vectors
+};
+std::string_view binary_codes_name(BinaryCodes codes);  // "auto", "sign", "rotated", "learned"
+
 struct IndexConfig {
   std::size_t dim = 0;  // 1 to 65,536
   Metric metric = Metric::kCosine;
@@ -44,11 +53,14 @@ struct IndexConfig {
   std::size_t exact_below_bytes = std::size_t{10'000} << 10;
   // Recall@10 against exact float search that searches must reach; RescorePlan's depths follow from it by calibration.
   double target_recall = 0.99;
+  BinaryCodes binary_codes = BinaryCodes::kAuto;
+  // Bits a dimension of the first stage's codes: 1, 2 or 4. kSign has 1.
+  unsigned code_bits = 1;
 };
 
 inline constexpr std::size_t kMaxDim = 65'536;
 
-// invalid_argument when dim or target_recall is out of range.
+// invalid_argument when dim, target_recall or code_bits is out of range, or the codes do not come with so many bits.
 Status validate(const IndexConfig& config);
 
 std::string_view metric_name(Metric metric);  // "Cosine", "Dot", "Euclid", "Manhattan"
