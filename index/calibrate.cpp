@@ -9,6 +9,7 @@
 
 #include "index/candidates/flat_scan.h"
 #include "index/row_distances.h"
+#include "index/sampled_queries.h"
 #include "index/top_k.h"
 
 namespace orthant {
@@ -21,11 +22,6 @@ constexpr std::size_t kLargestSample = 100'000;
 constexpr std::size_t kSmallestSample = 100;
 constexpr std::size_t kScanGrain = 4'096;
 constexpr std::size_t kInt8Depth = 1'000;
-// Users' queries lie farther from the rows than the rows from each other. Rows moved by noise of this size, relative to the spread
-// of the rows, need the depths of real queries: the claims of SciFact against its abstracts have 99 percent of the true neighbours
-// in the first 82 by estimate and 99.5 percent in the first 116; rows need 45 and 59, moved rows 86 and 103. Rows as they are count
-// too, and the deeper result is taken: the nearer the neighbours, the more the precision of codes matters.
-constexpr float kQueryNoise = 0.8f;
 // Of the misses that the target allows, the share that the depths are chosen to use up; the rest is for the error of the sample.
 constexpr double kShareOfMisses = 0.75;
 // Of those, what int8 may cause, what the margin of the first stage may, and what its depth; the last two miss much the same rows.
@@ -44,32 +40,6 @@ Bitmap sample_rows(const RowMask& mask) {
     }
   }
   return rows;
-}
-
-std::vector<Ordinal> sample_of(const RowMask& mask, std::mt19937_64& random) {
-  std::vector<Ordinal> all;
-  mask.for_each([&](Ordinal ordinal) { all.push_back(ordinal); });
-  std::vector<Ordinal> queries;
-  std::ranges::sample(all, std::back_inserter(queries), kSampledQueries, random);
-  return queries;
-}
-
-// Adds normally distributed noise to each value, in proportion to the standard deviation of its dimension.
-void move_rows(std::vector<float>& rows, std::size_t dim, std::mt19937_64& random) {
-  const auto count = static_cast<double>(rows.size()) / static_cast<double>(dim);
-  std::normal_distribution<float> normal;
-  for (std::size_t i = 0; i < dim; ++i) {
-    double sum = 0;
-    double squares = 0;
-    for (std::size_t position = i; position < rows.size(); position += dim) {
-      sum += rows[position];
-      squares += double{rows[position]} * rows[position];
-    }
-    const double variance = std::max(0.0, squares / count - sum / count * (sum / count));
-    const auto deviation = static_cast<float>(std::sqrt(variance));
-    for (std::size_t position = i; position < rows.size(); position += dim)
-      rows[position] += kQueryNoise * deviation * normal(random);
-  }
 }
 
 // The value that `share` of the values do not exceed.
@@ -153,47 +123,22 @@ class Calibration {
     CalibratedDepths result;
     sample_count_ = mask_.count();
     if (sample_count_ < kSmallestSample) return result;
-    ORTHANT_TRY(read_queries());
-    ORTHANT_TRY(find_truth());
+    SampledQueries sampled = ORTHANT_TRY(sample_queries(parts_, mask_, kSampledQueries, random_));
+    queries_ = std::move(sampled.rows);
+    query_rows_ = std::move(sampled.vectors);
     if (queries_.empty()) return result;
+    ORTHANT_TRY(find_truth());
     const std::vector<QueryGaps> gaps = find_gaps(0, queries_.size() / 2);
     const std::vector<QueryGaps> moved_gaps = find_gaps(queries_.size() / 2, queries_.size());
     result.row_count = sample_count_;
     for (double target : kTargets) {
       result.entries.push_back(
-          {target, deeper(choose_depths(gaps, target, sample_count_), choose_depths(moved_gaps, target, sample_count_))});
+          {target, deeper(choose_depths(gaps, target, sample_count_), choose_depths(moved_gaps, target, sample_count_)), {}});
     }
     return result;
   }
 
  private:
-  // Rows that vanish from the store meanwhile are not used.
-  Status read_queries() {
-    const std::size_t dim = parts_.config.dim;
-    std::vector<float> row(dim);
-    for (Ordinal ordinal : sample_of(mask_, random_)) {
-      if (resident_.rows() != nullptr) {
-        const auto* values = resident_.rows()->row_as<const float>(ordinal);
-        row.assign(values, values + dim);
-      } else {
-        const Status read = parts_.stored->read({&ordinal, 1}, row);
-        if (!read && read.error().code == ErrorCode::kDataCorruption) continue;
-        ORTHANT_TRY(read);
-      }
-      queries_.push_back(ordinal);
-      query_rows_.insert(query_rows_.end(), row.begin(), row.end());
-    }
-    std::vector<float> moved = query_rows_;
-    move_rows(moved, dim, random_);
-    if (parts_.config.metric == Metric::kCosine) {
-      for (std::size_t i = 0; i < queries_.size(); ++i) normalize(std::span(moved).subspan(i * dim, dim));
-    }
-    query_rows_.insert(query_rows_.end(), moved.begin(), moved.end());
-    const std::vector<Ordinal> again = queries_;
-    queries_.insert(queries_.end(), again.begin(), again.end());
-    return {};
-  }
-
   // One pass over the rows serves all queries: each row is compared with the queries as if they were the rows.
   Status find_truth() {
     truth_ = collectors(queries_.size());

@@ -40,4 +40,14 @@ std::string_view metric_name(Metric metric) {
   return "Cosine";
 }
 
+std::string_view structure_name(IndexStructure structure) {
+  switch (structure) {
+    case IndexStructure::kAuto: return "auto";
+    case IndexStructure::kFlat: return "flat";
+    case IndexStructure::kGraph: return "graph";
+    case IndexStructure::kLists: return "lists";
+  }
+  return "auto";
+}
+
 }  // namespace orthant

@@ -44,6 +44,14 @@ enum class BinaryCodes : std::uint8_t {
 };
 std::string_view binary_codes_name(BinaryCodes codes);  // "auto", "sign", "rotated", "learned"
 
+// How the candidates of a search are found. Recorded like the rest.
+enum class IndexStructure : std::uint8_t {
+  kAuto = 0,   // a scan while it is fast, a graph beyond, lists where memory is short
+  kFlat = 1,   // always a scan of the codes
+  kGraph = 2,  // a graph over the codes, whatever the size
+  kLists = 3,  // inverted lists: the least memory
+};
+
 struct IndexConfig {
   std::size_t dim = 0;  // 1 to 65,536
   Metric metric = Metric::kCosine;
@@ -56,6 +64,7 @@ struct IndexConfig {
   BinaryCodes binary_codes = BinaryCodes::kAuto;
   // Bits a dimension of the first stage's codes: 1, 2 or 4. kSign has 1.
   unsigned code_bits = 1;
+  IndexStructure structure = IndexStructure::kAuto;
 };
 
 inline constexpr std::size_t kMaxDim = 65'536;
@@ -63,6 +72,7 @@ inline constexpr std::size_t kMaxDim = 65'536;
 // invalid_argument when dim, target_recall or code_bits is out of range, or the codes do not come with so many bits.
 Status validate(const IndexConfig& config);
 
-std::string_view metric_name(Metric metric);  // "Cosine", "Dot", "Euclid", "Manhattan"
+std::string_view metric_name(Metric metric);                // "Cosine", "Dot", "Euclid", "Manhattan"
+std::string_view structure_name(IndexStructure structure);  // "auto", "flat", "graph", "lists"
 
 }  // namespace orthant

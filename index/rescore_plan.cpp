@@ -26,6 +26,9 @@ std::size_t given_depth(std::size_t limit, double oversampling) {
   return std::max(limit, static_cast<std::size_t>(std::min(depth, double{kNoOrdinal})));
 }
 
+// A longer way through more rows: the effort that a source needs for the same recall grows slowly with their number.
+constexpr double kEffortGrowth = 0.25;
+
 // The rank of a neighbour in a coarse order falls as rows are added, slower than their number.
 double growth(const CalibratedDepths& calibrated, std::size_t row_count) {
   if (calibrated.row_count == 0 || row_count <= calibrated.row_count) return 1;
@@ -38,8 +41,14 @@ class Planner {
       : config_(config),
         params_(params),
         facts_(facts),
-        depths_(calibrated.depths_for(params.target_recall.value_or(config.target_recall))) {
+        depths_(calibrated.depths_for(target())),
+        source_(source_plan(calibrated)) {
     depths_.first_oversampling *= growth(calibrated, facts.row_count);
+    if (source_is_worth_it()) {
+      depths_ = source_.depths;
+    } else {
+      source_.effort = 0;
+    }
   }
 
   Result<RescorePlan> plan() const {
@@ -52,8 +61,44 @@ class Planner {
   }
 
  private:
+  double target() const { return params_.target_recall.value_or(config_.target_recall); }
+
+  // As measured, brought to the rows and the limit of this search. An effort of 0: no source.
+  SourcePlan source_plan(const CalibratedDepths& calibrated) const {
+    if (facts_.covered_count == 0 || config_.metric == Metric::kManhattan) return {};
+    SourcePlan source = calibrated.source_plan_for(target());
+    if (params_.effort) {
+      if (source.effort == 0) source.depths = depths_;
+      source.effort = *params_.effort == 0 ? 0 : std::max(*params_.effort, params_.limit);
+      return source;
+    }
+    const double longer = static_cast<double>(std::max(params_.limit, kMeasuredLimit)) / kMeasuredLimit;
+    const double more_rows =
+        static_cast<double>(facts_.covered_count) / static_cast<double>(std::max<std::size_t>(1, calibrated.covered_count));
+    const double factor = longer * std::max(1.0, std::pow(more_rows, kEffortGrowth));
+    source.effort = static_cast<std::size_t>(std::ceil(static_cast<double>(source.effort) * factor));
+    source.cost *= factor;
+    return source;
+  }
+
+  // Against the other ways: a scan of all rows, and scoring the eligible rows alone. Under a filter the source goes past rows that
+  // it must not return, in proportion.
+  bool source_is_worth_it() const {
+    if (source_.effort == 0 || depths_.first != FirstStage::kEstimate) return false;
+    if (params_.effort) return true;
+    const auto rows = static_cast<double>(facts_.row_count);
+    const auto eligible = static_cast<double>(facts_.eligible_count);
+    const double cost = source_.cost * rows / std::max(eligible, 1.0) + (rows - static_cast<double>(facts_.covered_count));
+    const bool forced = config_.structure == IndexStructure::kGraph || config_.structure == IndexStructure::kLists;
+    return cost < eligible * kListedInt8Cost && (forced || cost < rows);
+  }
+
   RescorePlan make(FirstStage first, std::size_t first_depth, std::size_t int8_depth, LastStage last) const {
-    return {first, std::max(first_depth, params_.limit), kNoMargin, int8_depth, kNoMargin, last, params_.limit};
+    return {.first = first,
+            .first_depth = std::max(first_depth, params_.limit),
+            .int8_depth = int8_depth,
+            .last = last,
+            .limit = params_.limit};
   }
   RescorePlan exact() const { return make(FirstStage::kFloat, params_.limit, 0, LastStage::kNone); }
 
@@ -104,11 +149,13 @@ class Planner {
     // A depth that the caller gives is gone through whole.
     if (!params_.oversampling) plan.first_margin = depths_.first_margin;
     plan.int8_margin = depths_.int8_margin;
+    plan.effort = source_.effort;
     return plan;
   }
 
   // Scoring the eligible rows alone costs less than scanning all bits and rescoring the depth.
   bool few_are_eligible(std::size_t depth) const {
+    if (source_.effort != 0) return false;
     return facts_.eligible_count <= depth || (facts_.eligible_count - depth) * kListedInt8Cost <= facts_.row_count;
   }
 
@@ -137,6 +184,7 @@ class Planner {
   const SearchParams& params_;
   const PlanFacts& facts_;
   StageDepths depths_;
+  SourcePlan source_;
 };
 
 }  // namespace
@@ -149,6 +197,13 @@ StageDepths CalibratedDepths::depths_for(double target_recall) const {
   if (entries.empty())
     return target_recall > 0.995 ? StageDepths{.first_oversampling = 100, .int8_oversampling = 5} : StageDepths{};
   return {.first = FirstStage::kFloat};
+}
+
+SourcePlan CalibratedDepths::source_plan_for(double target_recall) const {
+  for (const Entry& entry : entries) {
+    if (entry.target_recall >= target_recall && entry.source.effort != 0) return entry.source;
+  }
+  return {};
 }
 
 Result<RescorePlan> make_rescore_plan(const IndexConfig& config, const SearchParams& params, const CalibratedDepths& calibrated,

@@ -32,6 +32,8 @@ inline constexpr float kNoMargin = std::numeric_limits<float>::infinity();
 
 struct RescorePlan {
   FirstStage first = FirstStage::kFloat;
+  // Of the candidate source, which then serves the rows that it covers. 0: all rows are scanned.
+  std::size_t effort = 0;
   std::size_t first_depth = 0;  // candidates that the first stage hands on at most
   float first_margin = kNoMargin;
   std::size_t int8_depth = 0;  // candidates that int8 rescoring hands on at most; 0: no such stage
@@ -49,24 +51,35 @@ struct StageDepths {
   float int8_margin = kNoMargin;
 };
 
+// How a candidate source reaches a target.
+struct SourcePlan {
+  std::size_t effort = 0;  // 0: it does not reach the target
+  double cost = 0;         // of a search with this effort, in rows of a 1-bit scan that take as long
+  StageDepths depths;
+};
+
 // What calibration measured: the depths that reach each target, ascending by target. Before the first calibration: depths that are
 // safe for sentence embeddings.
 struct CalibratedDepths {
   struct Entry {
     double target_recall = 1;
-    StageDepths depths;
+    StageDepths depths;  // after a scan
+    SourcePlan source;
   };
-  std::size_t row_count = 0;  // 0: not measured
+  std::size_t row_count = 0;      // 0: not measured
+  std::size_t covered_count = 0;  // rows that the source covered when it was measured; 0: it was not
   std::vector<Entry> entries;
 
   // The first entry that reaches the target. A target beyond all of them needs exact search.
   StageDepths depths_for(double target_recall) const;
+  SourcePlan source_plan_for(double target_recall) const;
 };
 
 struct PlanFacts {
   std::size_t row_count = 0;
   std::size_t eligible_count = 0;  // rows that the search may return
   bool exact_is_cheap = false;     // all floats are small and in memory
+  std::size_t covered_count = 0;   // rows that the candidate source covers; 0: there is none
 };
 
 // invalid_argument when the stages asked for do not exist for this form or metric.

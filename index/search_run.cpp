@@ -29,8 +29,10 @@ class StageTimer {
     stage_.candidates_in = candidates_in;
     begin_ = Clock::now();
   }
-  void finish(std::size_t candidates_out) {
+  void finish(std::size_t candidates_out, const SourceTrace& source = {}) {
     if (trace_ == nullptr) return;
+    stage_.visited = source.visited;
+    stage_.compared = source.compared;
     stage_.candidates_out = candidates_out;
     stage_.microseconds = std::chrono::duration<double, std::micro>(Clock::now() - begin_).count();
     trace_->stages.push_back(std::move(stage_));
@@ -77,7 +79,7 @@ class PlanRun {
     StageTimer timer(trace_, first_stage_name(), mask_.row_count());
     std::vector<Candidate> candidates = ORTHANT_TRY(scan());
     if (plan_.first == FirstStage::kInt8) cut_behind_limit(candidates, plan_.first_margin);
-    timer.finish(candidates.size());
+    timer.finish(candidates.size(), source_trace_);
     return candidates;
   }
 
@@ -85,7 +87,7 @@ class PlanRun {
     switch (plan_.first) {
       case FirstStage::kFloat: return "float32";
       case FirstStage::kInt8: return "int8";
-      case FirstStage::kEstimate: return "asymmetric";
+      case FirstStage::kEstimate: return plan_.effort == 0 ? "asymmetric" : parts_.source->name();
       case FirstStage::kHamming: return "binary";
     }
     return "float32";
@@ -95,7 +97,7 @@ class PlanRun {
     const FlatScan flat(parts_.tables, parts_.kernels, mask_, query_);
     switch (plan_.first) {
       case FirstStage::kInt8: return flat.int8(plan_.first_depth);
-      case FirstStage::kEstimate: return flat.estimates(plan_.first_depth);
+      case FirstStage::kEstimate: return plan_.effort == 0 ? flat.estimates(plan_.first_depth) : find_and_scan_tail();
       case FirstStage::kHamming:
         return parts_.tables.bits() != nullptr ? flat.hamming(plan_.first_depth) : flat.row_major_hamming(plan_.first_depth);
       case FirstStage::kFloat: break;
@@ -103,6 +105,20 @@ class PlanRun {
     if (resident_.rows() != nullptr) return flat.floats(*resident_.rows(), plan_.first_depth);
     if (mask_.count() * kSparseFraction <= mask_.row_count()) return read_allowed();
     return scan_stored();
+  }
+
+  // What the source finds among the rows that it covers, and the nearest of the others. Rows that it takes in between the two steps
+  // may be in both.
+  std::vector<Candidate> find_and_scan_tail() {
+    const std::size_t covered = std::min<std::size_t>(parts_.source->covered_count(), mask_.row_count());
+    std::vector<Candidate> found = parts_.source->candidates(query_, mask_, plan_.first_depth, plan_.effort, &source_trace_);
+    if (covered == mask_.row_count()) return found;
+    std::erase_if(found, [covered](const Candidate& candidate) { return candidate.ordinal >= covered; });
+    const RowMask tail = mask_.tail(covered);
+    const std::vector<Candidate> scanned = FlatScan(parts_.tables, parts_.kernels, tail, query_).estimates(plan_.first_depth);
+    found.insert(found.end(), scanned.begin(), scanned.end());
+    keep_nearest(found, plan_.first_depth);
+    return found;
   }
 
   Result<std::vector<Candidate>> scan_stored() {
@@ -228,6 +244,7 @@ class PlanRun {
   const PreparedQuery& query_;
   const RowMask& mask_;
   SearchTrace* trace_;
+  SourceTrace source_trace_;
   ResidentFloats::Use resident_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "index/candidates/candidate_source.h"
 #include "index/code_tables.h"
 #include "index/float_vectors.h"
 #include "index/prepared_query.h"
@@ -19,6 +20,7 @@ struct IndexParts {
   const DistanceKernels& kernels;
   const BinaryQuantizer* quantizer = nullptr;
   const FloatVectors* stored = nullptr;
+  const CandidateSource* source = nullptr;  // null: there is none
 };
 
 QueryForms forms_for(const RescorePlan& plan, const IndexConfig& config);

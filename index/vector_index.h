@@ -50,6 +50,8 @@ struct SearchParams {
   std::optional<bool> rescore = std::nullopt;
   // The first stage hands on limit * oversampling candidates. Unset: the calibrated depth.
   std::optional<double> oversampling = std::nullopt;
+  // How hard the candidate source tries (beam width of a graph, probed lists). Unset: as calibrated. 0: rows are scanned.
+  std::optional<std::size_t> effort = std::nullopt;
   // Overrides the index's target for this search.
   std::optional<double> target_recall = std::nullopt;
   // Rows that may be returned; null: all. Shorter than the row count: rows past its end are not allowed.
@@ -69,6 +71,9 @@ struct SearchTrace {
     std::string name;
     std::size_t candidates_in = 0;
     std::size_t candidates_out = 0;
+    // Of a candidate source: rows expanded or lists read, and rows whose distance was estimated.
+    std::size_t visited = 0;
+    std::size_t compared = 0;
     double microseconds = 0;
   };
   std::vector<Stage> stages;

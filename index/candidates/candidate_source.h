@@ -43,6 +43,9 @@ struct SourceColumn {
 
 class CandidateSource {
  public:
+  // A list that is read whole, or a row whose neighbours are fetched from all over memory.
+  static constexpr double kVisitCost = 200;
+
   virtual ~CandidateSource() = default;
 
   virtual std::string_view name() const = 0;  // "graph", "lists"
@@ -55,6 +58,11 @@ class CandidateSource {
   // The smallest and the largest effort that make sense. Twice the effort never finds less, and costs about twice the time.
   virtual std::size_t smallest_effort() const = 0;
   virtual std::size_t largest_effort() const = 0;
+
+  // What a search with this trace costs, in rows of a 1-bit scan that take as long.
+  virtual double cost(const SourceTrace& trace) const {
+    return static_cast<double>(trace.compared) + kVisitCost * static_cast<double>(trace.visited);
+  }
 
   // Takes the rows [covered_count(), end) in, in parallel on `pool` (may be null), publishing progress as it goes. Ends early, and
   // well, when `stop` is set.

@@ -54,7 +54,10 @@ TEST(ChooseDepths, FallsBackToExactSearchWhereInt8IsPoorToo) {
 }
 
 TEST(CalibratedDepths, AnswersWithTheFirstEntryThatReachesTheTarget) {
-  const CalibratedDepths depths = {1000, {{0.9, {.first_oversampling = 4}}, {0.99, {.first_oversampling = 12}}}};
+  CalibratedDepths depths;
+  depths.row_count = 1'000;
+  depths.entries.push_back({0.9, {.first_oversampling = 4}, {}});
+  depths.entries.push_back({0.99, {.first_oversampling = 12}, {}});
   EXPECT_EQ(depths.depths_for(0.5).first_oversampling, 4);
   EXPECT_EQ(depths.depths_for(0.95).first_oversampling, 12);
   EXPECT_EQ(depths.depths_for(0.999).first, FirstStage::kFloat);
