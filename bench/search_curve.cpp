@@ -1,0 +1,381 @@
+// search_curve: one VectorIndex over vectors of a file: its build, its recall and time at several targets, its snapshot, and the
+// same recall and time after a share of the rows was deleted and inserted again. Prints a JSON line for each thing as it is done,
+// in the words of bench/peers/search/worker.py, whose results it stands beside. One thread; times are CPU times of the process.
+//   search_curve --vectors BASE.npy --queries QUERIES.npy --truth TRUTH.npy [--targets .9,.95,...] [--structure
+//   auto|flat|graph|lists]
+//                [--codes auto|sign|rotated|learned] [--code-bits 1|2|4] [--residency auto|memory|disk] [--updates SHARE]
+//                [--rounds N] [--snapshot FILE]
+// TRUTH.npy is what bench/peers/search/vectors.py makes: a row a query, the row numbers that count as found, -1 for none.
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <numeric>
+#include <random>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/npy.h"
+#include "index/vector_index.h"
+
+namespace orthant {
+namespace {
+
+constexpr std::size_t kNeighbors = 10;
+constexpr std::size_t kBatchRows = 8192;
+
+template <typename T>
+T value_or_exit(Result<T> result) {
+  if (result) return *std::move(result);
+  std::cerr << result.error().message << '\n';
+  std::exit(1);
+}
+
+void succeed_or_exit(const Status& status) {
+  if (status) return;
+  std::cerr << status.error().message << '\n';
+  std::exit(1);
+}
+
+[[noreturn]] void fail(const std::string& message) {
+  std::cerr << message << '\n';
+  std::exit(1);
+}
+
+struct Options {
+  std::map<std::string, std::string> given;
+
+  std::string get(const std::string& name, const std::string& fallback) const {
+    const auto found = given.find(name);
+    return found == given.end() ? fallback : found->second;
+  }
+  std::string file(const std::string& name) const {
+    if (!given.contains(name)) fail("--" + name + " is missing");
+    return given.at(name);
+  }
+};
+
+// A .npy file of float32 rows, mapped: the floats are in the page cache, as those of a store on a disk that fits there, and not in
+// the memory of the process. Rows past the file's end are copies of rows of the file: vectors that were inserted again.
+class MappedVectors : public FloatVectors {
+ public:
+  explicit MappedVectors(const std::string& path) {
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    struct stat information = {};
+    if (file < 0 || ::fstat(file, &information) != 0) fail("cannot open " + path);
+    const auto length = static_cast<std::size_t>(information.st_size);
+    void* mapped = ::mmap(nullptr, length, PROT_READ, MAP_SHARED, file, 0);
+    ::close(file);
+    if (mapped == MAP_FAILED) fail("cannot map " + path);
+    find_rows(path, static_cast<const char*>(mapped), length);
+  }
+
+  std::size_t rows() const { return rows_; }
+  std::span<const float> row(Ordinal ordinal) const { return {values_ + source_row(ordinal) * dim_, dim_}; }
+  // The row of the file whose vector the ordinal has.
+  std::size_t source_row(Ordinal ordinal) const { return ordinal < rows_ ? ordinal : copies_[ordinal - rows_]; }
+  void append_copy(Ordinal row) { copies_.push_back(row); }
+
+  std::size_t dim() const override { return dim_; }
+
+  Status read(std::span<const Ordinal> ordinals, std::span<float> out) const override {
+    for (std::size_t i = 0; i < ordinals.size(); ++i)
+      std::ranges::copy(row(ordinals[i]), out.begin() + static_cast<std::ptrdiff_t>(i * dim_));
+    return {};
+  }
+
+  Status scan(Ordinal first, Ordinal last,
+              const std::function<bool(Ordinal ordinal, std::span<const float> row)>& visit) const override {
+    const auto end = std::min<std::size_t>(last, rows_ + copies_.size());
+    for (std::size_t ordinal = first; ordinal < end; ++ordinal) {
+      if (!visit(static_cast<Ordinal>(ordinal), row(static_cast<Ordinal>(ordinal)))) break;
+    }
+    return {};
+  }
+
+ private:
+  // Source of the layout: NumPy Enhancement Proposal 1. Only what np.save writes for C-ordered float32 matrices.
+  void find_rows(const std::string& path, const char* bytes, std::size_t length) {
+    if (length < 12 || std::memcmp(bytes, "\x93NUMPY", 6) != 0) fail(path + " is no .npy file");
+    const bool wide = bytes[6] > 1;
+    std::uint32_t header_bytes = 0;
+    std::memcpy(&header_bytes, bytes + 8, wide ? 4 : 2);
+    const std::size_t begin = wide ? 12 : 10;
+    if (begin + header_bytes > length) fail(path + " ends in its header");
+    const std::string header(bytes + begin, header_bytes);
+    const std::size_t shape = header.find("'shape': (");
+    if (header.find("'<f4'") == std::string::npos || header.find("False") == std::string::npos || shape == std::string::npos) {
+      fail(path + " holds no C-ordered float32 matrix");
+    }
+    char comma = 0;
+    std::istringstream(header.substr(shape + 10)) >> rows_ >> comma >> dim_;
+    if (dim_ == 0 || begin + header_bytes + rows_ * dim_ * sizeof(float) > length) fail(path + " is shorter than its shape");
+    values_ = reinterpret_cast<const float*>(bytes + begin + header_bytes);
+  }
+
+  std::size_t rows_ = 0;
+  std::size_t dim_ = 0;
+  const float* values_ = nullptr;
+  std::vector<Ordinal> copies_;
+};
+
+double process_seconds(clockid_t clock) {
+  timespec now = {};
+  clock_gettime(clock, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+struct Watch {
+  double cpu = process_seconds(CLOCK_PROCESS_CPUTIME_ID);
+  double wall = process_seconds(CLOCK_MONOTONIC);
+
+  double cpu_seconds() const { return process_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu; }
+  double wall_seconds() const { return process_seconds(CLOCK_MONOTONIC) - wall; }
+};
+
+// Bytes of the process that no file backs.
+std::size_t anonymous_bytes() {
+  ::malloc_trim(0);
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    std::size_t kilobytes = 0;
+    if (word == "RssAnon:" && status >> kilobytes) return kilobytes * 1024;
+  }
+  return 0;
+}
+
+void say(const std::string& line) {
+  std::cout << line << std::endl;
+}
+
+double percentile(std::vector<double> values, double share) {
+  const auto place = static_cast<std::size_t>(share * static_cast<double>(values.size() - 1) + 0.5);
+  std::ranges::nth_element(values, values.begin() + static_cast<std::ptrdiff_t>(place));
+  return values[place];
+}
+
+// What is searched for, and what counts as found.
+struct Questions {
+  FloatMatrix queries;
+  std::vector<std::set<std::size_t>> truth;
+
+  std::size_t count() const { return truth.size(); }
+  std::span<const float> query(std::size_t i) const {
+    return std::span(queries.values).subspan(i * queries.columns, queries.columns);
+  }
+};
+
+Questions read_questions(const Options& options) {
+  Questions questions = {value_or_exit(read_npy_floats(options.file("queries"))), {}};
+  const FloatMatrix truth = value_or_exit(read_npy_floats(options.file("truth")));
+  const std::size_t count = std::min(truth.rows, questions.queries.rows);
+  for (std::size_t i = 0; i < count; ++i) {
+    std::set<std::size_t> accepted;
+    for (std::size_t j = 0; j < truth.columns; ++j) {
+      const float row = truth.values[i * truth.columns + j];
+      if (row >= 0) accepted.insert(static_cast<std::size_t>(row));
+    }
+    questions.truth.push_back(std::move(accepted));
+  }
+  return questions;
+}
+
+struct Bench {
+  MappedVectors& vectors;
+  std::unique_ptr<VectorIndex> index;
+  const Questions& questions;
+
+  std::vector<ScoredOrdinal> search(std::size_t i, const SearchParams& params) const {
+    return value_or_exit(index->search(questions.query(i), params));
+  }
+
+  double recall(const SearchParams& params) const {
+    std::size_t hits = 0;
+    for (std::size_t i = 0; i < questions.count(); ++i) {
+      std::size_t found = 0;
+      for (const ScoredOrdinal& scored : search(i, params)) found += questions.truth[i].count(vectors.source_row(scored.ordinal));
+      hits += std::min(found, kNeighbors);
+    }
+    return static_cast<double>(hits) / static_cast<double>(kNeighbors * questions.count());
+  }
+};
+
+struct Times {
+  std::vector<double> cpu;
+  std::vector<double> wall;
+  double total() const { return std::accumulate(cpu.begin(), cpu.end(), 0.0); }
+};
+
+// Microseconds a query. Of the rounds the one with the least CPU time, as for the peers.
+Times search_times(const Bench& bench, const SearchParams& params, std::size_t rounds) {
+  Times best;
+  for (std::size_t round = 0; round < rounds; ++round) {
+    Times times;
+    for (std::size_t i = 0; i < bench.questions.count(); ++i) {
+      const Watch watch;
+      bench.search(i, params);
+      times.cpu.push_back(watch.cpu_seconds() * 1e6);
+      times.wall.push_back(watch.wall_seconds() * 1e6);
+    }
+    if (best.cpu.empty() || times.total() < best.total()) best = std::move(times);
+  }
+  return best;
+}
+
+void measure_point(const Bench& bench, double target, bool updated, std::size_t rounds) {
+  SearchParams params;
+  params.limit = kNeighbors;
+  params.target_recall = target;
+  const double recall = bench.recall(params);
+  const Times times = search_times(bench, params, rounds);
+  say(fmt::format(
+      R"({{"event":"point","setting":{{"target_recall":{}}},"updated":{},"recall":{:.5f},"us_p50":{:.2f},"us_mean":{:.2f},)"
+      R"("us_p99":{:.2f},"wall_p50":{:.2f},"wall_p99":{:.2f},"queries":{}}})",
+      target, updated, recall, percentile(times.cpu, 0.5), times.total() / static_cast<double>(times.cpu.size()),
+      percentile(times.cpu, 0.99), percentile(times.wall, 0.5), percentile(times.wall, 0.99), bench.questions.count()));
+}
+
+void measure_curve(const Bench& bench, const Options& options, bool updated) {
+  std::istringstream targets(options.get("targets", "0.9,0.95,0.98,0.99,0.995,0.998"));
+  for (std::string target; std::getline(targets, target, ',');) {
+    measure_point(bench, std::stod(target), updated, std::stoul(options.get("rounds", "2")));
+  }
+}
+
+// What the engine does in the background after writes, in the foreground.
+void settle(VectorIndex& index) {
+  succeed_or_exit(index.calibrate(nullptr));
+}
+
+void append_rows(Bench& bench, std::span<const float> rows) {
+  bench.index->append(*value_or_exit(bench.index->encode_rows(rows)));
+}
+
+void build(Bench& bench) {
+  const std::size_t before = anonymous_bytes();
+  const Watch watch;
+  for (std::size_t begin = 0; begin < bench.vectors.rows(); begin += kBatchRows) {
+    const std::size_t rows = std::min(kBatchRows, bench.vectors.rows() - begin);
+    append_rows(bench, {bench.vectors.row(static_cast<Ordinal>(begin)).data(), rows * bench.vectors.dim()});
+  }
+  const double append_seconds = watch.cpu_seconds();
+  settle(*bench.index);
+  const auto rows = static_cast<double>(bench.vectors.rows());
+  const double cpu_seconds = watch.cpu_seconds();
+  const double wall_seconds = watch.wall_seconds();
+  // What finds candidates: the structure that was asked for may not have been taken yet.
+  SearchTrace trace;
+  value_or_exit(bench.index->search(bench.questions.query(0), {}, &trace));
+  say(fmt::format(R"({{"event":"built","cpu_seconds":{:.3f},"wall_seconds":{:.3f},"append_seconds":{:.3f},"bytes_measured":{:.1f},)"
+                  R"("bytes_computed":{:.1f},"first_stage":"{}"}})",
+                  cpu_seconds, wall_seconds, append_seconds, static_cast<double>(anonymous_bytes() - before) / rows,
+                  static_cast<double>(bench.index->memory().total()) / rows,
+                  trace.stages.empty() ? "" : trace.stages.front().name));
+}
+
+// Deletes a share of the rows, drawn at random, and inserts them again: new ordinals, the same vectors.
+void update(Bench& bench, double share) {
+  std::vector<Ordinal> rows(bench.vectors.rows());
+  std::iota(rows.begin(), rows.end(), Ordinal{0});
+  std::mt19937_64 random(7);
+  std::ranges::shuffle(rows, random);
+  rows.resize(static_cast<std::size_t>(share * static_cast<double>(rows.size())));
+  const Watch watch;
+  for (Ordinal row : rows) bench.index->bury(row);
+  for (std::size_t begin = 0; begin < rows.size(); begin += kBatchRows) {
+    std::vector<float> batch;
+    for (Ordinal row : std::span(rows).subspan(begin, std::min(kBatchRows, rows.size() - begin))) {
+      const auto vector = bench.vectors.row(row);
+      batch.insert(batch.end(), vector.begin(), vector.end());
+      bench.vectors.append_copy(row);
+    }
+    append_rows(bench, batch);
+  }
+  settle(*bench.index);
+  say(fmt::format(R"({{"event":"updated","rows":{},"cpu_seconds":{:.3f},"wall_seconds":{:.3f}}})", rows.size(), watch.cpu_seconds(),
+                  watch.wall_seconds()));
+}
+
+void measure_snapshot(const Bench& bench, const std::string& file) {
+  const Watch saving;
+  succeed_or_exit(bench.index->save(file));
+  const double save_seconds = saving.wall_seconds();
+  const Watch opening;
+  const auto loaded = value_or_exit(VectorIndex::load(file, bench.index->config(), &bench.vectors));
+  say(fmt::format(R"({{"event":"opened","rows":{},"save_wall_seconds":{:.3f},"cpu_seconds":{:.3f},"wall_seconds":{:.3f}}})",
+                  loaded->row_count(), save_seconds, opening.cpu_seconds(), opening.wall_seconds()));
+  std::filesystem::remove(file);
+}
+
+// The enumerator that an option names.
+template <typename Enum>
+Enum chosen(const Options& options, const std::string& option, const std::string& fallback, std::string_view (*name)(Enum),
+            std::initializer_list<Enum> all) {
+  const std::string wanted = options.get(option, fallback);
+  for (const Enum one : all) {
+    if (name(one) == wanted) return one;
+  }
+  fail("--" + option + " knows no " + wanted);
+}
+
+IndexConfig read_config(const Options& options, std::size_t dim) {
+  IndexConfig config;
+  config.dim = dim;
+  config.code_bits = static_cast<unsigned>(std::stoul(options.get("code-bits", "1")));
+  config.structure = chosen(options, "structure", "auto", structure_name,
+                            {IndexStructure::kAuto, IndexStructure::kFlat, IndexStructure::kGraph, IndexStructure::kLists});
+  config.binary_codes = chosen(options, "codes", "auto", binary_codes_name,
+                               {BinaryCodes::kAuto, BinaryCodes::kSign, BinaryCodes::kRotated, BinaryCodes::kLearned});
+  const std::string residency = options.get("residency", "disk");
+  if (residency == "memory") config.residency = FloatResidency::kMemory;
+  if (residency == "disk") config.residency = FloatResidency::kDisk;
+  return config;
+}
+
+Options read_options(int count, char** words) {
+  Options options;
+  for (int i = 1; i + 1 < count; i += 2) {
+    const std::string name = words[i];
+    if (!name.starts_with("--")) fail("options begin with --: " + name);
+    options.given[name.substr(2)] = words[i + 1];
+  }
+  if (count % 2 == 0) fail(std::string(words[count - 1]) + " has no value");
+  return options;
+}
+
+int run(int count, char** words) {
+  const Options options = read_options(count, words);
+  MappedVectors vectors(options.file("vectors"));
+  const Questions questions = read_questions(options);
+  Bench bench = {vectors, value_or_exit(VectorIndex::create(read_config(options, vectors.dim()), &vectors)), questions};
+  build(bench);
+  measure_curve(bench, options, false);
+  if (options.given.contains("snapshot")) measure_snapshot(bench, options.given.at("snapshot"));
+  const double share = std::stod(options.get("updates", "0"));
+  if (share > 0) {
+    update(bench, share);
+    measure_curve(bench, options, true);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace orthant
+
+int main(int count, char** words) {
+  return orthant::run(count, words);
+}
