@@ -21,6 +21,7 @@ struct Features {
   bool avx_vnni = false;
   bool avx512_level = false;
   bool avx512_bf16 = false;
+  bool avx512_vbmi = false;
 };
 
 #if defined(__x86_64__)
@@ -63,12 +64,14 @@ Features detect() {
   constexpr int kAvx2 = 5, kBmi2 = 8;
   constexpr int kAvx512F = 16, kAvx512Dq = 17, kAvx512Bw = 30, kAvx512Vl = 31;
   constexpr int kAvx512Vnni = 11, kAvx512Vpopcntdq = 14;
+  constexpr int kAvx512Vbmi = 1, kGfni = 8;
   constexpr int kAvxVnniBit = 4, kAvx512Bf16Bit = 5;
   features.avx2_level = ymm_saved && has_bits(basic.ecx, {kFma, kPopcnt, kAvx, kF16c}) && has_bits(extended.ebx, {kAvx2, kBmi2});
   features.avx_vnni = features.avx2_level && has_bits(extended_1.eax, {kAvxVnniBit});
   features.avx512_level = features.avx2_level && zmm_saved && has_bits(extended.ebx, {kAvx512F, kAvx512Dq, kAvx512Bw, kAvx512Vl}) &&
                           has_bits(extended.ecx, {kAvx512Vnni, kAvx512Vpopcntdq});
   features.avx512_bf16 = features.avx512_level && has_bits(extended_1.eax, {kAvx512Bf16Bit});
+  features.avx512_vbmi = features.avx512_level && has_bits(extended.ecx, {kAvx512Vbmi, kGfni});
   return features;
 }
 
@@ -122,6 +125,10 @@ bool cpu_multiplies_bfloat16() {
   return features().avx512_bf16;
 }
 
+bool cpu_permutes_bytes() {
+  return features().avx512_vbmi;
+}
+
 Result<CpuLevel> choose_cpu_level() {
   const char* forced = std::getenv("ORTHANT_CPU");
   CpuLevel best = CpuLevel::kPortable;
@@ -169,6 +176,7 @@ std::string cpu_feature_list() {
     if (level != CpuLevel::kPortable && cpu_supports(level)) list += " " + std::string(cpu_level_name(level));
   }
   if (features().avx512_bf16) list += " avx512_bf16";
+  if (features().avx512_vbmi) list += " avx512_vbmi";
   return list;
 }
 

@@ -29,6 +29,8 @@ bool cpu_supports(CpuLevel level);
 
 // AVX512_BF16, which not every CPU of kAvx512 has.
 bool cpu_multiplies_bfloat16();
+// AVX512_VBMI and GFNI, which not every CPU of kAvx512 has.
+bool cpu_permutes_bytes();
 
 // The best level of this CPU, or the one that ORTHANT_CPU names. failed_precondition when the CPU lacks the named level,
 // invalid_argument when there is no such level. Call it first in main() and report the error.

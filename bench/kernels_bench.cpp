@@ -93,7 +93,8 @@ void scan_blocks(benchmark::State& state, CpuLevel level, Factors factors, std::
                               tables.step,
                               tables.base,
                               factors == Factors::kNone ? nullptr : scales.data() + row,
-                              nullptr};
+                              nullptr,
+                              tables.wide.data()};
       passed += kernels.scan_blocks(scan, blocks.data() + row * kCodeBytes, masks.data(), kRun, 0, found.data());
     }
     benchmark::DoNotOptimize(passed);

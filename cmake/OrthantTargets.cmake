@@ -38,7 +38,7 @@ function(orthant_library name)
 endfunction()
 
 # orthant_kernel_sources(target level source...): files compiled for one CPU level (base/cpu.h), left out on other machines'
-# architectures. `level` is portable, neon, avx2, avxvnni, avx512 or avx512bf16 (avx512 with one feature more). Inlining of library
+# architectures. `level` is portable, neon, avx2, avxvnni, avx512, or avx512bf16 or avx512vbmi (avx512 with features more). Inlining of library
 # code stays off the table: these files include only intrinsics, integer headers and their table's header
 # (scripts/check_kernel_objects.sh).
 function(orthant_kernel_sources target level)
@@ -49,10 +49,11 @@ function(orthant_kernel_sources target level)
     list(APPEND avx512 -Wno-uninitialized)  # GCC 12's own intrinsics start from a value that is undefined on purpose
   endif()
   set(avx512bf16 ${avx512} -mavx512bf16)
+  set(avx512vbmi ${avx512} -mavx512vbmi -mgfni)
   set(portable "")
   set(neon "")
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-    set(here portable avx2 avxvnni avx512 avx512bf16)
+    set(here portable avx2 avxvnni avx512 avx512bf16 avx512vbmi)
   else()
     set(here portable neon)
   endif()

@@ -1,10 +1,10 @@
 #include "index/look_up_tables.h"
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cmath>
+#include <cstring>
 
+#include "index/kernels/dispatch.h"
 #include "index/kernels/distance_kernels.h"
 
 namespace orthant {
@@ -12,98 +12,124 @@ namespace {
 
 constexpr std::size_t kHalfBits = 4;
 constexpr std::size_t kHalfEntries = 16;
-constexpr std::size_t kGroupHalves = 2 * kTableGroupBytes;
-constexpr std::size_t kGroupDims = kGroupHalves * kHalfBits;
-constexpr double kMaxGroupSum = 255;
-constexpr double kMaxSum = 65'535;
+constexpr std::size_t kGroupDims = kTableGroupBytes * 8;
+constexpr std::size_t kMaxGroupSum = 255;
+constexpr std::size_t kMaxSum = 65'535;
 
-struct Magnitudes {
-  double largest_group = 0;
-  double total = 0;
+// A row's sum is that of the magnitudes of the bits that differ from `code`: every table of this file has this form.
+struct WeightedBits {
+  std::vector<std::uint8_t> code;        // in the order of ubinary
+  std::vector<std::uint8_t> magnitudes;  // 8 * code.size()
 };
 
-Magnitudes measure(std::span<const float> weights) {
-  Magnitudes result;
+// Of a half's 16 patterns, a byte each, those with the bit: patterns 0 to 7 by the lower three bits, then all by the highest.
+constexpr std::uint64_t kPatternsWith[3] = {0x0100'0100'0100'0100, 0x0101'0000'0101'0000, 0x0101'0101'0000'0000};
+constexpr std::uint64_t kAllPatterns = 0x0101'0101'0101'0101;
+
+// Adds eight entries at once; no byte overflows, because a half's magnitudes add up to at most 255.
+void fill_half(const std::uint8_t* magnitudes, unsigned code, std::uint8_t* entries) {
+  std::uint64_t lower = 0;
+  for (unsigned bit = 0; bit < 3; ++bit) {
+    const std::uint64_t differing = (code >> bit & 1) != 0 ? kAllPatterns ^ kPatternsWith[bit] : kPatternsWith[bit];
+    lower += differing * magnitudes[kHalfBits - 1 - bit];
+  }
+  const std::uint64_t highest = kAllPatterns * magnitudes[0];
+  const std::uint64_t with_highest = (code >> 3 & 1) != 0 ? lower : lower + highest;
+  const std::uint64_t without = (code >> 3 & 1) != 0 ? lower + highest : lower;
+  std::memcpy(entries, &without, sizeof without);
+  std::memcpy(entries + 8, &with_highest, sizeof with_highest);
+}
+
+void fill_tables(const WeightedBits& bits, LookUpTables& tables) {
+  tables.entries.resize(bits.code.size() * kTableBytesPerCodeByte);
+  for (std::size_t byte = 0; byte < bits.code.size(); ++byte) {
+    std::uint8_t* entries = tables.entries.data() + byte * kTableBytesPerCodeByte;
+    fill_half(bits.magnitudes.data() + byte * 8, bits.code[byte] >> 4, entries);
+    fill_half(bits.magnitudes.data() + byte * 8 + kHalfBits, bits.code[byte] & 0x0fu, entries + kHalfEntries);
+  }
+  const DistanceKernels& kernels = distance_kernels();
+  if (kernels.widen_tables == nullptr) return;
+  tables.wide = AlignedArray<std::uint8_t>(wide_table_bytes(bits.code.size()));
+  kernels.widen_tables(tables.entries.data(), bits.code.size(), tables.wide.data());
+}
+
+// The largest sum of a group, and the sum of all.
+template <typename T>
+struct Sums {
+  T largest_group = 0;
+  T total = 0;
+};
+
+// Four partial sums: additions of floating-point numbers wait for each other.
+Sums<double> sum_magnitudes(std::span<const float> weights) {
+  Sums<double> sums;
   for (std::size_t first = 0; first < weights.size(); first += kGroupDims) {
-    double group = 0;
-    for (float weight : weights.subspan(first, std::min(kGroupDims, weights.size() - first))) group += std::fabs(weight);
-    result.largest_group = std::max(result.largest_group, group);
-    result.total += group;
+    const auto group = weights.subspan(first, std::min(kGroupDims, weights.size() - first));
+    double parts[4] = {};
+    for (std::size_t i = 0; i < group.size(); ++i) parts[i % 4] += std::fabs(double{group[i]});
+    const double sum = (parts[0] + parts[1]) + (parts[2] + parts[3]);
+    sums.largest_group = std::max(sums.largest_group, sum);
+    sums.total += sum;
   }
-  return result;
+  return sums;
 }
 
-// Each entry is rounded up by at most one half; the shares kept back for that make overflow impossible.
-double smallest_step(const Magnitudes& magnitudes, std::size_t halves) {
-  const double group_room = kMaxGroupSum - 0.5 * static_cast<double>(std::min(halves, kGroupHalves));
-  const double room = kMaxSum - 0.5 * static_cast<double>(halves);
-  return std::max(2 * magnitudes.largest_group / group_room, 2 * magnitudes.total / room);
+// Rounds to whole steps.
+Sums<std::size_t> round_weights(std::span<const float> weights, float inverse_step, std::span<std::uint8_t> magnitudes) {
+  Sums<std::size_t> sums;
+  for (std::size_t first = 0; first < weights.size(); first += kGroupDims) {
+    std::size_t group = 0;
+    for (std::size_t i = first; i < std::min(first + kGroupDims, weights.size()); ++i) {
+      const auto rounded = static_cast<int>(std::min(std::fabs(weights[i]) * inverse_step + 0.5f, float{kMaxGroupSum}));
+      magnitudes[i] = static_cast<std::uint8_t>(rounded);
+      group += static_cast<std::size_t>(rounded);
+    }
+    sums.largest_group = std::max(sums.largest_group, group);
+    sums.total += group;
+  }
+  return sums;
 }
 
-// Of each half the largest entry.
-std::size_t add_largest(std::span<const std::uint8_t> entries) {
-  std::size_t sum = 0;
-  for (std::size_t half = 0; half < entries.size(); half += kHalfEntries) {
-    std::uint8_t largest = 0;
-    for (std::uint8_t entry : entries.subspan(half, kHalfEntries)) largest = std::max(largest, entry);
-    sum += largest;
-  }
-  return sum;
-}
-
-// Entries of four dimensions, the first of them in the pattern's highest bit: twice the weights of the dimensions whose sign is as
-// set, counted from the smallest pattern.
-void fill_half(const std::array<float, kHalfBits>& weights, float inverse_step, std::uint8_t* entries) {
-  std::array<float, kHalfEntries> values{};
-  float smallest = 0;
-  for (float weight : weights) smallest += std::min(weight, 0.0f);
-  values[0] = -2 * smallest * inverse_step + 0.5f;
-  for (std::size_t bit = 0; bit < kHalfBits; ++bit) {
-    const float share = 2 * weights[kHalfBits - 1 - bit] * inverse_step;
-    const std::size_t size = std::size_t{1} << bit;
-    for (std::size_t i = 0; i < size; ++i) values[size + i] = values[i] + share;
-  }
-  // A pattern whose shares cancel may come out a rounding error below zero.
-  for (std::size_t i = 0; i < kHalfEntries; ++i) entries[i] = static_cast<std::uint8_t>(std::max(values[i], 0.0f));
+bool within_limits(const Sums<std::size_t>& sums) {
+  return sums.largest_group <= kMaxGroupSum && sums.total <= kMaxSum;
 }
 
 }  // namespace
 
 LookUpTables make_signed_sum_tables(std::span<const float> weights) {
-  const std::size_t code_bytes = (weights.size() + 7) / 8;
-  const std::size_t halves = 2 * code_bytes;
+  // Roundings add up to more than the limits at times: a slightly larger step is tried then.
+  constexpr double kGrowth = 1.01;
   LookUpTables tables;
-  tables.entries.resize(code_bytes * kTableBytesPerCodeByte);
-  const Magnitudes magnitudes = measure(weights);
-  const double step = smallest_step(magnitudes, halves);
-  tables.step = static_cast<float>(step);
-  tables.base = static_cast<float>(-magnitudes.total);
-  const auto inverse_step = static_cast<float>(1 / step);
-  // Weights too small for float arithmetic: all rows look alike.
-  if (!(step > 0) || !std::isfinite(inverse_step) || !std::isfinite(tables.base)) return {std::move(tables.entries), 0, 0, 0};
-  for (std::size_t half = 0; half < halves; ++half) {
-    std::array<float, kHalfBits> part{};
-    for (std::size_t i = 0; i < kHalfBits && half * kHalfBits + i < weights.size(); ++i) part[i] = weights[half * kHalfBits + i];
-    fill_half(part, inverse_step, tables.entries.data() + half * kHalfEntries);
+  WeightedBits bits;
+  bits.code.resize((weights.size() + 7) / 8);
+  bits.magnitudes.resize(8 * bits.code.size());
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (weights[i] < 0) bits.code[i / 8] = static_cast<std::uint8_t>(bits.code[i / 8] | 0x80u >> i % 8);
   }
-  tables.largest_sum = add_largest(tables.entries);
+  const Sums<double> exact = sum_magnitudes(weights);
+  double half_step = std::max(exact.largest_group / kMaxGroupSum, exact.total / kMaxSum);
+  // Weights too small or too large for float arithmetic: all rows look alike.
+  const bool usable =
+      half_step > 0 && std::isfinite(static_cast<float>(exact.total)) && std::isfinite(static_cast<float>(1 / half_step));
+  Sums<std::size_t> rounded;
+  while (usable) {
+    rounded = round_weights(weights, static_cast<float>(1 / half_step), bits.magnitudes);
+    if (within_limits(rounded)) break;
+    half_step *= kGrowth;
+  }
+  fill_tables(bits, tables);
+  tables.step = usable ? static_cast<float>(2 * half_step) : 0;
+  tables.base = usable ? static_cast<float>(-half_step * static_cast<double>(rounded.total)) : 0;
+  tables.largest_sum = rounded.total;
   return tables;
 }
 
 LookUpTables make_hamming_tables(std::span<const std::uint8_t> code, std::size_t dim) {
   LookUpTables tables;
-  tables.entries.resize(code.size() * kTableBytesPerCodeByte);
-  for (std::size_t half = 0; half < 2 * code.size(); ++half) {
-    const unsigned mine = half % 2 == 0 ? code[half / 2] >> 4 : code[half / 2] & 0x0fu;
-    for (unsigned other = 0; other < kHalfEntries; ++other) {
-      tables.entries[half * kHalfEntries + other] = static_cast<std::uint8_t>(std::popcount(mine ^ other));
-    }
-  }
-  // The one sum that 16 bits cannot hold.
-  if (dim > kMaxSum) {
-    for (std::uint8_t& entry : std::span(tables.entries).last(kHalfEntries)) entry = std::min<std::uint8_t>(entry, 3);
-  }
-  tables.largest_sum = std::min(dim, static_cast<std::size_t>(kMaxSum));
+  WeightedBits bits = {{code.begin(), code.end()}, std::vector<std::uint8_t>(8 * code.size(), 1)};
+  if (dim > kMaxSum) bits.magnitudes.back() = 0;
+  fill_tables(bits, tables);
+  tables.largest_sum = std::min(8 * code.size(), kMaxSum);
   return tables;
 }
 

@@ -103,7 +103,7 @@ std::vector<Candidate> FlatScan::scan_tables(const BlockScan& scan_of_query, con
 
 std::vector<Candidate> FlatScan::hamming(std::size_t depth) const {
   const LookUpTables& tables = query_.hamming;
-  const BlockScan scan = {tables.entries.data(), tables_.code_bytes(), 0, 1, 0, nullptr, nullptr};
+  const BlockScan scan = {tables.entries.data(), tables_.code_bytes(), 0, 1, 0, nullptr, nullptr, tables.wide.data()};
   return scan_tables(scan, nullptr, nullptr, NearestSums(depth, tables.largest_sum));
 }
 
@@ -114,7 +114,8 @@ std::vector<Candidate> FlatScan::estimates(std::size_t depth) const {
   const float slope = euclid ? 2 : 1;
   const float constant = slope * query_.estimate.constant + (euclid ? query_.squared_norm : 0);
   const BlockScan scan = {
-      tables.entries.data(), tables_.code_bytes(), 0, slope * tables.step, slope * tables.base, nullptr, nullptr};
+      tables.entries.data(), tables_.code_bytes(), 0, slope * tables.step, slope * tables.base, nullptr, nullptr,
+      tables.wide.data()};
   const RowColumn* scales = tables_.bit_scales();
   std::vector<Candidate> found;
   if (scales == nullptr) {

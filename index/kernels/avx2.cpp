@@ -15,35 +15,60 @@ struct BlockSums {
   __m256i odd[2];
 };
 
-__m256i look_up(__m256i codes, __m256i upper, __m256i lower) {
+// Keeps a value in a register, and the additions in the order written: without it GCC sums all look-ups of a group at its end and
+// spills them (1.3 times slower).
+#define ORTHANT_HOLD(value) __asm__("" : "+x"(value))
+
+// Sums of `count` code bytes, at most a group, of both half blocks in 8 bits. Inlined with a constant count, the loop is unrolled.
+// 14 operations a code byte; 200 cycles a block of 384 dimensions on Zen 4, whose four vector pipes need at least 168.
+inline __attribute__((always_inline)) void sum_group(const std::uint8_t* tables, const std::uint8_t* rows, std::size_t count,
+                                                     __m256i* groups) {
   const __m256i half_mask = _mm256_set1_epi8(0x0f);
-  const __m256i high = _mm256_and_si256(_mm256_srli_epi16(codes, 4), half_mask);
-  const __m256i low = _mm256_and_si256(codes, half_mask);
-  return _mm256_add_epi8(_mm256_shuffle_epi8(upper, high), _mm256_shuffle_epi8(lower, low));
+  __m256i high[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+  __m256i low[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+#pragma GCC unroll 12
+  for (std::size_t byte = 0; byte < count; ++byte) {
+    const auto* table = reinterpret_cast<const __m128i*>(tables + byte * kTableBytesPerCodeByte);
+    const __m256i upper = _mm256_broadcastsi128_si256(_mm_loadu_si128(table));
+    const __m256i lower = _mm256_broadcastsi128_si256(_mm_loadu_si128(table + 1));
+#pragma GCC unroll 2
+    for (int half = 0; half < 2; ++half) {
+      __m256i codes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(rows + byte * kBlockRows) + half);
+      ORTHANT_HOLD(codes);
+      const __m256i high_index = _mm256_and_si256(_mm256_srli_epi16(codes, 4), half_mask);
+      const __m256i low_index = _mm256_and_si256(codes, half_mask);
+      high[half] = _mm256_add_epi8(high[half], _mm256_shuffle_epi8(upper, high_index));
+      low[half] = _mm256_add_epi8(low[half], _mm256_shuffle_epi8(lower, low_index));
+      ORTHANT_HOLD(high[half]);
+      ORTHANT_HOLD(low[half]);
+    }
+  }
+  for (int half = 0; half < 2; ++half) groups[half] = _mm256_add_epi8(high[half], low[half]);
 }
+
+#undef ORTHANT_HOLD
 
 // A group is summed in bytes, then added to 16-bit sums: once to the pairs as they stand (low byte plus 256 times the high byte),
 // once to the high bytes alone, so that no byte has to be masked out; the surplus is taken off at the end.
-BlockSums sum_block(const std::uint8_t* tables, const std::uint8_t* block, std::size_t code_bytes) {
+inline __attribute__((always_inline)) void add_group(BlockSums& sums, const std::uint8_t* tables, const std::uint8_t* rows,
+                                                     std::size_t count) {
+  __m256i groups[2];
+  sum_group(tables, rows, count, groups);
+  for (int half = 0; half < 2; ++half) {
+    sums.even[half] = _mm256_add_epi16(sums.even[half], groups[half]);
+    sums.odd[half] = _mm256_add_epi16(sums.odd[half], _mm256_srli_epi16(groups[half], 8));
+  }
+}
+
+inline __attribute__((always_inline)) BlockSums sum_block(const std::uint8_t* tables, const std::uint8_t* block,
+                                                          std::size_t code_bytes) {
   BlockSums sums;
   for (int half = 0; half < 2; ++half) sums.even[half] = sums.odd[half] = _mm256_setzero_si256();
-  for (std::size_t byte = 0; byte < code_bytes;) {
-    const std::size_t group_end = byte + kTableGroupBytes < code_bytes ? byte + kTableGroupBytes : code_bytes;
-    __m256i first = _mm256_setzero_si256();
-    __m256i second = _mm256_setzero_si256();
-    for (; byte < group_end; ++byte) {
-      const auto* table = reinterpret_cast<const __m128i*>(tables + byte * kTableBytesPerCodeByte);
-      const auto* codes = reinterpret_cast<const __m256i*>(block + byte * kBlockRows);
-      const __m256i upper = _mm256_broadcastsi128_si256(_mm_loadu_si128(table));
-      const __m256i lower = _mm256_broadcastsi128_si256(_mm_loadu_si128(table + 1));
-      first = _mm256_add_epi8(first, look_up(_mm256_loadu_si256(codes), upper, lower));
-      second = _mm256_add_epi8(second, look_up(_mm256_loadu_si256(codes + 1), upper, lower));
-    }
-    sums.even[0] = _mm256_add_epi16(sums.even[0], first);
-    sums.even[1] = _mm256_add_epi16(sums.even[1], second);
-    sums.odd[0] = _mm256_add_epi16(sums.odd[0], _mm256_srli_epi16(first, 8));
-    sums.odd[1] = _mm256_add_epi16(sums.odd[1], _mm256_srli_epi16(second, 8));
+  std::size_t byte = 0;
+  for (; byte + kTableGroupBytes <= code_bytes; byte += kTableGroupBytes) {
+    add_group(sums, tables + byte * kTableBytesPerCodeByte, block + byte * kBlockRows, kTableGroupBytes);
   }
+  if (byte < code_bytes) add_group(sums, tables + byte * kTableBytesPerCodeByte, block + byte * kBlockRows, code_bytes - byte);
   for (int half = 0; half < 2; ++half) {
     sums.even[half] = _mm256_sub_epi16(sums.even[half], _mm256_slli_epi16(sums.odd[half], 8));
   }
@@ -82,6 +107,14 @@ std::size_t emit(std::uint64_t rows, const Value* distances, std::uint32_t first
   return count;
 }
 
+// Whether any sum is below the bound: most blocks have none.
+bool any_below(const BlockSums& sums, __m256i bounds) {
+  const __m256i even = _mm256_min_epu16(sums.even[0], sums.even[1]);
+  const __m256i odd = _mm256_min_epu16(sums.odd[0], sums.odd[1]);
+  const __m256i room = _mm256_subs_epu16(bounds, _mm256_min_epu16(even, odd));
+  return _mm256_testz_si256(room, room) == 0;
+}
+
 // Bit r: the sum of row r of a half block is below the bound. The low bytes of the lanes of even rows and the high bytes of those
 // of odd rows together stand in the order of rows.
 std::uint64_t rows_below(__m256i even, __m256i odd, __m256i bounds) {
@@ -101,6 +134,7 @@ std::size_t scan_sums(const BlockScan& scan, const std::uint8_t* blocks, const s
   for (std::size_t block = 0; block < block_count; ++block) {
     if (masks[block] == 0) continue;
     const BlockSums sums = sum_block(scan.tables, blocks + block * kBlockRows * scan.code_bytes, scan.code_bytes);
+    if (!all_pass && !any_below(sums, bounds)) continue;
     std::uint64_t rows = rows_below(sums.even[0], sums.odd[0], bounds) | rows_below(sums.even[1], sums.odd[1], bounds) << 32;
     if (all_pass) rows = ~std::uint64_t{0};
     rows &= masks[block];
@@ -300,6 +334,7 @@ void decode_i8(const std::uint8_t* code, std::size_t dim, float scale, float* ou
 extern const DistanceKernels kAvx2Kernels = {
     .table_sums_block = table_sums_block,
     .scan_blocks = scan_blocks,
+    .widen_tables = nullptr,
     .dot_i8_rows = over_rows<dot_i8_group<kGroup>, dot_i8_group<1>, std::int8_t, std::uint8_t, std::int32_t>,
     .dot_i8_list = over_list<dot_i8_group<kGroup>, dot_i8_group<1>, std::int8_t, std::uint8_t, std::int32_t>,
     .dot_f32_rows = over_rows<f32_group<Dot, kGroup>, f32_group<Dot, 1>, float, float, float>,

@@ -54,6 +54,7 @@ void dot_i8_list(const std::int8_t* query, const std::uint8_t* const* rows, std:
 extern const DistanceKernels kAvxVnniKernels = {
     .table_sums_block = nullptr,
     .scan_blocks = nullptr,
+    .widen_tables = nullptr,
     .dot_i8_rows = dot_i8_rows,
     .dot_i8_list = dot_i8_list,
     .dot_f32_rows = nullptr,

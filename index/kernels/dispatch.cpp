@@ -32,6 +32,7 @@ DistanceKernels distance_kernels_of(CpuLevel level) {
   if (level >= CpuLevel::kAvx2) kernels = over(kAvx2Kernels, kernels);
   if (level == CpuLevel::kAvxVnni) kernels = over(kAvxVnniKernels, kernels);
   if (level == CpuLevel::kAvx512) kernels = over(kAvx512Kernels, kernels);
+  if (level == CpuLevel::kAvx512 && cpu_permutes_bytes()) kernels = over(kAvx512VbmiKernels, kernels);
 #else
   static_cast<void>(level);
 #endif

@@ -12,6 +12,11 @@
 // halves select. Hamming distance is the case whose entries are popcounts of (half XOR query half).
 // Limits that the tables must keep: within each group of kTableGroupBytes consecutive code bytes (from byte 0 on) the largest
 // entries of the halves add up to at most 255, because a group is summed in 8 bits; over the whole code to at most 65,535.
+//
+// Wide tables, for CPUs that look up 64 bytes at once: for each three code bytes a, b, c four tables of 64 entries, which six bits
+// select: bits 0 to 5 of a, of b, of c, and the bits 6 and 7 of a, b and c (those of a lowest). So three bytes take four look-ups
+// instead of six. Sums are equal to those of the plain tables if entries are additive, which the tables must be too: a half's entry
+// is its entry for no bits plus a signed share of each bit that is set. Code bytes past the last three are looked up plainly.
 
 #include <cstddef>
 #include <cstdint>
@@ -19,8 +24,14 @@
 namespace orthant {
 
 inline constexpr std::size_t kBlockRows = 64;
-inline constexpr std::size_t kTableGroupBytes = 8;
+inline constexpr std::size_t kTableGroupBytes = 12;
 inline constexpr std::size_t kTableBytesPerCodeByte = 32;
+inline constexpr std::size_t kWideCodeBytes = 3;  // divides a group
+inline constexpr std::size_t kWideTableBytes = 256;
+
+constexpr std::size_t wide_table_bytes(std::size_t code_bytes) {
+  return code_bytes / kWideCodeBytes * kWideTableBytes;
+}
 
 // A row that may be among the nearest. Lower distance is nearer.
 struct Candidate {
@@ -38,6 +49,8 @@ struct BlockScan {
   float base;
   const float* scales;   // one a row of the blocks, or null
   const float* offsets;  // one a row of the blocks, or null
+  // Of the same query, or null; levels that have no use for them ignore them, the others are faster with them.
+  const std::uint8_t* wide_tables = nullptr;
 };
 
 struct DistanceKernels {
@@ -48,6 +61,9 @@ struct DistanceKernels {
   // Bit r of masks[b] says whether row r of block b takes part. `found` has room for 64 * block_count candidates.
   std::size_t (*scan_blocks)(const BlockScan& scan, const std::uint8_t* blocks, const std::uint64_t* masks, std::size_t block_count,
                              std::uint32_t first_ordinal, Candidate* found);
+
+  // Writes wide_table_bytes(code_bytes). Null on levels that do not use them: no lower level's serves.
+  void (*widen_tables)(const std::uint8_t* tables, std::size_t code_bytes, std::uint8_t* wide_tables);
 
   // int8 codes are stored offset by 128 as u8; results are dot products of the signed values with `query`: exact in 32 bits up to
   // 65,536 dimensions. `_rows`: count rows of dim bytes, one after another. `_list`: rows wherever the pointers say.
@@ -76,5 +92,6 @@ extern const DistanceKernels kPortableKernels;
 extern const DistanceKernels kAvx2Kernels;
 extern const DistanceKernels kAvxVnniKernels;
 extern const DistanceKernels kAvx512Kernels;
+extern const DistanceKernels kAvx512VbmiKernels;  // over kAvx512Kernels, where cpu_permutes_bytes()
 
 }  // namespace orthant

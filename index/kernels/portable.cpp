@@ -111,6 +111,7 @@ void decode_i8(const std::uint8_t* code, std::size_t dim, float scale, float* ou
 extern const DistanceKernels kPortableKernels = {
     .table_sums_block = table_sums_block,
     .scan_blocks = scan_blocks,
+    .widen_tables = nullptr,
     .dot_i8_rows = over_rows<dot_i8, std::int8_t, std::uint8_t, std::int32_t>,
     .dot_i8_list = over_list<dot_i8, std::int8_t, std::uint8_t, std::int32_t>,
     .dot_f32_rows = over_rows<dot_f32, float, float, float>,

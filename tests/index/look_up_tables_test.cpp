@@ -37,7 +37,7 @@ void expect_within_limits(const LookUpTables& tables) {
   ASSERT_LE(total, 65'535u);
 }
 
-TEST(LookUpTables, EstimateSignedSumsToHalfAStepAHalfByte) {
+TEST(LookUpTables, EstimateSignedSumsToAQuarterOfAStepADimension) {
   std::mt19937_64 random(test::random_seed());
   std::normal_distribution<float> normal;
   for (std::size_t dim : {1, 2, 3, 4, 5, 7, 8, 9, 63, 64, 65, 130, 384, 1024, 4099}) {
@@ -52,7 +52,7 @@ TEST(LookUpTables, EstimateSignedSumsToHalfAStepAHalfByte) {
       double expected = 0;
       for (std::size_t i = 0; i < dim; ++i) expected += (code[i / 8] >> (7 - i % 8) & 1) != 0 ? weights[i] : -weights[i];
       const double estimate = double{tables.step} * sum_of(tables, code) + tables.base;
-      ASSERT_NEAR(estimate, expected, (static_cast<double>(2 * code.size()) * 0.5 + 0.01) * tables.step) << "dim " << dim;
+      ASSERT_NEAR(estimate, expected, (static_cast<double>(dim) * 0.25 + 0.01) * tables.step) << "dim " << dim;
     }
   }
 }
@@ -65,6 +65,26 @@ TEST(LookUpTables, KeepTheLimitsForUnevenAndHugeWeights) {
     std::ranges::fill(weights, 3e38f);
     expect_within_limits(make_signed_sum_tables(weights));
   }
+}
+
+TEST(LookUpTables, AreAdditiveAsWideTablesNeed) {
+  std::mt19937_64 random(test::random_seed());
+  std::normal_distribution<float> normal;
+  std::vector<float> weights(203);
+  for (float& weight : weights) weight = normal(random);
+  const LookUpTables tables = make_signed_sum_tables(weights);
+  for (std::size_t half = 0; half < tables.entries.size(); half += 16) {
+    const std::uint8_t* entries = tables.entries.data() + half;
+    for (unsigned i = 0; i < 16; ++i) ASSERT_EQ(entries[i] + entries[0], entries[i & 3] + entries[i & 12]);
+  }
+}
+
+TEST(LookUpTables, CountAllDimensionsButTheLastOfTheMost) {
+  const std::vector<std::uint8_t> code(8'192, 0xff);
+  const LookUpTables tables = make_hamming_tables(code, 65'536);
+  expect_within_limits(tables);
+  EXPECT_EQ(sum_of(tables, std::vector<std::uint8_t>(8'192, 0x00)), 65'535u);
+  EXPECT_EQ(sum_of(tables, code), 0u);
 }
 
 TEST(LookUpTables, TreatAllRowsAlikeForTheZeroQuery) {

@@ -48,13 +48,29 @@ class DistanceKernelsOf : public testing::TestWithParam<CpuLevel> {
   std::mt19937_64 random_{test::random_seed()};
 };
 
-// Tables that use the limits up: groups of eight code bytes whose largest entries add up to 255.
+// Tables that use the limits up: groups of twelve code bytes whose largest entries add up to 255.
 std::vector<std::uint8_t> largest_tables(std::size_t code_bytes, std::mt19937_64& random) {
   std::vector<std::uint8_t> tables(code_bytes * kTableBytesPerCodeByte);
   for (std::size_t half = 0; half < 2 * code_bytes; ++half) {
-    const unsigned largest = half % (2 * kTableGroupBytes) == 0 ? 30 : 15;
+    const unsigned largest = half % (2 * kTableGroupBytes) == 0 ? 25 : 10;
     for (std::size_t entry = 0; entry < 16; ++entry) {
       tables[half * 16 + entry] = static_cast<std::uint8_t>(random() % 4 == 0 ? largest : random() % (largest + 1));
+    }
+  }
+  return tables;
+}
+
+// Entries that are sums of a share a bit, as wide tables need them: the sums of a group use up its limit now and then.
+std::vector<std::uint8_t> additive_tables(std::size_t code_bytes, std::mt19937_64& random) {
+  std::vector<std::uint8_t> tables(code_bytes * kTableBytesPerCodeByte);
+  for (std::size_t half = 0; half < 2 * code_bytes; ++half) {
+    const unsigned counted_when = static_cast<unsigned>(random() % 16);
+    for (unsigned bit = 0; bit < 4; ++bit) {
+      const unsigned share = half % (2 * kTableGroupBytes) == 0 && bit == 0 ? 255 - 2 * (8 * kTableGroupBytes - 1) : random() % 3;
+      for (unsigned entry = 0; entry < 16; ++entry) {
+        if (((entry ^ counted_when) >> bit & 1) != 0)
+          tables[half * 16 + entry] = static_cast<std::uint8_t>(tables[half * 16 + entry] + share);
+      }
     }
   }
   return tables;
@@ -121,7 +137,7 @@ TEST_P(DistanceKernelsOf, HandOnTheRowsBelowTheBound) {
                      random_floats(kBlocks * kBlockRows)};
     for (std::size_t block = 0; block < kBlocks; ++block) data.masks.push_back(block % 3 == 2 ? ~std::uint64_t{0} : random_());
     data.masks[1] = 0;
-    const float middle = static_cast<float>(code_bytes) * 15;
+    const float middle = static_cast<float>(code_bytes) * 12;
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     for (float bound : {-kInfinity, -1.0f, 0.0f, 1.0f, middle, middle + 0.5f, middle * 0.8f, 65535.0f, 65536.0f, kInfinity}) {
       for (int factors = 0; factors < 3; ++factors) {
@@ -141,6 +157,28 @@ TEST_P(DistanceKernelsOf, HandOnTheRowsBelowTheBound) {
           ASSERT_EQ(found[i].distance, expected[i].distance);
         }
       }
+    }
+  }
+}
+
+TEST_P(DistanceKernelsOf, SumWideTablesAsTheyStandForPlainOnes) {
+  if (kernels_.widen_tables == nullptr) GTEST_SKIP() << "no wide tables at " << cpu_level_name(GetParam()) << " on this CPU";
+  constexpr std::size_t kBlocks = 3;
+  for (std::size_t code_bytes : {1, 2, 3, 4, 5, 6, 11, 12, 13, 14, 15, 24, 47, 48, 49, 50, 96, 97, 128, 250}) {
+    ScanCase data = {additive_tables(code_bytes, random_),
+                     random_bytes(code_bytes * kBlockRows * kBlocks),
+                     std::vector<std::uint64_t>(kBlocks, ~std::uint64_t{0}),
+                     random_floats(kBlocks * kBlockRows),
+                     {}};
+    AlignedArray<std::uint8_t> wide(wide_table_bytes(code_bytes));
+    kernels_.widen_tables(data.tables.data(), code_bytes, wide.data());
+    for (const float* scales : {static_cast<const float*>(nullptr), static_cast<const float*>(data.scales.data())}) {
+      const BlockScan scan = {data.tables.data(), code_bytes, 1e30f, 0.37f, -5.0f, scales, nullptr, wide.data()};
+      std::vector<Candidate> found(kBlocks * kBlockRows);
+      ASSERT_EQ(kernels_.scan_blocks(scan, data.blocks.data(), data.masks.data(), kBlocks, 0, found.data()), found.size());
+      const std::vector<Candidate> expected = plain_scan(data, scan, 0);
+      for (std::size_t i = 0; i < found.size(); ++i)
+        ASSERT_EQ(found[i].distance, expected[i].distance) << code_bytes << " bytes, row " << i;
     }
   }
 }
