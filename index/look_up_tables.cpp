@@ -124,10 +124,13 @@ LookUpTables make_signed_sum_tables(std::span<const float> weights) {
   return tables;
 }
 
-LookUpTables make_hamming_tables(std::span<const std::uint8_t> code, std::size_t dim) {
+LookUpTables make_hamming_tables(std::span<const std::uint8_t> code, std::size_t dim, std::span<const std::uint8_t> counted) {
   LookUpTables tables;
   WeightedBits bits = {{code.begin(), code.end()}, std::vector<std::uint8_t>(8 * code.size(), 1)};
   if (dim > kMaxSum) bits.magnitudes.back() = 0;
+  for (std::size_t i = 0; i < 8 * counted.size(); ++i) {
+    if ((counted[i / 8] >> (7 - i % 8) & 1) == 0) bits.magnitudes[i] = 0;
+  }
   fill_tables(bits, tables);
   tables.largest_sum = std::min(8 * code.size(), kMaxSum);
   return tables;

@@ -26,7 +26,7 @@ struct LookUpTables {
 LookUpTables make_signed_sum_tables(std::span<const float> weights);
 
 // S is the number of bits that differ from `code` (bit i in the order of ubinary). Exact up to 65,535 dimensions; of 65,536 the
-// last does not count.
-LookUpTables make_hamming_tables(std::span<const std::uint8_t> code, std::size_t dim);
+// last does not count. `counted`: bits that take part, as a code of the same length; empty: all.
+LookUpTables make_hamming_tables(std::span<const std::uint8_t> code, std::size_t dim, std::span<const std::uint8_t> counted = {});
 
 }  // namespace orthant

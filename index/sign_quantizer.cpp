@@ -8,6 +8,9 @@
 namespace orthant {
 namespace {
 
+// The root of the share of a normally distributed vector's energy that its signs miss, 1 - 2 / pi.
+constexpr double kMissedBySigns = 0.6028;
+
 // |x|^2 / |x|_1, in the range of float; 0 for the zero vector.
 float sign_scale(std::span<const float> vector) {
   double squares = 0;
@@ -46,7 +49,12 @@ CodeQuery SignQuantizer::code_query(std::span<const float> query) const {
   const double expected_scale = row_scales_ ? 1.0 : std::sqrt(std::numbers::pi / 2 / static_cast<double>(dim_));
   CodeQuery result;
   result.weights.reserve(query.size());
-  for (float value : query) result.weights.push_back(static_cast<float>(-expected_scale * value));
+  double squares = 0;
+  for (float value : query) {
+    result.weights.push_back(static_cast<float>(-expected_scale * value));
+    squares += double{value} * value;
+  }
+  result.error = static_cast<float>(kMissedBySigns * expected_scale * std::sqrt(squares));
   return result;
 }
 

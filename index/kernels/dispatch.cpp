@@ -44,4 +44,18 @@ const DistanceKernels& distance_kernels() {
   return chosen;
 }
 
+const MatrixKernels& matrix_kernels_of(CpuLevel level) {
+#if defined(__x86_64__)
+  if (level >= CpuLevel::kAvx2) return kAvx2MatrixKernels;
+#else
+  static_cast<void>(level);
+#endif
+  return kPortableMatrixKernels;
+}
+
+const MatrixKernels& matrix_kernels() {
+  static const MatrixKernels& chosen = matrix_kernels_of(cpu_level());
+  return chosen;
+}
+
 }  // namespace orthant

@@ -3,6 +3,7 @@
 
 #include "base/cpu.h"
 #include "index/kernels/distance_kernels.h"
+#include "index/kernels/matrix_kernels.h"
 
 namespace orthant {
 
@@ -11,5 +12,9 @@ const DistanceKernels& distance_kernels();
 
 // The kernels that serve `level`, gaps filled from the levels below it. Running them needs cpu_supports(level).
 DistanceKernels distance_kernels_of(CpuLevel level);
+
+// The same for products of matrices.
+const MatrixKernels& matrix_kernels();
+const MatrixKernels& matrix_kernels_of(CpuLevel level);
 
 }  // namespace orthant

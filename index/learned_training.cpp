@@ -1,0 +1,159 @@
+// Training of LearnedQuantizer (learned_quantizer.h has the algorithm).
+
+#include <cmath>
+
+#include "index/fast_rotation.h"
+#include "index/learned_quantizer.h"
+
+namespace orthant {
+namespace {
+
+// The share of the identity in what errors are shaped by: how much is left to queries that are unlike the rows.
+constexpr float kUnforeseen = 0.4f;
+// How near each turn stays to the rotation before it, as a share of the mean pull of the rows.
+constexpr double kInertia = 0.05;
+constexpr float kOrthonormalEnough = 1e-3f;
+// Longer steps than the levels' own give moves more room.
+constexpr float kStepStretch = 1.1f;
+
+int turns(std::size_t dim) {
+  return dim <= 512 ? 25 : 12;
+}
+
+// Rows less the centre, each divided by its length; rows without one stay zero.
+Matrix directions(std::span<const float> sample, std::span<const float> centre) {
+  const std::size_t dim = centre.size();
+  Matrix result(sample.size() / dim, dim);
+  for (std::size_t row = 0; row < result.rows(); ++row) {
+    float* values = result.row(row);
+    double squares = 0;
+    for (std::size_t i = 0; i < dim; ++i) {
+      values[i] = sample[row * dim + i] - centre[i];
+      squares += double{values[i]} * values[i];
+    }
+    if (squares == 0) continue;
+    for (std::size_t i = 0; i < dim; ++i) values[i] = static_cast<float>(values[i] / std::sqrt(squares));
+  }
+  return result;
+}
+
+Matrix random_rotation(std::size_t dim, std::uint64_t seed) {
+  const FastRotation rotation(dim, seed);
+  std::vector<float> scratch(dim);
+  Matrix result = identity(dim);
+  for (std::size_t row = 0; row < dim; ++row) rotation.apply(result.row_values(row), scratch);
+  return result;
+}
+
+void take_signs(Matrix& matrix) {
+  for (std::size_t row = 0; row < matrix.rows(); ++row) {
+    for (float& value : matrix.row_values(row)) value = value > 0 ? 1.0f : -1.0f;
+  }
+}
+
+// One turn: the rotation that brings the rows nearest to the signs that they have now.
+Matrix next_rotation(const Matrix& rows, const Matrix& rows_transposed, const Matrix& rotation, ThreadPool* pool) {
+  Matrix signs = product(rows, rotation, pool);
+  take_signs(signs);
+  Matrix pull = product(rows_transposed, signs, pool);
+  double along = 0;
+  for (std::size_t row = 0; row < pull.rows(); ++row) {
+    for (std::size_t i = 0; i < pull.columns(); ++i) along += double{pull.row(row)[i]} * rotation.row(row)[i];
+  }
+  const auto inertia = static_cast<float>(kInertia * along / static_cast<double>(pull.rows()));
+  for (std::size_t row = 0; row < pull.rows(); ++row) {
+    for (std::size_t i = 0; i < pull.columns(); ++i) pull.row(row)[i] += inertia * rotation.row(row)[i];
+  }
+  return polar_factor(pull, pool);
+}
+
+// The second moment of the rows' directions in the rotated space, its trace 1, mixed with the identity's.
+Matrix shaping_of(std::span<const float> sample, const Matrix& rotation, ThreadPool* pool) {
+  const std::size_t dim = rotation.rows();
+  const std::vector<float> origin(dim);
+  const Matrix rotated = product(directions(sample, origin), rotation, pool);
+  Matrix moment = product(transposed(rotated), rotated, pool);
+  double trace = 0;
+  for (std::size_t i = 0; i < dim; ++i) trace += moment.row(i)[i];
+  const auto factor = static_cast<float>(trace > 0 ? (1 - kUnforeseen) / trace : 0);
+  for (std::size_t row = 0; row < dim; ++row) {
+    for (float& value : moment.row_values(row)) value *= factor;
+    moment.row(row)[row] += kUnforeseen / static_cast<float>(dim);
+  }
+  return moment;
+}
+
+// What the levels of the sample's rows give under a coding.
+struct SampleCodes {
+  double mean_step = 0;   // of the levels before they were moved
+  double mean_scale = 0;  // unbiased, after
+  double relative_error = 0;
+};
+
+// The sum of slope * error over a row is e' H e: what a query of length 1 sees of the error, squared and on average.
+SampleCodes measure(const ResidualCoding& coding, const Matrix& rotation, const Matrix& shaping, std::span<const float> sample) {
+  const LearnedQuantizer quantizer(coding, copy_of(rotation), copy_of(shaping));
+  const Panels panels(shaping);
+  ResidualQuantizer::Batch batch(coding.dim);
+  SampleCodes result;
+  double measured = 0;
+  const std::size_t batch_values = ResidualQuantizer::kBatchRows * coding.dim;
+  for (std::size_t first = 0; first < sample.size(); first += batch_values) {
+    quantizer.code_batch(sample.subspan(first, std::min(batch_values, sample.size() - first)), batch);
+    std::vector<float> scales;
+    for (std::size_t row = 0; row < batch.rows; ++row) {
+      const auto levels = std::span<const std::int8_t>(batch.levels).subspan(row * coding.dim, coding.dim);
+      const float scale = unbiased_scale(batch.rotated.row_values(row), levels);
+      scales.push_back(scale);
+      for (std::size_t i = 0; i < coding.dim; ++i) {
+        batch.residuals.row(row)[i] = batch.rotated.row(row)[i] - scale * static_cast<float>(levels[i]);
+      }
+    }
+    panels.multiply(batch.residuals, batch.rows, batch.slopes);
+    for (std::size_t row = 0; row < batch.rows; ++row) {
+      if (scales[row] == 0) continue;
+      double error = 0;
+      for (std::size_t i = 0; i < coding.dim; ++i) error += double{batch.slopes.row(row)[i]} * batch.residuals.row(row)[i];
+      result.mean_step += batch.steps[row];
+      result.mean_scale += scales[row];
+      result.relative_error += std::max(error, 0.0) / (double{scales[row]} * scales[row]);
+      ++measured;
+    }
+  }
+  if (measured == 0) return {};
+  return {result.mean_step / measured, result.mean_scale / measured, std::sqrt(result.relative_error / measured)};
+}
+
+// One scale for all rows where they have the same length.
+void fix_scale(ResidualCoding& coding, const Matrix& rotation, const Matrix& shaping, std::span<const float> sample) {
+  coding.fixed_step = static_cast<float>(measure(coding, rotation, shaping, sample).mean_step);
+  if (coding.bits == 1) coding.fixed_step *= kStepStretch;
+  if (coding.fixed_step == 0) return;
+  coding.fixed_scale = 1;
+  coding.fixed_scale = static_cast<float>(measure(coding, rotation, shaping, sample).mean_scale);
+}
+
+}  // namespace
+
+std::unique_ptr<const LearnedQuantizer> train_learned_quantizer(const IndexConfig& config, std::span<const float> sample,
+                                                                std::uint64_t seed, ThreadPool* pool,
+                                                                const std::atomic<bool>& stop) {
+  ResidualCoding coding{.dim = config.dim, .bits = config.code_bits, .centre = mean_of(sample, config.dim)};
+  const Matrix rows = directions(sample, coding.centre);
+  const Matrix rows_transposed = transposed(rows);
+  Matrix rotation = random_rotation(config.dim, seed);
+  for (int turn = 0; turn < turns(config.dim); ++turn) {
+    if (stop.load(std::memory_order_relaxed)) return nullptr;
+    Matrix next = next_rotation(rows, rows_transposed, rotation, pool);
+    if (!(orthonormality_error(next, pool) < kOrthonormalEnough)) break;
+    rotation = std::move(next);
+  }
+  Matrix shaping = shaping_of(sample, rotation, pool);
+  constexpr std::size_t kMeasuredRows = 4'096;
+  const auto measured = sample.first(std::min(sample.size(), kMeasuredRows * config.dim));
+  if (config.metric == Metric::kCosine) fix_scale(coding, rotation, shaping, measured);
+  coding.relative_error = static_cast<float>(measure(coding, rotation, shaping, measured).relative_error);
+  return std::make_unique<LearnedQuantizer>(std::move(coding), std::move(rotation), std::move(shaping));
+}
+
+}  // namespace orthant
