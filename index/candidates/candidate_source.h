@@ -78,6 +78,9 @@ class CandidateSource {
   // What describes the structure besides its columns.
   virtual std::string parameters() const = 0;
   virtual std::vector<SourceColumn> columns() = 0;
+  // For a loader, once it has filled the columns of a structure made from parameters: checks them and makes what is not stored.
+  // data_corruption when they are damaged; the structure is of no use then.
+  virtual Status finish_load() { return {}; }
 };
 
 }  // namespace orthant
