@@ -1,0 +1,254 @@
+#include "index/candidates/graph.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include <fmt/format.h>
+
+#include "base/bitmap.h"
+#include "base/bytes.h"
+#include "index/kernels/plane_dispatch.h"
+#include "index/top_k.h"
+
+namespace orthant {
+namespace {
+
+constexpr std::uint32_t kParametersVersion = 1;
+constexpr std::uint32_t kListsColumn = 1;
+// Rows linked between two publications of progress.
+constexpr Ordinal kBatchRows = 1'024;
+constexpr std::size_t kRowsPerTask = 8;
+// Where a smaller share of the rows may be returned, walks keep to those.
+constexpr double kMostlyAllowed = 0.8;
+constexpr std::uint32_t kLargestDegree = 1'024;
+constexpr std::size_t kSmallestEffort = 8;
+constexpr std::size_t kLargestEffort = 4'096;
+
+std::size_t weight_count(const IndexConfig& config, const BinaryQuantizer& quantizer) {
+  return quantizer.code_query(std::vector<float>(config.dim)).weights.size();
+}
+
+class Graph final : public CandidateSource {
+ public:
+  Graph(const IndexConfig& config, const CodeTables& tables, const BinaryQuantizer& quantizer, const GraphOptions& options)
+      : metric_(config.metric),
+        tables_(tables),
+        options_(options),
+        rows_(tables, config.metric, weight_count(config, quantizer), options.degree),
+        builder_(tables, quantizer, config.metric, options, rows_, landmarks_) {}
+
+  std::string_view name() const override { return "graph"; }
+  Ordinal covered_count() const override { return covered_count_.load(std::memory_order_acquire); }
+  std::size_t smallest_effort() const override { return kSmallestEffort; }
+  std::size_t largest_effort() const override { return kLargestEffort; }
+
+  std::vector<Candidate> candidates(const PreparedQuery& query, const RowMask& mask, std::size_t depth, std::size_t effort,
+                                    SourceTrace* trace) const override;
+  Status extend(Ordinal end, ThreadPool* pool, const std::atomic<bool>& stop) override;
+  std::size_t stale_count() const override;
+  Status repair(ThreadPool* pool, const std::atomic<bool>& stop) override;
+  std::size_t memory_bytes() const override { return rows_.memory_bytes() + landmarks_.memory_bytes(); }
+
+  std::string parameters() const override;
+  std::vector<SourceColumn> columns() override {
+    return {{kListsColumn, &rows_.lists(), std::max(covered_count(), loading_count_)}};
+  }
+  Status finish_load() override;
+  // Makes room for a loader that fills columns().
+  void reserve(Ordinal row_count) {
+    rows_.lists().reserve(row_count);
+    loading_count_ = row_count;
+  }
+
+ private:
+  template <typename Met>
+  void walk(const RowEstimate& estimate, std::size_t width, const RowMask* mask, Met&& met) const;
+  std::vector<Candidate> walk_masked(const RowEstimate& estimate, const RowMask& mask, Ordinal covered, double share,
+                                     std::size_t depth, std::size_t effort) const;
+  void link_batch(Ordinal first, Ordinal end, ThreadPool* pool);
+  Status check_lists() const;
+
+  const Metric metric_;
+  const CodeTables& tables_;
+  const GraphOptions options_;
+  GraphRows rows_;
+  GraphLandmarks landmarks_;
+  GraphBuilder builder_;
+  Ordinal loading_count_ = 0;                   // rows that a loader fills
+  std::atomic<std::size_t> unlinked_count_{0};  // buried rows below covered_count() without neighbours
+  // Stored with release after all rows below it are linked.
+  std::atomic<Ordinal> covered_count_{0};
+};
+
+std::vector<Candidate> Graph::candidates(const PreparedQuery& query, const RowMask& mask, std::size_t depth, std::size_t effort,
+                                         SourceTrace* trace) const {
+  const Ordinal covered = std::min(covered_count(), static_cast<Ordinal>(mask.row_count()));
+  const bool euclid = metric_ == Metric::kEuclid;
+  const float slope = euclid ? 2 : 1;
+  const BitPlanes planes = make_bit_planes(query.code.weights, options_.plane_count);
+  const RowEstimate estimate = make_row_estimate(planes, slope, slope * query.code.constant + (euclid ? query.squared_norm : 0),
+                                                 euclid ? RowEstimate::Added::kSquaredNorm : RowEstimate::Added::kNothing);
+  effort = std::clamp(effort, smallest_effort(), largest_effort());
+  const std::size_t allowed = mask.count();
+  GraphScratch& scratch = graph_scratch();
+  std::vector<Candidate> found;
+  if (allowed == mask.row_count() && covered == rows_.line_count() && depth <= effort) {
+    walk(estimate, effort, nullptr, [](Ordinal, float) {});
+    scratch.frontier.nearest(depth, found);
+  } else {
+    found =
+        walk_masked(estimate, mask, covered, static_cast<double>(allowed) / static_cast<double>(mask.row_count()), depth, effort);
+  }
+  if (trace != nullptr) *trace = {scratch.expanded, scratch.visited.count()};
+  return found;
+}
+
+template <typename Met>
+void Graph::walk(const RowEstimate& estimate, std::size_t width, const RowMask* mask, Met&& met) const {
+  GraphScratch& scratch = graph_scratch();
+  const Ordinal end = rows_.line_count();
+  landmarks_.find(rows_, plane_kernels(), estimate, mask, scratch);
+  GraphSearch(rows_, plane_kernels(), estimate, scratch).run(scratch.starts, end, width, mask, met);
+}
+
+// Where most rows may be returned, a walk over all of them that is wider by the share that may not; else one over the mask's rows.
+std::vector<Candidate> Graph::walk_masked(const RowEstimate& estimate, const RowMask& mask, Ordinal covered, double share,
+                                          std::size_t depth, std::size_t effort) const {
+  NearestCandidates nearest(depth);
+  const auto met = [&](Ordinal ordinal, float distance) {
+    if (distance < nearest.bound() && ordinal < covered && mask.contains(ordinal)) nearest.offer({distance, ordinal});
+  };
+  if (share < kMostlyAllowed) {
+    walk(estimate, effort, &mask, met);
+  } else {
+    walk(estimate, static_cast<std::size_t>(static_cast<double>(effort) / share), nullptr, met);
+  }
+  return nearest.take();
+}
+
+Status Graph::extend(Ordinal end, ThreadPool* pool, const std::atomic<bool>& stop) {
+  if (end > tables_.row_count()) return internal_error("a graph is extended past the rows of its index");
+  while (covered_count() < end && !stop.load(std::memory_order_relaxed)) {
+    const Ordinal first = covered_count();
+    link_batch(first, std::min(end, first + kBatchRows), pool);
+  }
+  return {};
+}
+
+void Graph::link_batch(Ordinal first, Ordinal end, ThreadPool* pool) {
+  rows_.grow(end);
+  if (landmarks_.next_choice() == 0) landmarks_.choose(rows_, tables_, end);
+  parallel_for(pool, end - first, kRowsPerTask, [&](std::size_t begin, std::size_t stop) {
+    for (std::size_t i = begin; i < stop; ++i) {
+      const auto ordinal = static_cast<Ordinal>(first + i);
+      if (tables_.is_buried(ordinal)) {
+        unlinked_count_.fetch_add(1, std::memory_order_relaxed);
+      } else {
+        builder_.link(ordinal, end);
+      }
+    }
+  });
+  if (end >= landmarks_.next_choice()) landmarks_.choose(rows_, tables_, end);
+  covered_count_.store(end, std::memory_order_release);
+}
+
+std::size_t Graph::stale_count() const {
+  const Ordinal covered = covered_count();
+  std::size_t buried = 0;
+  for (std::size_t block = 0; block * kBlockRows < covered; ++block) {
+    std::uint64_t word = tables_.buried_word(block);
+    if (const std::size_t rest = covered - block * kBlockRows; rest < kBlockRows) word &= (std::uint64_t{1} << rest) - 1;
+    buried += static_cast<std::size_t>(std::popcount(word));
+  }
+  return buried - std::min(buried, unlinked_count_.load(std::memory_order_relaxed));
+}
+
+// Rows keep their lists until no row leads to them any more: until then walks need them.
+Status Graph::repair(ThreadPool* pool, const std::atomic<bool>& stop) {
+  const Ordinal covered = covered_count();
+  Bitmap gone(covered);
+  for (Ordinal row = 0; row < covered; ++row) {
+    if (tables_.is_buried(row)) gone.set(row);
+  }
+  parallel_for(pool, covered, kRowsPerTask, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t row = begin; row < end && !stop.load(std::memory_order_relaxed); ++row) {
+      if (!gone.test(row)) builder_.link_around(static_cast<Ordinal>(row), covered, gone);
+    }
+  });
+  if (stop.load(std::memory_order_relaxed)) return {};
+  std::size_t unlinked = 0;
+  gone.for_each([&](std::size_t row) {
+    rows_.write_list(static_cast<Ordinal>(row), {});
+    ++unlinked;
+  });
+  unlinked_count_.store(unlinked, std::memory_order_relaxed);
+  landmarks_.choose(rows_, tables_, covered);
+  return {};
+}
+
+std::string Graph::parameters() const {
+  std::string bytes;
+  append_value(bytes, kParametersVersion);
+  append_value(bytes, static_cast<std::uint32_t>(options_.degree));
+  append_value(bytes, static_cast<std::uint32_t>(covered_count()));
+  return bytes;
+}
+
+Status Graph::finish_load() {
+  if (tables_.row_count() < loading_count_) {
+    return data_corruption(fmt::format("graph: covers {} rows of {}", loading_count_, tables_.row_count()));
+  }
+  ORTHANT_TRY(check_lists());
+  rows_.grow(loading_count_, false);
+  std::size_t unlinked = 0;
+  for (Ordinal row = 0; row < loading_count_; ++row) unlinked += tables_.is_buried(row) && !rows_.has_list(row) ? 1 : 0;
+  unlinked_count_.store(unlinked, std::memory_order_relaxed);
+  landmarks_.choose(rows_, tables_, loading_count_);
+  covered_count_.store(loading_count_, std::memory_order_release);
+  return {};
+}
+
+Status Graph::check_lists() const {
+  for (Ordinal row = 0; row < loading_count_; ++row) {
+    std::uint32_t* slots = rows_.slots(row);
+    bool ended = false;
+    for (std::size_t i = 0; i < rows_.degree(); ++i) {
+      const Ordinal neighbour = GraphRows::slot(slots, i);
+      const bool right = neighbour == kNoOrdinal || (!ended && neighbour < loading_count_ && neighbour != row);
+      if (!right)
+        return data_corruption(fmt::format("graph: row {} of {} has {} as neighbour {}", row, loading_count_, neighbour, i));
+      ended = neighbour == kNoOrdinal;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::unique_ptr<CandidateSource> make_graph(const IndexConfig& config, const CodeTables& tables, const BinaryQuantizer& quantizer,
+                                            const GraphOptions& options) {
+  return std::make_unique<Graph>(config, tables, quantizer, options);
+}
+
+Result<std::unique_ptr<CandidateSource>> load_graph(const IndexConfig& config, const CodeTables& tables,
+                                                    const BinaryQuantizer& quantizer, std::string_view parameters) {
+  ByteReader reader(parameters);
+  const auto version = reader.read<std::uint32_t>();
+  const auto degree = reader.read<std::uint32_t>();
+  const auto covered = reader.read<std::uint32_t>();
+  if (!covered || !reader.at_end()) return data_corruption(fmt::format("graph: {} bytes of parameters", parameters.size()));
+  if (*version != kParametersVersion) {
+    return data_corruption(fmt::format("graph: version {}, expected {}", *version, kParametersVersion));
+  }
+  if (*degree == 0 || *degree > kLargestDegree || *covered == kNoOrdinal) {
+    return data_corruption(fmt::format("graph: {} rows of degree {}", *covered, *degree));
+  }
+  GraphOptions options;
+  options.degree = *degree;
+  auto graph = std::make_unique<Graph>(config, tables, quantizer, options);
+  graph->reserve(*covered);
+  return graph;
+}
+
+}  // namespace orthant

@@ -1,0 +1,58 @@
+#pragma once
+// RowGeometry: distances between stored rows, for choosing the neighbours of a graph: squared Euclidean distances of int8 codes.
+// Under cosine rows are unit vectors, so that the order is that of the dot product. The dot product itself is no distance (a row is
+// not its own nearest), and pruning by it tears a graph apart; rows are therefore lifted onto a sphere by one more coordinate,
+// sqrt(M - |x|^2) with M the largest squared norm (Bachrach et al. 2014). A query lifted with 0 has there the same order of
+// distances as of dot products. When M grows, lists made before keep a little of the old geometry.
+//
+// One thread; holds the row that distances are taken from.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "index/candidates/graph_rows.h"
+#include "index/code_tables.h"
+#include "index/kernels/distance_kernels.h"
+
+namespace orthant {
+
+class RowGeometry {
+ public:
+  RowGeometry(const CodeTables& tables, const GraphRows& rows, Metric metric, const DistanceKernels& kernels);
+
+  // Distances are from this row on.
+  void take(Ordinal ordinal);
+  // At least 0. Any number of rows.
+  void distances(std::span<const Ordinal> ordinals, float* out);
+
+  // The coordinate that lifts the row; 0 but for Metric::kDot.
+  float lift(Ordinal ordinal) const;
+
+ private:
+  const RowColumn& codes_;
+  const RowColumn& scales_;
+  const GraphRows& rows_;
+  const Metric metric_;
+  const DistanceKernels& kernels_;
+  std::vector<std::int8_t> values_;
+  float scale_ = 0;
+  float squared_norm_ = 0;
+  float lift_ = 0;
+  std::vector<const std::uint8_t*> listed_;
+  std::vector<std::int32_t> dots_;
+};
+
+// A row that may become a neighbour.
+struct Neighbour {
+  float distance;
+  Ordinal ordinal;
+};
+
+// Of `candidates`, sorted by distance from one row, chooses at most `degree` into the front and returns their number: a candidate
+// is passed over when it is nearer to one already chosen than to the row, by the factor `alpha` (robust pruning of Vamana:
+// Subramanya et al. 2019). Equal rows do not displace each other until they fill a quarter of the list.
+std::size_t prune(std::span<Neighbour> candidates, std::size_t degree, float alpha, RowGeometry& geometry);
+
+}  // namespace orthant
