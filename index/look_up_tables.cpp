@@ -1,6 +1,7 @@
 #include "index/look_up_tables.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -65,8 +66,12 @@ Sums<double> sum_magnitudes(std::span<const float> weights) {
   Sums<double> sums;
   for (std::size_t first = 0; first < weights.size(); first += kGroupDims) {
     const auto group = weights.subspan(first, std::min(kGroupDims, weights.size() - first));
-    double parts[4] = {};
-    for (std::size_t i = 0; i < group.size(); ++i) parts[i % 4] += std::fabs(double{group[i]});
+    std::array<double, 4> parts = {};
+    const std::size_t whole = group.size() / parts.size() * parts.size();
+    for (std::size_t i = 0; i < whole; i += parts.size()) {
+      for (std::size_t part = 0; part < parts.size(); ++part) parts[part] += std::fabs(double{group[i + part]});
+    }
+    for (std::size_t i = whole; i < group.size(); ++i) parts[0] += std::fabs(double{group[i]});
     const double sum = (parts[0] + parts[1]) + (parts[2] + parts[3]);
     sums.largest_group = std::max(sums.largest_group, sum);
     sums.total += sum;
@@ -74,20 +79,39 @@ Sums<double> sum_magnitudes(std::span<const float> weights) {
   return sums;
 }
 
-// Rounds to whole steps.
+// Rounds to whole steps. Loops that do one thing each, so that the compiler vectorizes them.
 Sums<std::size_t> round_weights(std::span<const float> weights, float inverse_step, std::span<std::uint8_t> magnitudes) {
   Sums<std::size_t> sums;
+  std::array<std::int32_t, kGroupDims> rounded;
   for (std::size_t first = 0; first < weights.size(); first += kGroupDims) {
-    std::size_t group = 0;
-    for (std::size_t i = first; i < std::min(first + kGroupDims, weights.size()); ++i) {
-      const auto rounded = static_cast<int>(std::min(std::fabs(weights[i]) * inverse_step + 0.5f, float{kMaxGroupSum}));
-      magnitudes[i] = static_cast<std::uint8_t>(rounded);
-      group += static_cast<std::size_t>(rounded);
+    const std::size_t count = std::min(kGroupDims, weights.size() - first);
+    const float* group = weights.data() + first;
+    for (std::size_t i = 0; i < count; ++i) {
+      const float steps = std::fabs(group[i]) * inverse_step + 0.5f;
+      rounded[i] = static_cast<std::int32_t>(steps < float{kMaxGroupSum} ? steps : float{kMaxGroupSum});
     }
-    sums.largest_group = std::max(sums.largest_group, group);
-    sums.total += group;
+    std::int32_t sum = 0;
+    for (std::size_t i = 0; i < count; ++i) sum += rounded[i];
+    for (std::size_t i = 0; i < count; ++i) magnitudes[first + i] = static_cast<std::uint8_t>(rounded[i]);
+    sums.largest_group = std::max(sums.largest_group, static_cast<std::size_t>(sum));
+    sums.total += static_cast<std::size_t>(sum);
   }
   return sums;
+}
+
+// The bits that lower the sum of a row where they are set: those of negative weights.
+std::vector<std::uint8_t> code_of_negatives(std::span<const float> weights) {
+  std::vector<std::uint8_t> code((weights.size() + 7) / 8);
+  const std::size_t whole = weights.size() / 8;
+  for (std::size_t byte = 0; byte < whole; ++byte) {
+    unsigned bits = 0;
+    for (std::size_t i = 0; i < 8; ++i) bits = bits << 1 | (weights[byte * 8 + i] < 0 ? 1u : 0u);
+    code[byte] = static_cast<std::uint8_t>(bits);
+  }
+  for (std::size_t i = whole * 8; i < weights.size(); ++i) {
+    if (weights[i] < 0) code[i / 8] = static_cast<std::uint8_t>(code[i / 8] | 0x80u >> i % 8);
+  }
+  return code;
 }
 
 bool within_limits(const Sums<std::size_t>& sums) {
@@ -97,17 +121,15 @@ bool within_limits(const Sums<std::size_t>& sums) {
 }  // namespace
 
 LookUpTables make_signed_sum_tables(std::span<const float> weights) {
-  // Roundings add up to more than the limits at times: a slightly larger step is tried then.
+  // Roundings add up: some room is left to them, and a slightly larger step is tried where it was too little.
+  constexpr double kRoom = 2;
   constexpr double kGrowth = 1.01;
   LookUpTables tables;
   WeightedBits bits;
-  bits.code.resize((weights.size() + 7) / 8);
+  bits.code = code_of_negatives(weights);
   bits.magnitudes.resize(8 * bits.code.size());
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    if (weights[i] < 0) bits.code[i / 8] = static_cast<std::uint8_t>(bits.code[i / 8] | 0x80u >> i % 8);
-  }
   const Sums<double> exact = sum_magnitudes(weights);
-  double half_step = std::max(exact.largest_group / kMaxGroupSum, exact.total / kMaxSum);
+  double half_step = std::max(exact.largest_group / (kMaxGroupSum - kRoom), exact.total / (kMaxSum - kRoom));
   // Weights too small or too large for float arithmetic: all rows look alike.
   const bool usable =
       half_step > 0 && std::isfinite(static_cast<float>(exact.total)) && std::isfinite(static_cast<float>(1 / half_step));

@@ -3,6 +3,7 @@
 // row_count) of rows published when the search began. A view; the bitmap and the tables outlive it. Any thread.
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -36,6 +37,18 @@ class RowMask {
     if (begin < first_row_) rows &= first_row_ - begin < kBlockRows ? ~std::uint64_t{0} << (first_row_ - begin) : 0;
     const std::size_t end = row_count_ - begin;
     return end < kBlockRows ? rows & ((std::uint64_t{1} << end) - 1) : rows;
+  }
+
+  // word() of each block of [first_block, first_block + count), which lie in one chunk of CodeTables::buried_words().
+  void words(std::size_t first_block, std::size_t count, std::uint64_t* out) const {
+    auto* buried = tables_.buried_words().row_as<std::uint64_t>(first_block);
+    for (std::size_t i = 0; i < count; ++i) {
+      out[i] = ~std::atomic_ref<std::uint64_t>(buried[i]).load(std::memory_order_relaxed);
+    }
+    const bool whole =
+        allowed_ == nullptr && first_block * kBlockRows >= first_row_ && (first_block + count) * kBlockRows <= row_count_;
+    if (whole) return;
+    for (std::size_t i = 0; i < count; ++i) out[i] = word(first_block + i);
   }
 
   bool contains(Ordinal ordinal) const {

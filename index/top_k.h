@@ -5,6 +5,7 @@
 // thread.
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -15,9 +16,10 @@
 
 namespace orthant {
 
-inline bool nearer(const Candidate& a, const Candidate& b) {
+// An object, not a function, so that selections inline it.
+inline constexpr auto nearer = [](const Candidate& a, const Candidate& b) {
   return a.distance != b.distance ? a.distance < b.distance : a.ordinal < b.ordinal;
-}
+};
 
 // Infinities and NaN become the largest float, so that every row keeps a place in the order.
 inline float finite_distance(float distance) {
@@ -70,7 +72,9 @@ class CandidateBuffer {
 // cheaper than a heap, because most candidates of a scan never pass the bound.
 class NearestCandidates {
  public:
-  explicit NearestCandidates(std::size_t depth) : depth_(depth) {}
+  // `first_bound`: only candidates below it are wanted.
+  explicit NearestCandidates(std::size_t depth, float first_bound = std::numeric_limits<float>::infinity())
+      : depth_(depth), bound_(first_bound) {}
 
   float bound() const { return bound_; }
   Candidate* room(std::size_t count) { return buffer_.room(count); }
@@ -108,7 +112,7 @@ class NearestCandidates {
   }
 
   std::size_t depth_;
-  float bound_ = std::numeric_limits<float>::infinity();
+  float bound_;
   CandidateBuffer buffer_;
 };
 
@@ -117,7 +121,9 @@ class NearestCandidates {
 // least depth are not farther, once there are so many.
 class NearestSums {
  public:
-  NearestSums(std::size_t depth, std::size_t largest_sum) : depth_(depth), last_(largest_sum), counts_(largest_sum + 1) {}
+  // `first_bound`: only sums below it are wanted; at least 1.
+  NearestSums(std::size_t depth, std::size_t largest_sum, float first_bound = std::numeric_limits<float>::infinity())
+      : depth_(depth), last_(largest_below(first_bound, largest_sum)), counts_(last_ + 1) {}
 
   float bound() const {
     if (depth_ == 0) return 0;
@@ -153,6 +159,11 @@ class NearestSums {
 
  private:
   static constexpr std::size_t kSlack = 4'096;
+
+  static std::size_t largest_below(float bound, std::size_t largest_sum) {
+    if (!(bound <= static_cast<float>(largest_sum))) return largest_sum;
+    return static_cast<std::size_t>(std::max(std::ceil(bound) - 1, 0.0f));
+  }
 
   void drop_farther() {
     Candidate* kept = buffer_.begin();

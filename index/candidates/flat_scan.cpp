@@ -3,17 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
 
-#include "base/aligned_array.h"
+#include "index/candidates/table_scan.h"
 #include "index/row_distances.h"
 #include "index/top_k.h"
 
 namespace orthant {
 namespace {
 
-// Blocks a kernel call scans before the bound is brought up to date.
-constexpr std::size_t kRunBlocks = 16;
 // Blocks of which at least so many rows take part are read whole; rows of sparser ones are gathered.
 constexpr int kDenseRows = 24;
 
@@ -41,90 +38,62 @@ class GatheredRows {
   std::size_t size_ = 0;
 };
 
-const float* factors(const RowColumn* column, std::size_t row) {
-  return column == nullptr ? nullptr : column->row_as<const float>(row);
-}
-
-// The block of which only `rows` rows are published, copied aside: the writer may be filling the others.
-class OpenBlock {
- public:
-  OpenBlock(const CodeTables& tables, const RowColumn* scales, const RowColumn* offsets, std::size_t first_row, std::size_t rows)
-      : codes_(kBlockRows * tables.code_bytes()) {
-    tables.copy_open_block(first_row, codes_.data());
-    copy(scales, first_row, rows, scales_);
-    copy(offsets, first_row, rows, offsets_);
-  }
-  const std::uint8_t* codes() const { return codes_.data(); }
-  const float* scales() const { return scales_.data(); }
-  const float* offsets() const { return offsets_.data(); }
-
- private:
-  static void copy(const RowColumn* column, std::size_t first_row, std::size_t rows, std::array<float, kBlockRows>& target) {
-    target.fill(0);
-    if (column != nullptr) std::memcpy(target.data(), column->row(first_row), rows * sizeof(float));
-  }
-
-  AlignedArray<std::uint8_t> codes_;
-  std::array<float, kBlockRows> scales_;
-  std::array<float, kBlockRows> offsets_;
-};
-
 }  // namespace
 
-template <typename Nearest>
-std::vector<Candidate> FlatScan::scan_tables(const BlockScan& scan_of_query, const RowColumn* scales, const RowColumn* offsets,
-                                             Nearest nearest) const {
-  BlockScan scan = scan_of_query;
-  const std::size_t full_blocks = mask_.row_count() / kBlockRows;
-  std::array<std::uint64_t, kRunBlocks> masks;
-  for (std::size_t block = mask_.first_block(); block < full_blocks;) {
-    const std::size_t row = block * kBlockRows;
-    const std::size_t chunk_end = std::min(chunk_first_row(chunk_of(row) + 1) / kBlockRows, full_blocks);
-    const std::size_t run = std::min(kRunBlocks, chunk_end - block);
-    for (std::size_t i = 0; i < run; ++i) masks[i] = mask_.word(block + i);
-    scan.bound = nearest.bound();
-    scan.scales = factors(scales, row);
-    scan.offsets = factors(offsets, row);
-    nearest.commit(kernels_.scan_blocks(scan, tables_.bits()->row(row), masks.data(), run, static_cast<Ordinal>(row),
-                                        nearest.room(run * kBlockRows)));
-    block += run;
-  }
-  if (const std::size_t rest = mask_.row_count() % kBlockRows; rest != 0) {
-    const std::size_t row = full_blocks * kBlockRows;
-    const OpenBlock open(tables_, scales, offsets, row, rest);
-    masks[0] = mask_.word(full_blocks);
-    scan.bound = nearest.bound();
-    scan.scales = scales == nullptr ? nullptr : open.scales();
-    scan.offsets = offsets == nullptr ? nullptr : open.offsets();
-    nearest.commit(kernels_.scan_blocks(scan, open.codes(), masks.data(), 1, static_cast<Ordinal>(row), nearest.room(kBlockRows)));
-  }
-  return nearest.take();
+namespace {
+
+TableQuery hamming_of(const PreparedQuery& query, std::size_t code_bytes) {
+  const LookUpTables& tables = query.hamming;
+  return {{tables.entries.data(), code_bytes, 0, 1, 0, nullptr, nullptr, tables.wide.data()}, tables.largest_sum};
 }
 
-std::vector<Candidate> FlatScan::hamming(std::size_t depth) const {
-  const LookUpTables& tables = query_.hamming;
-  const BlockScan scan = {tables.entries.data(), tables_.code_bytes(), 0, 1, 0, nullptr, nullptr, tables.wide.data()};
-  return scan_tables(scan, nullptr, nullptr, NearestSums(depth, tables.largest_sum));
+float slope_of(const PreparedQuery& query) {
+  return query.metric == Metric::kEuclid ? 2 : 1;
 }
 
 // Squared Euclidean distance is |x|^2 - 2 <q, x> + |q|^2, so its slope is twice that of the negated dot product.
-std::vector<Candidate> FlatScan::estimates(std::size_t depth) const {
-  const LookUpTables& tables = query_.estimate.tables;
-  const bool euclid = query_.metric == Metric::kEuclid;
-  const float slope = euclid ? 2 : 1;
-  const float constant = slope * query_.estimate.constant + (euclid ? query_.squared_norm : 0);
-  const BlockScan scan = {
-      tables.entries.data(), tables_.code_bytes(), 0, slope * tables.step, slope * tables.base, nullptr, nullptr,
-      tables.wide.data()};
-  const RowColumn* scales = tables_.bit_scales();
-  std::vector<Candidate> found;
-  if (scales == nullptr) {
-    found = scan_tables(scan, nullptr, nullptr, NearestSums(depth, tables.largest_sum));
-    for (Candidate& candidate : found) candidate.distance = candidate.distance * scan.step + scan.base;
-  } else {
-    found = scan_tables(scan, scales, euclid ? tables_.squared_norms() : nullptr, NearestCandidates(depth));
+TableQuery estimate_of(const PreparedQuery& query, const CodeTables& codes) {
+  const LookUpTables& tables = query.estimate.tables;
+  const float slope = slope_of(query);
+  const bool offsets = codes.bit_scales() != nullptr && query.metric == Metric::kEuclid;
+  return {{tables.entries.data(), codes.code_bytes(), 0, slope * tables.step, slope * tables.base, nullptr, nullptr,
+           tables.wide.data()},
+          tables.largest_sum,
+          codes.bit_scales(),
+          offsets ? codes.squared_norms() : nullptr};
+}
+
+// What the scan found, as the distance of the metric.
+void finish_estimates(const PreparedQuery& query, const TableQuery& table_query, std::vector<Candidate>& found) {
+  const bool euclid = query.metric == Metric::kEuclid;
+  const float constant = slope_of(query) * query.estimate.constant + (euclid ? query.squared_norm : 0);
+  const bool sums = table_query.scales == nullptr;
+  for (Candidate& candidate : found) {
+    if (sums) candidate.distance = candidate.distance * table_query.scan.step + table_query.scan.base;
+    candidate.distance = finite_distance(candidate.distance + constant);
   }
-  for (Candidate& candidate : found) candidate.distance = finite_distance(candidate.distance + constant);
+}
+
+}  // namespace
+
+std::vector<Candidate> FlatScan::hamming(std::size_t depth) const {
+  const TableQuery table_query = hamming_of(query_, tables_.code_bytes());
+  return std::move(TableScan(tables_, kernels_, mask_, pool_).nearest({&table_query, 1}, depth).front());
+}
+
+std::vector<Candidate> FlatScan::estimates(std::size_t depth) const {
+  const TableQuery table_query = estimate_of(query_, tables_);
+  std::vector<Candidate> found = std::move(TableScan(tables_, kernels_, mask_, pool_).nearest({&table_query, 1}, depth).front());
+  finish_estimates(query_, table_query, found);
+  return found;
+}
+
+std::vector<std::vector<Candidate>> estimates_of_all(const CodeTables& tables, const DistanceKernels& kernels, const RowMask& mask,
+                                                     std::span<const PreparedQuery> queries, std::size_t depth, ThreadPool* pool) {
+  std::vector<TableQuery> table_queries;
+  for (const PreparedQuery& query : queries) table_queries.push_back(estimate_of(query, tables));
+  std::vector<std::vector<Candidate>> found = TableScan(tables, kernels, mask, pool).nearest(table_queries, depth);
+  for (std::size_t i = 0; i < found.size(); ++i) finish_estimates(queries[i], table_queries[i], found[i]);
   return found;
 }
 

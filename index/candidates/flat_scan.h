@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "base/thread_pool.h"
 #include "index/code_tables.h"
 #include "index/kernels/distance_kernels.h"
 #include "index/prepared_query.h"
@@ -16,8 +17,10 @@ namespace orthant {
 
 class FlatScan {
  public:
-  FlatScan(const CodeTables& tables, const DistanceKernels& kernels, const RowMask& mask, const PreparedQuery& query)
-      : tables_(tables), kernels_(kernels), mask_(mask), query_(query) {}
+  // `pool` may be null: threads that help with large scans of 1-bit codes (table_scan.h).
+  FlatScan(const CodeTables& tables, const DistanceKernels& kernels, const RowMask& mask, const PreparedQuery& query,
+           ThreadPool* pool = nullptr)
+      : tables_(tables), kernels_(kernels), mask_(mask), query_(query), pool_(pool) {}
 
   // The quantizer's estimate of the metric's distance (negated dot product, or squared Euclidean distance).
   std::vector<Candidate> estimates(std::size_t depth) const;
@@ -31,9 +34,6 @@ class FlatScan {
   std::vector<Candidate> floats(const RowColumn& rows, std::size_t depth) const;
 
  private:
-  template <typename Nearest>
-  std::vector<Candidate> scan_tables(const BlockScan& scan_of_query, const RowColumn* scales, const RowColumn* offsets,
-                                     Nearest nearest) const;
   template <typename Distances>
   std::vector<Candidate> scan_rows(std::size_t depth, const Distances& distances) const;
 
@@ -41,6 +41,11 @@ class FlatScan {
   const DistanceKernels& kernels_;
   const RowMask& mask_;
   const PreparedQuery& query_;
+  ThreadPool* pool_;
 };
+
+// FlatScan::estimates() of several queries in one pass over the codes.
+std::vector<std::vector<Candidate>> estimates_of_all(const CodeTables& tables, const DistanceKernels& kernels, const RowMask& mask,
+                                                     std::span<const PreparedQuery> queries, std::size_t depth, ThreadPool* pool);
 
 }  // namespace orthant

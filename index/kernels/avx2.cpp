@@ -107,13 +107,30 @@ std::size_t emit(std::uint64_t rows, const Value* distances, std::uint32_t first
   return count;
 }
 
-// Whether any sum is below the bound: most blocks have none.
-bool any_below(const BlockSums& sums, __m256i bounds) {
-  const __m256i even = _mm256_min_epu16(sums.even[0], sums.even[1]);
-  const __m256i odd = _mm256_min_epu16(sums.odd[0], sums.odd[1]);
-  const __m256i room = _mm256_subs_epu16(bounds, _mm256_min_epu16(even, odd));
-  return _mm256_testz_si256(room, room) == 0;
-}
+// Blocks with rows below the bound, written out together: whether a block has some cannot be predicted, and is not branched on.
+template <typename Value>
+struct PendingBlocks {
+  static constexpr std::size_t kBlocks = 16;
+  // In the order of rows; room for one block more than is counted.
+  alignas(64) Value distances[kBlocks + 1][kBlockRows];
+  std::uint64_t rows[kBlocks + 1];
+  std::uint32_t first_ordinals[kBlocks + 1];
+  std::size_t count = 0;
+
+  Value* next() { return distances[count]; }
+  void add(std::uint64_t rows_below, std::uint32_t first_ordinal) {
+    rows[count] = rows_below;
+    first_ordinals[count] = first_ordinal;
+    count += rows_below != 0 ? 1 : 0;
+  }
+  bool full() const { return count == kBlocks; }
+  std::size_t flush(Candidate* found) {
+    std::size_t written = 0;
+    for (std::size_t i = 0; i < count; ++i) written += emit(rows[i], distances[i], first_ordinals[i], found + written);
+    count = 0;
+    return written;
+  }
+};
 
 // Bit r: the sum of row r of a half block is below the bound. The low bytes of the lanes of even rows and the high bytes of those
 // of odd rows together stand in the order of rows.
@@ -130,20 +147,18 @@ std::size_t scan_sums(const BlockScan& scan, const std::uint8_t* blocks, const s
   const std::uint32_t bound = integer_bound(scan.bound);
   const bool all_pass = bound > 65535;
   const __m256i bounds = _mm256_set1_epi16(static_cast<short>(all_pass ? 65535 : bound));
+  PendingBlocks<std::uint16_t> pending;
   std::size_t count = 0;
   for (std::size_t block = 0; block < block_count; ++block) {
     if (masks[block] == 0) continue;
     const BlockSums sums = sum_block(scan.tables, blocks + block * kBlockRows * scan.code_bytes, scan.code_bytes);
-    if (!all_pass && !any_below(sums, bounds)) continue;
     std::uint64_t rows = rows_below(sums.even[0], sums.odd[0], bounds) | rows_below(sums.even[1], sums.odd[1], bounds) << 32;
     if (all_pass) rows = ~std::uint64_t{0};
-    rows &= masks[block];
-    if (rows == 0) continue;
-    alignas(32) std::uint16_t values[kBlockRows];
-    store_sums(sums, values);
-    count += emit(rows, values, first_ordinal + static_cast<std::uint32_t>(block * kBlockRows), found + count);
+    store_sums(sums, pending.next());
+    pending.add(rows & masks[block], first_ordinal + static_cast<std::uint32_t>(block * kBlockRows));
+    if (pending.full()) count += pending.flush(found + count);
   }
-  return count;
+  return count + pending.flush(found + count);
 }
 
 __m256 scaled_distance(const BlockScan& scan, const std::uint16_t* sums, std::size_t first_row) {
@@ -158,12 +173,13 @@ __m256 scaled_distance(const BlockScan& scan, const std::uint16_t* sums, std::si
 std::size_t scan_scaled(const BlockScan& scan, const std::uint8_t* blocks, const std::uint64_t* masks, std::size_t block_count,
                         std::uint32_t first_ordinal, Candidate* found) {
   const __m256 bound = _mm256_set1_ps(scan.bound);
+  PendingBlocks<float> pending;
   std::size_t count = 0;
   for (std::size_t block = 0; block < block_count; ++block) {
     if (masks[block] == 0) continue;
     alignas(32) std::uint16_t sums[kBlockRows];
-    alignas(32) float distances[kBlockRows];
     store_sums(sum_block(scan.tables, blocks + block * kBlockRows * scan.code_bytes, scan.code_bytes), sums);
+    float* distances = pending.next();
     std::uint64_t rows = 0;
     for (std::size_t row = 0; row < kBlockRows; row += 8) {
       const __m256 distance = scaled_distance(scan, sums + row, block * kBlockRows + row);
@@ -171,9 +187,10 @@ std::size_t scan_scaled(const BlockScan& scan, const std::uint8_t* blocks, const
       const int below = _mm256_movemask_ps(_mm256_cmp_ps(distance, bound, _CMP_LT_OQ));
       rows |= static_cast<std::uint64_t>(static_cast<unsigned>(below)) << row;
     }
-    count += emit(rows & masks[block], distances, first_ordinal + static_cast<std::uint32_t>(block * kBlockRows), found + count);
+    pending.add(rows & masks[block], first_ordinal + static_cast<std::uint32_t>(block * kBlockRows));
+    if (pending.full()) count += pending.flush(found + count);
   }
-  return count;
+  return count + pending.flush(found + count);
 }
 
 std::size_t scan_blocks(const BlockScan& scan, const std::uint8_t* blocks, const std::uint64_t* masks, std::size_t block_count,
@@ -263,14 +280,16 @@ void f32_group(const float* query, const float* const* rows, std::size_t dim, fl
 
 // ---- rows and lists ----
 
+template <_mm_hint hint>
 void prefetch_row(const void* row, std::size_t bytes) {
-  for (std::size_t offset = 0; offset < bytes; offset += 64) {
-    _mm_prefetch(static_cast<const char*>(row) + offset, _MM_HINT_T0);
-  }
+  for (std::size_t offset = 0; offset < bytes; offset += 64) _mm_prefetch(static_cast<const char*>(row) + offset, hint);
 }
 
 constexpr int kGroup = 4;
-constexpr std::size_t kPrefetchRows = 8;
+// Listed rows lie anywhere in memory: they are fetched into the second-level cache, which has more fetches under way than the
+// first, so many bytes ahead, and into the first when they are next. 1.2 times the rows a second of fetching into the first only.
+constexpr std::size_t kPrefetchBytes = 24 * 384;
+constexpr std::size_t kFewestRowsAhead = 4;
 
 template <auto group, auto single, typename Query, typename Element, typename Out>
 void over_rows(const Query* query, const Element* rows, std::size_t dim, std::size_t count, Out* out) {
@@ -286,14 +305,18 @@ void over_rows(const Query* query, const Element* rows, std::size_t dim, std::si
   }
 }
 
-// Listed rows lie anywhere in memory: those some places ahead are fetched while the present ones are computed.
 template <auto group, auto single, typename Query, typename Element, typename Out>
 void over_list(const Query* query, const Element* const* rows, std::size_t dim, std::size_t count, Out* out) {
-  for (std::size_t row = 0; row < count && row < kPrefetchRows; ++row) prefetch_row(rows[row], dim * sizeof(Element));
+  const std::size_t row_bytes = dim * sizeof(Element);
+  const std::size_t ahead = kPrefetchBytes / row_bytes < kFewestRowsAhead ? kFewestRowsAhead : kPrefetchBytes / row_bytes;
+  for (std::size_t row = 0; row < count && row < ahead; ++row) prefetch_row<_MM_HINT_T1>(rows[row], row_bytes);
   std::size_t row = 0;
   for (; row + kGroup <= count; row += kGroup) {
-    for (std::size_t ahead = row + kPrefetchRows; ahead < row + kPrefetchRows + kGroup && ahead < count; ++ahead) {
-      prefetch_row(rows[ahead], dim * sizeof(Element));
+    for (std::size_t far = row + ahead; far < row + ahead + kGroup && far < count; ++far) {
+      prefetch_row<_MM_HINT_T1>(rows[far], row_bytes);
+    }
+    for (std::size_t next = row + kGroup; next < row + 2 * kGroup && next < count; ++next) {
+      prefetch_row<_MM_HINT_T0>(rows[next], row_bytes);
     }
     group(query, rows + row, dim, out + row);
   }

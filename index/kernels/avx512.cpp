@@ -110,14 +110,16 @@ void f32_group(const float* query, const float* const* rows, std::size_t dim, fl
 
 // ---- rows and lists ----
 
+template <_mm_hint hint>
 void prefetch_row(const void* row, std::size_t bytes) {
-  for (std::size_t offset = 0; offset < bytes; offset += 64) {
-    _mm_prefetch(static_cast<const char*>(row) + offset, _MM_HINT_T0);
-  }
+  for (std::size_t offset = 0; offset < bytes; offset += 64) _mm_prefetch(static_cast<const char*>(row) + offset, hint);
 }
 
 constexpr int kGroup = 4;
-constexpr std::size_t kPrefetchRows = 8;
+// Listed rows lie anywhere in memory: they are fetched into the second-level cache, which has more fetches under way than the
+// first, so many bytes ahead, and into the first when they are next. 1.2 times the rows a second of fetching into the first only.
+constexpr std::size_t kPrefetchBytes = 24 * 384;
+constexpr std::size_t kFewestRowsAhead = 4;
 
 template <auto group, auto single, typename Query, typename Element, typename Out>
 void over_rows(const Query* query, const Element* rows, std::size_t dim, std::size_t count, Out* out) {
@@ -135,11 +137,16 @@ void over_rows(const Query* query, const Element* rows, std::size_t dim, std::si
 
 template <auto group, auto single, typename Query, typename Element, typename Out>
 void over_list(const Query* query, const Element* const* rows, std::size_t dim, std::size_t count, Out* out) {
-  for (std::size_t row = 0; row < count && row < kPrefetchRows; ++row) prefetch_row(rows[row], dim * sizeof(Element));
+  const std::size_t row_bytes = dim * sizeof(Element);
+  const std::size_t ahead = kPrefetchBytes / row_bytes < kFewestRowsAhead ? kFewestRowsAhead : kPrefetchBytes / row_bytes;
+  for (std::size_t row = 0; row < count && row < ahead; ++row) prefetch_row<_MM_HINT_T1>(rows[row], row_bytes);
   std::size_t row = 0;
   for (; row + kGroup <= count; row += kGroup) {
-    for (std::size_t ahead = row + kPrefetchRows; ahead < row + kPrefetchRows + kGroup && ahead < count; ++ahead) {
-      prefetch_row(rows[ahead], dim * sizeof(Element));
+    for (std::size_t far = row + ahead; far < row + ahead + kGroup && far < count; ++far) {
+      prefetch_row<_MM_HINT_T1>(rows[far], row_bytes);
+    }
+    for (std::size_t next = row + kGroup; next < row + 2 * kGroup && next < count; ++next) {
+      prefetch_row<_MM_HINT_T0>(rows[next], row_bytes);
     }
     group(query, rows + row, dim, out + row);
   }

@@ -75,25 +75,50 @@ std::size_t emit(std::uint64_t rows, const Value* distances, std::uint32_t first
   return count;
 }
 
+// Blocks with rows below the bound, written out together: whether a block has some cannot be predicted, and is not branched on.
+template <typename Value>
+struct PendingBlocks {
+  static constexpr std::size_t kBlocks = 16;
+  // In the order of rows; room for one block more than is counted.
+  alignas(64) Value distances[kBlocks + 1][kBlockRows];
+  std::uint64_t rows[kBlocks + 1];
+  std::uint32_t first_ordinals[kBlocks + 1];
+  std::size_t count = 0;
+
+  Value* next() { return distances[count]; }
+  void add(std::uint64_t rows_below, std::uint32_t first_ordinal) {
+    rows[count] = rows_below;
+    first_ordinals[count] = first_ordinal;
+    count += rows_below != 0 ? 1 : 0;
+  }
+  bool full() const { return count == kBlocks; }
+  std::size_t flush(Candidate* found) {
+    std::size_t written = 0;
+    for (std::size_t i = 0; i < count; ++i) written += emit(rows[i], distances[i], first_ordinals[i], found + written);
+    count = 0;
+    return written;
+  }
+};
+
 template <typename Sum>
 std::size_t scan_sums(const BlockScan& scan, const std::uint8_t* blocks, const std::uint64_t* masks, std::size_t block_count,
                       std::uint32_t first_ordinal, Candidate* found, Sum&& sum_of_block) {
   const std::uint32_t bound = integer_bound(scan.bound);
   if (bound == 0) return 0;
   const __m512i last = _mm512_set1_epi16(static_cast<short>(bound - 1));
+  PendingBlocks<std::uint16_t> pending;
   std::size_t count = 0;
   for (std::size_t block = 0; block < block_count; ++block) {
     if (masks[block] == 0) continue;
     const BlockSums sums = sum_of_block(blocks + block * kBlockRows * scan.code_bytes);
     const __mmask32 even = _mm512_cmple_epu16_mask(sums.even, last);
     const __mmask32 odd = _mm512_cmple_epu16_mask(sums.odd, last);
-    if ((even | odd) == 0) continue;
     const std::uint64_t rows = _pdep_u64(even, 0x5555555555555555) | _pdep_u64(odd, 0xaaaaaaaaaaaaaaaa);
-    alignas(64) std::uint16_t values[kBlockRows];
-    store_sums(sums, values);
-    count += emit(rows & masks[block], values, first_ordinal + static_cast<std::uint32_t>(block * kBlockRows), found + count);
+    store_sums(sums, pending.next());
+    pending.add(rows & masks[block], first_ordinal + static_cast<std::uint32_t>(block * kBlockRows));
+    if (pending.full()) count += pending.flush(found + count);
   }
-  return count;
+  return count + pending.flush(found + count);
 }
 
 __m512 scaled_distance(const BlockScan& scan, const std::uint16_t* sums, std::size_t first_row) {
@@ -109,21 +134,23 @@ template <typename Sum>
 std::size_t scan_scaled(const BlockScan& scan, const std::uint8_t* blocks, const std::uint64_t* masks, std::size_t block_count,
                         std::uint32_t first_ordinal, Candidate* found, Sum&& sum_of_block) {
   const __m512 bound = _mm512_set1_ps(scan.bound);
+  PendingBlocks<float> pending;
   std::size_t count = 0;
   for (std::size_t block = 0; block < block_count; ++block) {
     if (masks[block] == 0) continue;
     alignas(64) std::uint16_t sums[kBlockRows];
-    alignas(64) float distances[kBlockRows];
     store_sums(sum_of_block(blocks + block * kBlockRows * scan.code_bytes), sums);
+    float* distances = pending.next();
     std::uint64_t rows = 0;
     for (std::size_t row = 0; row < kBlockRows; row += 16) {
       const __m512 distance = scaled_distance(scan, sums + row, block * kBlockRows + row);
       _mm512_store_ps(distances + row, distance);
       rows |= std::uint64_t{_mm512_cmp_ps_mask(distance, bound, _CMP_LT_OQ)} << row;
     }
-    count += emit(rows & masks[block], distances, first_ordinal + static_cast<std::uint32_t>(block * kBlockRows), found + count);
+    pending.add(rows & masks[block], first_ordinal + static_cast<std::uint32_t>(block * kBlockRows));
+    if (pending.full()) count += pending.flush(found + count);
   }
-  return count;
+  return count + pending.flush(found + count);
 }
 
 // sum_of_block(block) gives the BlockSums.
