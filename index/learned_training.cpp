@@ -4,6 +4,7 @@
 
 #include "index/fast_rotation.h"
 #include "index/learned_quantizer.h"
+#include "index/training_sample.h"
 
 namespace orthant {
 namespace {
@@ -15,6 +16,8 @@ constexpr double kInertia = 0.05;
 constexpr float kOrthonormalEnough = 1e-3f;
 // Longer steps than the levels' own give moves more room.
 constexpr float kStepStretch = 1.1f;
+constexpr std::size_t kMeasuredRows = 4'096;
+constexpr std::size_t kUnseenRows = 576;
 
 int turns(std::size_t dim) {
   return dim <= 512 ? 25 : 12;
@@ -87,41 +90,27 @@ Matrix shaping_of(std::span<const float> sample, const Matrix& rotation, ThreadP
 struct SampleCodes {
   double mean_step = 0;   // of the levels before they were moved
   double mean_scale = 0;  // unbiased, after
-  double relative_error = 0;
 };
 
-// The sum of slope * error over a row is e' H e: what a query of length 1 sees of the error, squared and on average.
 SampleCodes measure(const ResidualCoding& coding, const Matrix& rotation, const Matrix& shaping, std::span<const float> sample) {
   const LearnedQuantizer quantizer(coding, copy_of(rotation), copy_of(shaping));
-  const Panels panels(shaping);
   ResidualQuantizer::Batch batch(coding.dim);
-  SampleCodes result;
+  SampleCodes sums;
   double measured = 0;
   const std::size_t batch_values = ResidualQuantizer::kBatchRows * coding.dim;
   for (std::size_t first = 0; first < sample.size(); first += batch_values) {
     quantizer.code_batch(sample.subspan(first, std::min(batch_values, sample.size() - first)), batch);
-    std::vector<float> scales;
     for (std::size_t row = 0; row < batch.rows; ++row) {
       const auto levels = std::span<const std::int8_t>(batch.levels).subspan(row * coding.dim, coding.dim);
       const float scale = unbiased_scale(batch.rotated.row_values(row), levels);
-      scales.push_back(scale);
-      for (std::size_t i = 0; i < coding.dim; ++i) {
-        batch.residuals.row(row)[i] = batch.rotated.row(row)[i] - scale * static_cast<float>(levels[i]);
-      }
-    }
-    panels.multiply(batch.residuals, batch.rows, batch.slopes);
-    for (std::size_t row = 0; row < batch.rows; ++row) {
-      if (scales[row] == 0) continue;
-      double error = 0;
-      for (std::size_t i = 0; i < coding.dim; ++i) error += double{batch.slopes.row(row)[i]} * batch.residuals.row(row)[i];
-      result.mean_step += batch.steps[row];
-      result.mean_scale += scales[row];
-      result.relative_error += std::max(error, 0.0) / (double{scales[row]} * scales[row]);
+      if (scale == 0) continue;
+      sums.mean_step += batch.steps[row];
+      sums.mean_scale += scale;
       ++measured;
     }
   }
   if (measured == 0) return {};
-  return {result.mean_step / measured, result.mean_scale / measured, std::sqrt(result.relative_error / measured)};
+  return {sums.mean_step / measured, sums.mean_scale / measured};
 }
 
 // One scale for all rows where they have the same length.
@@ -138,8 +127,12 @@ void fix_scale(ResidualCoding& coding, const Matrix& rotation, const Matrix& sha
 std::unique_ptr<const LearnedQuantizer> train_learned_quantizer(const IndexConfig& config, std::span<const float> sample,
                                                                 std::uint64_t seed, ThreadPool* pool,
                                                                 const std::atomic<bool>& stop) {
-  ResidualCoding coding{.dim = config.dim, .bits = config.code_bits, .centre = mean_of(sample, config.dim)};
-  const Matrix rows = directions(sample, coding.centre);
+  // Rows that training does not see tell what it is worth.
+  const auto unseen = sample.last(std::min(kUnseenRows, sample.size() / config.dim / 5) * config.dim);
+  const auto seen = sample.first(sample.size() - unseen.size());
+  ResidualCoding coding{
+      .dim = config.dim, .bits = config.code_bits, .relative_error = 1, .centre = mean_of(seen, config.dim), .trained = true};
+  const Matrix rows = directions(seen, coding.centre);
   const Matrix rows_transposed = transposed(rows);
   Matrix rotation = random_rotation(config.dim, seed);
   for (int turn = 0; turn < turns(config.dim); ++turn) {
@@ -148,11 +141,12 @@ std::unique_ptr<const LearnedQuantizer> train_learned_quantizer(const IndexConfi
     if (!(orthonormality_error(next, pool) < kOrthonormalEnough)) break;
     rotation = std::move(next);
   }
-  Matrix shaping = shaping_of(sample, rotation, pool);
-  constexpr std::size_t kMeasuredRows = 4'096;
-  const auto measured = sample.first(std::min(sample.size(), kMeasuredRows * config.dim));
-  if (config.metric == Metric::kCosine) fix_scale(coding, rotation, shaping, measured);
-  coding.relative_error = static_cast<float>(measure(coding, rotation, shaping, measured).relative_error);
+  Matrix shaping = shaping_of(seen, rotation, pool);
+  if (config.metric == Metric::kCosine) {
+    fix_scale(coding, rotation, shaping, seen.first(std::min(seen.size(), kMeasuredRows * config.dim)));
+  }
+  const LearnedQuantizer quantizer(coding, copy_of(rotation), copy_of(shaping));
+  coding.relative_error = static_cast<float>(measured_error(quantizer, unseen, config.dim));
   return std::make_unique<LearnedQuantizer>(std::move(coding), std::move(rotation), std::move(shaping));
 }
 

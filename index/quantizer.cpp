@@ -20,8 +20,11 @@ bool lengths_differ(Metric metric) {
 
 // The seed and the centre are all that a random rotation has.
 std::unique_ptr<const BinaryQuantizer> train_rotated(const IndexConfig& config, std::span<const float> sample, std::uint64_t seed) {
-  ResidualCoding coding{.dim = config.dim, .bits = config.code_bits, .relative_error = random_rotation_error(config.code_bits),
-                        .centre = mean_of(sample, config.dim)};
+  ResidualCoding coding{.dim = config.dim,
+                        .bits = config.code_bits,
+                        .relative_error = random_rotation_error(config.code_bits),
+                        .centre = mean_of(sample, config.dim),
+                        .trained = true};
   return std::make_unique<RotatedQuantizer>(std::move(coding), seed);
 }
 

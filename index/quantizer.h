@@ -61,6 +61,7 @@ class BinaryQuantizer {
 
   // What training left, for snapshots; empty when there was none.
   virtual std::string parameters() const = 0;
+  virtual bool is_trained() const = 0;
 };
 
 // The quantizer of an index without rows: signs where the configuration allows, else a random rotation.

@@ -46,6 +46,7 @@ float random_rotation_error(unsigned bits) {
 
 void append_coding(std::string& out, const ResidualCoding& coding) {
   append_value(out, static_cast<std::uint8_t>(coding.bits));
+  append_value(out, static_cast<std::uint8_t>(coding.trained));
   append_value(out, coding.fixed_scale);
   append_value(out, coding.fixed_step);
   append_value(out, coding.relative_error);
@@ -53,10 +54,14 @@ void append_coding(std::string& out, const ResidualCoding& coding) {
 }
 
 std::optional<ResidualCoding> read_coding(ByteReader& reader, const IndexConfig& config) {
-  ResidualCoding coding{.dim = config.dim, .centre = std::vector<float>(config.dim)};
+  ResidualCoding coding;
+  coding.dim = config.dim;
+  coding.centre.resize(config.dim);
   const auto bits = reader.read<std::uint8_t>();
-  if (!bits || *bits != config.code_bits) return std::nullopt;
+  const auto trained = reader.read<std::uint8_t>();
+  if (!bits || *bits != config.code_bits || !trained || *trained > 1) return std::nullopt;
   coding.bits = *bits;
+  coding.trained = *trained == 1;
   for (float* value : {&coding.fixed_scale, &coding.fixed_step, &coding.relative_error}) {
     if (!read_finite(reader, {value, 1})) return std::nullopt;
   }

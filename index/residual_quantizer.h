@@ -35,6 +35,7 @@ struct ResidualCoding {
   // The standard error of an estimate, as a multiple of scale * |query|.
   float relative_error = 0;
   std::vector<float> centre;
+  bool trained = false;
 };
 
 // relative_error over random rotations (the factor of RaBitQ's bound, by the share of a normally distributed vector's energy that
@@ -57,6 +58,7 @@ class ResidualQuantizer : public BinaryQuantizer {
   void encode(std::span<const float> rows, std::span<std::uint8_t> codes, std::span<float> scales) const override;
   CodeQuery code_query(std::span<const float> query) const override;
   LookUpTables hamming_tables(std::span<const float> query) const override;
+  bool is_trained() const override { return coding_.trained; }
 
   const ResidualCoding& coding() const { return coding_; }
 

@@ -26,7 +26,8 @@ RotatedQuantizer::RotatedQuantizer(ResidualCoding coding, std::uint64_t seed)
 }
 
 std::unique_ptr<const RotatedQuantizer> RotatedQuantizer::untrained(std::size_t dim, unsigned bits) {
-  ResidualCoding coding{.dim = dim, .bits = bits, .relative_error = random_rotation_error(bits), .centre = std::vector<float>(dim)};
+  ResidualCoding coding{
+      .dim = dim, .bits = bits, .relative_error = random_rotation_error(bits), .centre = std::vector<float>(dim), .trained = false};
   return std::make_unique<RotatedQuantizer>(std::move(coding), kUntrainedSeed);
 }
 

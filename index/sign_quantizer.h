@@ -19,6 +19,7 @@ class SignQuantizer : public BinaryQuantizer {
   CodeQuery code_query(std::span<const float> query) const override;
   LookUpTables hamming_tables(std::span<const float> query) const override;
   std::string parameters() const override { return {}; }
+  bool is_trained() const override { return false; }
 
  private:
   std::size_t dim_;

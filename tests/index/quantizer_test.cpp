@@ -34,7 +34,7 @@ TEST(SignQuantizer, EstimatesTheProductOfARowWithItselfAsItsSquaredNorm) {
     sum += estimate.tables.entries[byte * 32 + (code[byte] >> 4)] + estimate.tables.entries[byte * 32 + 16 + (code[byte] & 15)];
   }
   const double norm = squared_norm(row);
-  EXPECT_NEAR(scale[0] * (estimate.tables.step * sum + estimate.tables.base) + estimate.constant, -norm, 0.02 * norm);
+  EXPECT_NEAR(scale[0] * (estimate.tables.step * sum + estimate.tables.base) + estimate.constant, -norm, 0.04 * norm);
 }
 
 TEST(ScalarQuantizer, RoundsToTheNearestCodeOfASymmetricScale) {

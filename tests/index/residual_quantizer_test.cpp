@@ -106,8 +106,12 @@ TEST(RotatedQuantizer, EstimatesWithoutBiasAndWithinItsBound) {
   for (unsigned bits : {1u, 2u, 4u}) {
     double sum = 0, squares = 0, outside = 0;
     for (int i = 0; i < kRotations; ++i) {
-      const RotatedQuantizer quantizer(
-          {.dim = kDim, .bits = bits, .relative_error = random_rotation_error(bits), .centre = std::vector<float>(kDim)}, random());
+      ResidualCoding coding{.dim = kDim,
+                            .bits = bits,
+                            .relative_error = random_rotation_error(bits),
+                            .centre = std::vector<float>(kDim),
+                            .trained = true};
+      const RotatedQuantizer quantizer(std::move(coding), random());
       const Codes codes = encode(quantizer, rows, kDim);
       const CodeQuery prepared = quantizer.code_query(query);
       for (std::size_t row = 0; row < kRows; ++row) {
