@@ -12,6 +12,7 @@
 #include "index/row_encoder.h"
 #include "index/search_run.h"
 #include "index/snapshot.h"
+#include "index/training_sample.h"
 
 namespace orthant {
 namespace {
@@ -20,6 +21,12 @@ namespace {
 constexpr std::size_t kRebuildPiece = 2'048;
 constexpr std::size_t kRebuildWave = 64;
 constexpr std::size_t kFewRowsToCalibrate = 1'000;
+constexpr std::size_t kFewRowsToTrain = 2'000;
+constexpr std::uint64_t kTrainingSeed = 1;
+// Of the newest rows, those that tell whether the quantizer still serves, and the error, as a multiple of that of its training,
+// from which on it does not.
+constexpr std::size_t kRowsToCheck = 1'024;
+constexpr double kDriftedError = 1.15;
 
 bool all_finite(std::span<const float> values) {
   return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
@@ -34,7 +41,9 @@ bool wants_resident_floats(const IndexConfig& config, std::size_t row_count) {
   return config.residency == FloatResidency::kMemory || float_bytes(config, row_count) < config.exact_below_bytes;
 }
 
-std::unique_ptr<const BinaryQuantizer> quantizer_for(const IndexConfig& config) {
+using Quantizer = std::unique_ptr<const BinaryQuantizer>;
+
+Quantizer quantizer_for(const IndexConfig& config) {
   return config.form == VectorForm::kFloat32 ? make_binary_quantizer(config) : nullptr;
 }
 
@@ -67,10 +76,11 @@ std::string_view search_stages_name(SearchStages stages) {
 
 class VectorIndex::Impl {
  public:
-  Impl(const IndexConfig& config, const FloatVectors* stored, std::size_t row_count)
+  // `quantizer` is null for forms without floats.
+  Impl(const IndexConfig& config, const FloatVectors* stored, std::size_t row_count, Quantizer quantizer)
       : config_(config),
         stored_(stored),
-        quantizer_(quantizer_for(config)),
+        quantizer_(std::move(quantizer)),
         tables_(config, quantizer_ ? quantizer_->code_bytes() : (config.dim + 7) / 8, quantizer_ && quantizer_->has_row_scales(),
                 wants_resident_floats(config, row_count)) {
     publish_depths({});
@@ -128,6 +138,14 @@ class VectorIndex::Impl {
     return live >= kFewRowsToCalibrate && !exact_is_cheap(rows) && rows >= 2 * depths().row_count;
   }
 
+  bool needs_training() const {
+    if (config_.form != VectorForm::kFloat32 || trained_codes(config_) == BinaryCodes::kSign) return false;
+    const std::size_t rows = tables_.row_count();
+    if (rows - tables_.buried_count() < kFewRowsToTrain || exact_is_cheap(rows)) return false;
+    return !quantizer_->is_trained() || rows >= 2 * checked_rows_.load(std::memory_order_relaxed);
+  }
+  void note_training_check(std::size_t row_count) { checked_rows_.store(row_count, std::memory_order_relaxed); }
+
   IndexMemory memory() const {
     const std::size_t rows = tables_.row_count();
     const auto bytes = [rows](const RowColumn* column) { return column == nullptr ? 0 : rows * column->row_bytes(); };
@@ -155,7 +173,7 @@ class VectorIndex::Impl {
     const SnapshotHeader mine = snapshot_header();
     return header.config.dim == mine.config.dim && header.config.metric == mine.config.metric &&
            header.config.form == mine.config.form && header.code_bytes == mine.code_bytes &&
-           header.quantizer_name == mine.quantizer_name && header.quantizer_parameters == mine.quantizer_parameters;
+           header.quantizer_name == mine.quantizer_name;
   }
 
   // After a load: the rows are there, their floats are read from the store again.
@@ -196,6 +214,8 @@ class VectorIndex::Impl {
     return result;
   }
 
+  // Rows when the quantizer was trained, or last found to serve still.
+  std::atomic<std::size_t> checked_rows_{0};
   std::mutex mutex_;
   std::vector<std::unique_ptr<const CalibratedDepths>> kept_depths_;  // guarded by mutex_
   // Published with release once the depths are whole.
@@ -207,7 +227,7 @@ VectorIndex::~VectorIndex() = default;
 
 Result<std::unique_ptr<VectorIndex>> VectorIndex::create(const IndexConfig& config, const FloatVectors* stored) {
   ORTHANT_TRY(check(config, stored));
-  return std::unique_ptr<VectorIndex>(new VectorIndex(std::make_unique<Impl>(config, stored, 0)));
+  return std::unique_ptr<VectorIndex>(new VectorIndex(std::make_unique<Impl>(config, stored, 0, quantizer_for(config))));
 }
 
 Result<std::unique_ptr<VectorIndex>> VectorIndex::load(const std::filesystem::path& file, const IndexConfig& config,
@@ -215,7 +235,11 @@ Result<std::unique_ptr<VectorIndex>> VectorIndex::load(const std::filesystem::pa
   ORTHANT_TRY(check(config, stored));
   SnapshotReader reader = ORTHANT_TRY(SnapshotReader::open(file));
   const SnapshotHeader& header = reader.header();
-  auto impl = std::make_unique<Impl>(config, stored, header.row_count);
+  Quantizer quantizer;
+  if (config.form == VectorForm::kFloat32) {
+    quantizer = ORTHANT_TRY(restore_binary_quantizer(config, header.quantizer_name, header.quantizer_parameters));
+  }
+  auto impl = std::make_unique<Impl>(config, stored, header.row_count, std::move(quantizer));
   if (!impl->fits(header)) {
     return data_corruption(fmt::format("index snapshot {}: made for {} dimensions, {}, quantizer \"{}\"; expected {}, {}",
                                        file.string(), header.config.dim, metric_name(header.config.metric), header.quantizer_name,
@@ -224,6 +248,7 @@ Result<std::unique_ptr<VectorIndex>> VectorIndex::load(const std::filesystem::pa
   ORTHANT_TRY(reader.read_into(impl->tables_));
   ORTHANT_TRY(impl->read_resident_floats());
   impl->publish_depths(header.calibrated);
+  impl->note_training_check(header.row_count);
   return std::unique_ptr<VectorIndex>(new VectorIndex(std::move(impl)));
 }
 
@@ -253,22 +278,70 @@ Result<std::unique_ptr<VectorIndex>> VectorIndex::rebuild(const IndexConfig& con
                                                           ThreadPool* pool) {
   ORTHANT_TRY(check(config, stored));
   if (config.form != VectorForm::kFloat32) return internal_error("an index of users' codes cannot be rebuilt from floats");
-  std::unique_ptr<VectorIndex> index(new VectorIndex(std::make_unique<Impl>(config, stored, row_count)));
+  std::unique_ptr<VectorIndex> index(new VectorIndex(std::make_unique<Impl>(config, stored, row_count, quantizer_for(config))));
+  ORTHANT_TRY(index->append_stored(row_count, pool));
+  return index;
+}
+
+Status VectorIndex::append_stored(Ordinal end, ThreadPool* pool) {
   using Piece = Result<std::shared_ptr<const EncodedRows>>;
-  const std::size_t piece_count = (row_count + kRebuildPiece - 1) / kRebuildPiece;
-  for (std::size_t wave = 0; wave < piece_count; wave += kRebuildWave) {
-    std::vector<Piece> pieces(std::min(kRebuildWave, piece_count - wave));
-    parallel_for(pool, pieces.size(), 1, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i) {
-        const auto first = static_cast<Ordinal>((wave + i) * kRebuildPiece);
-        const auto last = static_cast<Ordinal>(std::min<std::size_t>(first + kRebuildPiece, row_count));
-        Result<StoredRows> rows = read_stored_rows(*stored, first, last);
-        pieces[i] = rows ? index->encode_rows(rows->vectors, rows->present) : Piece(std::unexpected(rows.error()));
+  while (row_count() < end) {
+    const Ordinal begin = row_count();
+    std::vector<Piece> pieces(std::min<std::size_t>(kRebuildWave, (end - begin + kRebuildPiece - 1) / kRebuildPiece));
+    parallel_for(pool, pieces.size(), 1, [&](std::size_t first_piece, std::size_t last_piece) {
+      for (std::size_t i = first_piece; i < last_piece; ++i) {
+        const auto first = static_cast<Ordinal>(begin + i * kRebuildPiece);
+        const auto last = static_cast<Ordinal>(std::min<std::size_t>(first + kRebuildPiece, end));
+        Result<StoredRows> rows = read_stored_rows(*impl_->stored_, first, last);
+        pieces[i] = rows ? encode_rows(rows->vectors, rows->present) : Piece(std::unexpected(rows.error()));
       }
     });
-    for (Piece& piece : pieces) index->append(*ORTHANT_TRY(std::move(piece)));
+    for (Piece& piece : pieces) append(*ORTHANT_TRY(std::move(piece)));
   }
-  return index;
+  return {};
+}
+
+// ---- training ----
+
+bool VectorIndex::needs_training() const {
+  return impl_->needs_training();
+}
+
+Result<bool> VectorIndex::has_drifted() const {
+  const Ordinal rows = row_count();
+  impl_->note_training_check(rows);
+  const std::vector<float> newest =
+      ORTHANT_TRY(sample_rows(*impl_->stored_, impl_->tables_, rows / 2, rows, kRowsToCheck, kTrainingSeed));
+  return measured_error(*impl_->quantizer_, newest, config().dim) > kDriftedError;
+}
+
+Result<std::unique_ptr<VectorIndex>> VectorIndex::retrained(ThreadPool* pool, const std::atomic<bool>& stop) const {
+  if (impl_->quantizer_->is_trained() && !ORTHANT_TRY(has_drifted())) return std::unique_ptr<VectorIndex>();
+  const Ordinal rows = row_count();
+  const std::vector<float> sample =
+      ORTHANT_TRY(sample_rows(*impl_->stored_, impl_->tables_, 0, rows, wanted_training_rows(config()), kTrainingSeed));
+  Quantizer quantizer = ORTHANT_TRY(train_binary_quantizer(config(), sample, kTrainingSeed, pool, stop));
+  std::unique_ptr<VectorIndex> successor(
+      new VectorIndex(std::make_unique<Impl>(config(), impl_->stored_, rows, std::move(quantizer))));
+  successor->impl_->note_training_check(rows);
+  while (successor->row_count() < rows) {
+    if (stop.load(std::memory_order_relaxed)) return fail(ErrorCode::kCancelled, "encoding rows anew: stopped");
+    ORTHANT_TRY(successor->append_stored(std::min<Ordinal>(rows, successor->row_count() + kRebuildPiece * kRebuildWave), pool));
+  }
+  return successor;
+}
+
+Status VectorIndex::take_over(const VectorIndex& predecessor, ThreadPool* pool) {
+  ORTHANT_TRY(append_stored(predecessor.row_count(), pool));
+  const CodeTables& buried = predecessor.impl_->tables_;
+  for (Ordinal ordinal = 0; ordinal < row_count(); ++ordinal) {
+    if (buried.is_buried(ordinal)) bury(ordinal);
+  }
+  return {};
+}
+
+std::string_view VectorIndex::quantizer_name() const {
+  return impl_->quantizer_ ? impl_->quantizer_->name() : std::string_view();
 }
 
 Result<std::vector<float>> VectorIndex::prepare_vector(std::span<const float> vector) const {

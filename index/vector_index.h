@@ -6,6 +6,7 @@
 // running searches. Searches take no lock: rows are append-only, the row count is published last (release/acquire), and a search
 // sees the rows that were published when it began. Sources of the parts stand in their own headers.
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -131,6 +132,18 @@ class VectorIndex {
   Result<std::vector<ScoredOrdinal>> search(std::span<const float> query, const SearchParams& params,
                                             SearchTrace* trace = nullptr) const;
 
+  // Codes are made by a quantizer that is trained on the collection's own rows (docs/quantizers.md): a new index begins with signs.
+  // needs_training() asks for one once there are enough rows, and asks to look again whenever the rows have doubled. retrained()
+  // gives an index over the same rows, same ordinals and burials, encoded anew: null when the quantizer still serves the newest
+  // rows as it served those it was trained on; cancelled when `stop` is set. Long; beside searches and the writer, one at a time.
+  bool needs_training() const;
+  Result<std::unique_ptr<VectorIndex>> retrained(ThreadPool* pool, const std::atomic<bool>& stop) const;
+  // On that successor, before it serves: appends what the index has appended since and buries what it has buried. By the writer
+  // last, so that nothing happens between this and the switch.
+  Status take_over(const VectorIndex& predecessor, ThreadPool* pool);
+  // "sign", "rotated" or "learned"; empty for users' codes.
+  std::string_view quantizer_name() const;
+
   // Measures on the index's own rows how deep the stages must go for config().target_recall, and takes the result for the
   // searches to come. Called by the writer's side after growth (needs_calibration()); searches before the first call use depths
   // that are safe for sentence embeddings. Takes no lock against searches.
@@ -146,6 +159,10 @@ class VectorIndex {
  private:
   class Impl;
   explicit VectorIndex(std::unique_ptr<Impl> impl);
+  // Appends the rows [row_count(), end) of the store; those that it lacks are buried.
+  Status append_stored(Ordinal end, ThreadPool* pool);
+  Result<bool> has_drifted() const;
+
   std::unique_ptr<Impl> impl_;
 };
 

@@ -1,0 +1,225 @@
+// Quantizers trained while an index is in use: nothing is lost, buried rows stay buried, answers stay right.
+
+#include <atomic>
+#include <mutex>
+#include <random>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/index/brute_force.h"
+#include "tests/index/filled_index.h"
+#include "tests/support/random.h"
+#include "tests/support/temporary_directory.h"
+
+namespace orthant {
+namespace {
+
+constexpr std::size_t kDim = 40;
+const std::atomic<bool> kGoOn = false;
+
+IndexConfig config_of(Metric metric = Metric::kCosine) {
+  IndexConfig config;
+  config.dim = kDim;
+  config.metric = metric;
+  config.residency = FloatResidency::kDisk;
+  return config;
+}
+
+std::unique_ptr<VectorIndex> retrain(const VectorIndex& index) {
+  auto successor = index.retrained(nullptr, kGoOn).value();
+  if (successor) {
+    EXPECT_TRUE(successor->take_over(index, nullptr));
+  }
+  return successor;
+}
+
+// Exact search of both indexes finds the same; searches through codes find nearly all of it and nothing that is buried.
+void expect_same_rows(const VectorIndex& index, const VectorIndex& other, std::mt19937_64& random) {
+  ASSERT_EQ(index.row_count(), other.row_count());
+  ASSERT_EQ(index.live_count(), other.live_count());
+  std::size_t found_too = 0;
+  std::size_t wanted = 0;
+  for (int i = 0; i < 20; ++i) {
+    const std::vector<float> query = test::clustered_rows(1, kDim, random);
+    SearchParams exact;
+    exact.exact = true;
+    const auto expected = index.search(query, exact).value();
+    const auto found = other.search(query, exact).value();
+    ASSERT_EQ(expected.size(), found.size());
+    std::set<Ordinal> neighbors;
+    for (std::size_t rank = 0; rank < found.size(); ++rank) {
+      ASSERT_EQ(expected[rank].ordinal, found[rank].ordinal);
+      neighbors.insert(found[rank].ordinal);
+    }
+    SearchParams coded;
+    coded.stages = SearchStages::kAsymmetricInt8Float;
+    coded.oversampling = 40;
+    const auto hits = other.search(query, coded).value();
+    for (const ScoredOrdinal& hit : hits) {
+      ASSERT_FALSE(index.is_buried(hit.ordinal));
+      found_too += neighbors.contains(hit.ordinal) ? 1 : 0;
+    }
+    wanted += neighbors.size();
+  }
+  EXPECT_GT(static_cast<double>(found_too), 0.95 * static_cast<double>(wanted));
+}
+
+TEST(Retraining, IsWantedOnceThereAreRowsToLearnFrom) {
+  std::mt19937_64 random(test::random_seed());
+  auto filled = test::fill_index(config_of(), test::clustered_rows(500, kDim, random));
+  EXPECT_FALSE(filled.index->needs_training());
+  filled.add(test::clustered_rows(2'000, kDim, random));
+  EXPECT_TRUE(filled.index->needs_training());
+  EXPECT_EQ(filled.index->quantizer_name(), "sign");
+
+  IndexConfig plain = config_of();
+  plain.binary_codes = BinaryCodes::kSign;
+  EXPECT_FALSE(test::fill_index(plain, test::clustered_rows(2'500, kDim, random)).index->needs_training());
+  IndexConfig resident = config_of();  // small and in memory: searches are exact
+  resident.residency = FloatResidency::kAuto;
+  EXPECT_FALSE(test::fill_index(resident, test::clustered_rows(2'500, kDim, random)).index->needs_training());
+}
+
+TEST(Retraining, KeepsOrdinalsAndBurialsUnderEveryMetricAndDepth) {
+  std::mt19937_64 random(test::random_seed());
+  for (Metric metric : {Metric::kCosine, Metric::kDot, Metric::kEuclid}) {
+    for (unsigned bits : {1u, 2u, 4u}) {
+      IndexConfig config = config_of(metric);
+      config.code_bits = bits;
+      config.binary_codes = bits == 2 ? BinaryCodes::kRotated : BinaryCodes::kAuto;
+      auto filled = test::fill_index(config, test::clustered_rows(2'300, kDim, random));
+      for (int i = 0; i < 200; ++i) filled.index->bury(static_cast<Ordinal>(random() % 2'300));
+      const auto successor = retrain(*filled.index);
+      ASSERT_NE(successor, nullptr);
+      EXPECT_EQ(successor->quantizer_name(), bits == 2 ? "rotated" : "learned");
+      EXPECT_FALSE(successor->needs_training());
+      expect_same_rows(*filled.index, *successor, random);
+    }
+  }
+}
+
+TEST(Retraining, TakesOverWhatHappenedMeanwhile) {
+  std::mt19937_64 random(test::random_seed());
+  auto filled = test::fill_index(config_of(), test::clustered_rows(2'200, kDim, random));
+  const auto successor = filled.index->retrained(nullptr, kGoOn).value();
+  ASSERT_NE(successor, nullptr);
+  filled.add(test::clustered_rows(777, kDim, random));
+  for (Ordinal ordinal : {3u, 2'199u, 2'200u, 2'900u}) filled.index->bury(ordinal);
+  filled.stored->erase(2'900);
+  ASSERT_TRUE(successor->take_over(*filled.index, nullptr));
+  expect_same_rows(*filled.index, *successor, random);
+}
+
+TEST(Retraining, HappensAgainOnlyWhenRowsHaveDrifted) {
+  std::mt19937_64 random(test::random_seed());
+  auto filled = test::fill_index(config_of(), test::clustered_rows(2'500, kDim, random));
+  auto trained = test::FilledIndex{std::move(filled.stored), retrain(*filled.index)};
+  EXPECT_FALSE(trained.index->needs_training());
+  trained.add(test::clustered_rows(2'500, kDim, random));
+  EXPECT_TRUE(trained.index->needs_training());
+  EXPECT_EQ(retrain(*trained.index), nullptr);  // looked, and found more of the same
+  EXPECT_FALSE(trained.index->needs_training());
+  std::vector<float> others = test::clustered_rows(5'500, kDim, random);
+  for (std::size_t i = 0; i < others.size(); ++i) others[i] *= i % kDim < 10 ? 4.0f : 0.3f;  // other directions count now
+  trained.add(others);
+  EXPECT_TRUE(trained.index->needs_training());
+  const auto again = retrain(*trained.index);
+  ASSERT_NE(again, nullptr);
+  expect_same_rows(*trained.index, *again, random);
+}
+
+TEST(Retraining, ComesBackFromASnapshot) {
+  std::mt19937_64 random(test::random_seed());
+  const test::TemporaryDirectory directory;
+  for (BinaryCodes codes : {BinaryCodes::kRotated, BinaryCodes::kLearned}) {
+    IndexConfig config = config_of();
+    config.binary_codes = codes;
+    auto filled = test::fill_index(config, test::clustered_rows(2'100, kDim, random));
+    const auto successor = retrain(*filled.index);
+    ASSERT_TRUE(successor->save(directory.path() / "index"));
+    const auto loaded = VectorIndex::load(directory.path() / "index", config, filled.stored.get());
+    ASSERT_TRUE(loaded) << loaded.error().message;
+    EXPECT_EQ((*loaded)->quantizer_name(), successor->quantizer_name());
+    EXPECT_FALSE((*loaded)->needs_training());
+    SearchParams params;
+    params.stages = SearchStages::kAsymmetric;
+    const std::vector<float> query = test::clustered_rows(1, kDim, random);
+    const auto expected = successor->search(query, params).value();
+    const auto found = (*loaded)->search(query, params).value();
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_EQ(found[i].ordinal, expected[i].ordinal);
+      EXPECT_EQ(found[i].score, expected[i].score);
+    }
+  }
+}
+
+TEST(Retraining, StopsWhenAsked) {
+  std::mt19937_64 random(test::random_seed());
+  auto filled = test::fill_index(config_of(), test::clustered_rows(2'100, kDim, random));
+  const std::atomic<bool> stop = true;
+  const auto stopped = filled.index->retrained(nullptr, stop);
+  ASSERT_FALSE(stopped.has_value());
+  EXPECT_EQ(stopped.error().code, ErrorCode::kCancelled);
+}
+
+// A writer appends and buries, searches run, an index is trained and takes the place of the first, again and again.
+TEST(Retraining, LosesNothingBesideWritesAndSearches) {
+  std::mt19937_64 random(test::random_seed());
+  MemoryFloatVectors stored(kDim);
+  std::mutex mutex;  // of `current`, and of the writer's turns
+  std::shared_ptr<VectorIndex> current = VectorIndex::create(config_of(), &stored).value();
+  const auto write = [&](std::size_t count) {
+    const std::lock_guard lock(mutex);
+    std::vector<float> rows;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto row = current->prepare_vector(test::clustered_rows(1, kDim, random)).value();
+      rows.insert(rows.end(), row.begin(), row.end());
+    }
+    stored.append(rows);
+    current->append(*current->encode_rows(rows).value());
+    const auto gone = static_cast<Ordinal>(random() % current->row_count());
+    current->bury(gone);
+    stored.erase(gone);
+  };
+  write(2'500);
+  std::atomic<bool> done = false;
+  std::thread searcher([&, seed = random()] {
+    std::mt19937_64 mine(seed);
+    while (!done) {
+      const std::shared_ptr<VectorIndex> index = [&] {
+        const std::lock_guard lock(mutex);
+        return current;
+      }();
+      SearchParams params;
+      params.stages = SearchStages::kAsymmetricInt8Float;
+      const auto found = index->search(test::clustered_rows(1, kDim, mine), params);
+      ASSERT_TRUE(found) << found.error().message;
+      ASSERT_GE(found->size(), 8u);  // a row may vanish from the store during the search
+    }
+  });
+  std::thread trainer([&] {
+    for (int round = 0; round < 2; ++round) {
+      const std::shared_ptr<VectorIndex> index = current;
+      auto successor = index->retrained(nullptr, kGoOn).value();
+      if (!successor) break;
+      ASSERT_TRUE(successor->take_over(*index, nullptr));
+      const std::lock_guard lock(mutex);
+      ASSERT_TRUE(successor->take_over(*index, nullptr));
+      current = std::move(successor);
+    }
+    done = true;
+  });
+  while (!done) write(1 + random() % 20);
+  trainer.join();
+  searcher.join();
+  EXPECT_EQ(current->quantizer_name(), "learned");
+  ASSERT_EQ(current->row_count(), stored.row_count());
+  const auto rebuilt = VectorIndex::rebuild(config_of(), &stored, stored.row_count(), nullptr).value();
+  expect_same_rows(*rebuilt, *current, random);
+}
+
+}  // namespace
+}  // namespace orthant
