@@ -26,40 +26,43 @@ std::size_t block_count(std::size_t row_count) {
 
 }  // namespace
 
-CodeTables::CodeTables(const IndexConfig& config, std::size_t code_bytes, bool row_scales, bool keep_floats)
+CodeTables::CodeTables(const IndexConfig& config, std::size_t code_bytes, bool row_scales, bool keep_floats,
+                       const std::filesystem::path& directory)
     : code_bytes_(code_bytes), buried_(sizeof(std::uint64_t)), floats_(config.dim, keep_floats) {
   if (config.form == VectorForm::kUbinary) {
-    row_major_bits_.emplace(code_bytes);
+    row_major_bits_.emplace(code_bytes, directory);
     return;
   }
   if (config.form == VectorForm::kFloat32) {
-    bits_.emplace(code_bytes);
-    if (row_scales) bit_scales_.emplace(sizeof(float));
+    bits_.emplace(code_bytes, directory);
+    if (row_scales) bit_scales_.emplace(sizeof(float), directory);
   }
-  int8_codes_.emplace(config.dim);
-  int8_scales_.emplace(sizeof(float));
-  if (config.metric == Metric::kEuclid) squared_norms_.emplace(sizeof(float));
+  int8_codes_.emplace(config.dim, directory);
+  int8_scales_.emplace(sizeof(float), directory);
+  if (config.metric == Metric::kEuclid) squared_norms_.emplace(sizeof(float), directory);
 }
 
-void CodeTables::reserve(std::size_t row_count) {
+Status CodeTables::reserve(std::size_t row_count) {
   for (auto* column : {&bits_, &row_major_bits_, &bit_scales_, &int8_codes_, &int8_scales_, &squared_norms_}) {
-    if (*column) (*column)->reserve(row_count);
+    if (*column) ORTHANT_TRY((*column)->reserve(row_count));
   }
-  buried_.reserve(block_count(row_count));
-  if (RowColumn* floats = floats_.writable()) floats->reserve(row_count);
+  ORTHANT_TRY(buried_.reserve(block_count(row_count)));
+  if (RowColumn* floats = floats_.writable()) ORTHANT_TRY(floats->reserve(row_count));
+  return {};
 }
 
-void CodeTables::append(const EncodedRows& rows) {
+Status CodeTables::append(const EncodedRows& rows) {
   floats_.free_unused();
   const std::size_t first_row = row_count_.load(std::memory_order_relaxed);
   const std::size_t end = first_row + rows.row_count;
-  reserve(end);
+  ORTHANT_TRY(reserve(end));
   open_blocks(first_row, end);
   write_rows(rows, first_row);
   for (std::size_t i = 0; i < rows.row_count; ++i) {
     if (!rows.is_present(i)) bury(static_cast<Ordinal>(first_row + i));
   }
   row_count_.store(static_cast<Ordinal>(end), std::memory_order_release);
+  return {};
 }
 
 void CodeTables::write_rows(const EncodedRows& rows, std::size_t first_row) {

@@ -8,8 +8,10 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 
+#include "base/result.h"
 #include "index/encoded_rows.h"
 #include "index/index_config.h"
 #include "index/resident_floats.h"
@@ -20,15 +22,20 @@ namespace orthant {
 class CodeTables {
  public:
   // `row_scales`: the binary quantizer gives each row a scale. `keep_floats`: floats stay in memory until drop_floats().
-  CodeTables(const IndexConfig& config, std::size_t code_bytes, bool row_scales, bool keep_floats);
+  // `directory`: where codes and their factors live in files (CodeResidency::kDisk); empty: in memory. Bits of buried rows and
+  // resident floats are in memory always.
+  CodeTables(const IndexConfig& config, std::size_t code_bytes, bool row_scales, bool keep_floats,
+             const std::filesystem::path& directory = {});
 
-  // Writer only. The rows are visible to readers when this returns. Rows that are not present are buried from the start.
-  void append(const EncodedRows& rows);
+  // Writer only. The rows are visible to readers when this returns. Rows that are not present are buried from the start. io_error
+  // when a file cannot grow: then nothing has changed, and the same rows may be appended later.
+  Status append(const EncodedRows& rows);
   void bury(Ordinal ordinal);
   void drop_floats() { floats_.drop(); }
   RowColumn* writable_floats() { return floats_.writable(); }  // null when they are not kept
   // For a loader that fills the columns itself: makes memory for rows [0, row_count), then publishes them and counts the buried.
-  void reserve(std::size_t row_count);
+  // io_error as append().
+  Status reserve(std::size_t row_count);
   void publish(std::size_t row_count);
 
   // Any thread.

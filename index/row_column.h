@@ -7,14 +7,18 @@
 // Chunks double from 64 rows up to 131,072, then stay: chunk 0 holds rows [0, 64), chunk i rows [64 << (i - 1), 64 << i) up to
 // i = 11, chunk 12 + j rows [131072 * (j + 1), 131072 * (j + 2)). Chunk borders are block borders.
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
+#include <filesystem>
+#include <limits>
 #include <memory>
 #include <vector>
 
+#include "base/result.h"
+#include "index/column_file.h"
 #include "index/index_config.h"
 #include "index/kernels/distance_kernels.h"
 
@@ -42,13 +46,32 @@ constexpr std::size_t chunk_count(std::size_t row_count) {
 class RowColumn {
  public:
   explicit RowColumn(std::size_t row_bytes);
+  // The rows live in a file in `directory` (column_file.h), but for the first few, so that small columns need no file. An empty
+  // path: in memory.
+  RowColumn(std::size_t row_bytes, const std::filesystem::path& directory);
   RowColumn(const RowColumn&) = delete;
   RowColumn& operator=(const RowColumn&) = delete;
 
   std::size_t row_bytes() const { return row_bytes_; }
 
-  // Writer only: makes memory for rows [0, row_count). Starts on a cache line.
-  void reserve(std::size_t row_count);
+  // Writer only: makes memory for rows [0, row_count). Starts on a cache line. io_error when a file cannot grow, only with a
+  // directory; rows that had memory before keep it.
+  Status reserve(std::size_t row_count);
+
+  // Any thread. Of rows [0, row_count), the bytes in memory and the bytes in the file.
+  std::size_t memory_bytes(std::size_t row_count) const { return std::min(row_count, first_file_row_) * row_bytes_; }
+  std::size_t disk_bytes(std::size_t row_count) const { return row_count * row_bytes_ - memory_bytes(row_count); }
+  // Rows from here on live in the file; the largest number without one.
+  std::size_t first_file_row() const { return first_file_row_; }
+
+  // Any thread, for cold_rows.h: how many of the reads to come should ask ahead. Takes one of them.
+  void expect_cold_reads(unsigned count) const { reads_ahead_.store(count, std::memory_order_relaxed); }
+  bool take_read_ahead() const {
+    const unsigned left = reads_ahead_.load(std::memory_order_relaxed);
+    if (left == 0) return false;
+    reads_ahead_.store(left - 1, std::memory_order_relaxed);  // a lost count of one does no harm
+    return true;
+  }
 
   // The first byte of a chunk, or of a row. `row` lies below what was reserved (writer) or published (readers).
   std::uint8_t* chunk(std::size_t chunk) const { return directory_.load(std::memory_order_acquire)[chunk]; }
@@ -62,20 +85,26 @@ class RowColumn {
   }
 
  private:
-  struct Free {
-    void operator()(std::uint8_t* memory) const { std::free(memory); }
+  struct Release {
+    std::size_t mapped_bytes = 0;  // 0: from the heap
+    void operator()(std::uint8_t* memory) const;
   };
+  using Chunk = std::unique_ptr<std::uint8_t, Release>;
 
-  void add_chunk(std::size_t rows);
+  Result<Chunk> make_chunk(std::size_t rows);
+  void add_chunk(Chunk chunk);
 
   const std::size_t row_bytes_;
+  const std::size_t first_file_row_ = std::numeric_limits<std::size_t>::max();
   // Pointers to chunks. A full directory is replaced by a larger copy; the old one stays until the end, since readers may hold it.
   // Published with release after the copy, so that readers who see rows see the directory that holds them.
   std::atomic<std::uint8_t**> directory_{nullptr};
+  mutable std::atomic<unsigned> reads_ahead_{0};
   // The rest is the writer's.
   std::size_t directory_size_ = 0;
   std::vector<std::unique_ptr<std::uint8_t*[]>> directories_;
-  std::vector<std::unique_ptr<std::uint8_t, Free>> chunks_;
+  std::unique_ptr<ColumnFile> file_;
+  std::vector<Chunk> chunks_;
 };
 
 }  // namespace orthant

@@ -267,7 +267,7 @@ Status SnapshotReader::read_into(CodeTables& tables) {
     expected += chunk_count(named.rows) * (sizeof(RecordHead) + sizeof(std::uint64_t)) + named.rows * named.column->row_bytes();
   }
   if (file_bytes_ != expected) return data_corruption(fmt::format("{}: {} bytes, expected {}", name_, file_bytes_, expected));
-  tables.reserve(header_.row_count);
+  ORTHANT_TRY(tables.reserve(header_.row_count));
   for (const Record& record : records_of(tables, header_.row_count)) {
     RecordHead head{};
     std::uint64_t checksum = 0;
