@@ -28,8 +28,34 @@ class Bitmap {
     for (std::uint64_t word : words_) total += static_cast<std::size_t>(std::popcount(word));
     return total;
   }
-  // Bits past size() are zero.
+  // Bits past size() are zero, and whoever writes words keeps them so.
   std::span<const std::uint64_t> words() const { return words_; }
+  std::span<std::uint64_t> words() { return words_; }
+  bool none() const {
+    for (std::uint64_t word : words_) {
+      if (word != 0) return false;
+    }
+    return true;
+  }
+
+  // The other set has the same size.
+  Bitmap& operator&=(const Bitmap& other) {
+    for (std::size_t i = 0; i < words_.size(); ++i) words_[i] &= other.words_[i];
+    return *this;
+  }
+  Bitmap& operator|=(const Bitmap& other) {
+    for (std::size_t i = 0; i < words_.size(); ++i) words_[i] |= other.words_[i];
+    return *this;
+  }
+  Bitmap& subtract(const Bitmap& other) {
+    for (std::size_t i = 0; i < words_.size(); ++i) words_[i] &= ~other.words_[i];
+    return *this;
+  }
+  Bitmap& flip() {
+    for (std::uint64_t& word : words_) word = ~word;
+    clear_tail();
+    return *this;
+  }
 
   template <typename Visit>
   void for_each(Visit&& visit) const {

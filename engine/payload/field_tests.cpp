@@ -6,12 +6,19 @@
 #include "base/json_text.h"
 #include "engine/payload/datetime.h"
 #include "engine/payload/geo.h"
-#include "engine/payload/word_tokens.h"
 
 namespace orthant {
 namespace {
 
 constexpr std::size_t kFewStrings = 2;
+
+template <typename Range, typename Value>
+bool inside(const Range& range, Value value) {
+  return (!range.gt || value > *range.gt) && (!range.gte || value >= *range.gte) && (!range.lt || value < *range.lt) &&
+         (!range.lte || value <= *range.lte);
+}
+
+}  // namespace
 
 bool is_string(std::string_view value) {
   return value.size() >= 2 && value.front() == '"';
@@ -43,12 +50,6 @@ double number_value(std::string_view number) {
   return static_cast<double>(sign == 0 ? value : -value);
 }
 
-template <typename Range, typename Value>
-bool inside(const Range& range, Value value) {
-  return (!range.gt || value > *range.gt) && (!range.gte || value >= *range.gte) && (!range.lt || value < *range.lt) &&
-         (!range.lte || value <= *range.lte);
-}
-
 std::optional<GeoPoint> read_geo_point(std::string_view value) {
   std::optional<double> lat, lon;
   for_each_member(value, [&](std::string_view key, std::string_view coordinate) {
@@ -59,8 +60,6 @@ std::optional<GeoPoint> read_geo_point(std::string_view value) {
   if (!lat || !lon) return std::nullopt;
   return GeoPoint{*lat, *lon};
 }
-
-}  // namespace
 
 ScalarSet::ScalarSet(const std::vector<MatchScalar>& values) {
   for (const MatchScalar& value : values) {
@@ -91,8 +90,10 @@ bool ScalarSet::contains(std::string_view value) const {
   return (has_true_ && value == "true") || (has_false_ && value == "false");
 }
 
-TextTest::TextTest(const MatchText& match)
-    : mode_(match.phrase ? Mode::kPhrase : (match.any_token ? Mode::kAny : Mode::kAll)), tokens_(word_tokens(match.query)) {
+TextTest::TextTest(const MatchText& match, std::shared_ptr<const TextAnalyzer> analyzer)
+    : mode_(match.phrase ? Mode::kPhrase : (match.any_token ? Mode::kAny : Mode::kAll)),
+      analyzer_(std::move(analyzer)),
+      tokens_(match.phrase ? analyzer_->words(match.query) : analyzer_->query_tokens(match.query)) {
   if (mode_ == Mode::kPhrase) return;
   std::ranges::sort(tokens_);
   tokens_.erase(std::ranges::unique(tokens_).begin(), tokens_.end());
@@ -110,30 +111,30 @@ bool TextTest::operator()(std::string_view value) const {
 }
 
 bool TextTest::has_any(std::string_view text) const {
-  WordTokens words(text);
-  for (std::string word; words.next(word);) {
-    if (std::ranges::binary_search(tokens_, word)) return true;
-  }
-  return false;
+  bool found = false;
+  analyzer_->visit_tokens(text, [&](const std::string& token) {
+    found = std::ranges::binary_search(tokens_, token);
+    return !found;
+  });
+  return found;
 }
 
 bool TextTest::has_all(std::string_view text) const {
   std::vector<bool> seen(tokens_.size());
   std::size_t missing = tokens_.size();
-  WordTokens words(text);
-  for (std::string word; words.next(word);) {
-    const auto found = std::ranges::lower_bound(tokens_, word);
-    if (found == tokens_.end() || *found != word) continue;
+  analyzer_->visit_tokens(text, [&](const std::string& token) {
+    const auto found = std::ranges::lower_bound(tokens_, token);
+    if (found == tokens_.end() || *found != token) return true;
     const auto position = static_cast<std::size_t>(found - tokens_.begin());
-    if (seen[position]) continue;
+    if (seen[position]) return true;
     seen[position] = true;
-    if (--missing == 0) return true;
-  }
-  return false;
+    return --missing > 0;
+  });
+  return missing == 0;
 }
 
 bool TextTest::has_phrase(std::string_view text) const {
-  const std::vector<std::string> words = word_tokens(text);
+  const std::vector<std::string> words = analyzer_->words(text);
   return !std::ranges::search(words, tokens_).empty();
 }
 

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "engine/payload/filter.h"
+#include "engine/payload/text_analyzer.h"
 
 namespace orthant {
 
@@ -47,7 +49,7 @@ struct NotInSetTest {
 };
 class TextTest {
  public:
-  explicit TextTest(const MatchText& match);
+  TextTest(const MatchText& match, std::shared_ptr<const TextAnalyzer> analyzer);
   bool operator()(std::string_view value) const;
 
  private:
@@ -56,6 +58,7 @@ class TextTest {
   bool has_phrase(std::string_view text) const;
 
   enum class Mode { kAll, kAny, kPhrase } mode_;
+  std::shared_ptr<const TextAnalyzer> analyzer_;
   std::vector<std::string> tokens_;  // without repetitions unless a phrase
 };
 struct PrefixTest {
@@ -81,6 +84,15 @@ struct GeoTest {
 };
 using ElementTest = std::variant<InSetTest, NotInSetTest, TextTest, PrefixTest, SubstringTest, NumberRangeTest, DatetimeRangeTest,
                                  GeoTest<GeoRadius>, GeoTest<GeoBoundingBox>, GeoTest<GeoPolygon>>;
+
+// ---- JSON values as tests and indexes read them ----
+bool is_string(std::string_view value);
+bool is_number(std::string_view value);
+// What a string's text (with quotes) stands for; valid until the thread's next call.
+std::string_view plain_string(std::string_view value);
+// Of a number's text.
+double number_value(std::string_view number);
+std::optional<GeoPoint> read_geo_point(std::string_view value);
 
 // Tests that look at the value that a path names as a whole, arrays included.
 bool is_empty_value(std::string_view value);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <span>
 #include <unordered_set>
 #include <utility>
 
@@ -10,6 +9,7 @@
 #include "engine/payload/field_tests.h"
 #include "engine/payload/id_slice.h"
 #include "engine/payload/json_path.h"
+#include "engine/payload/value_walk.h"
 
 // A program looks a payload over once: each top-level key that any condition of the same level names has a slot, and one walk over
 // the members fills the slots. Conditions then work on the texts in their slots. Nested filters are programs of their own, run on
@@ -18,7 +18,7 @@
 namespace orthant {
 namespace {
 
-using Steps = std::span<const JsonPath::Step>;
+using Steps = std::vector<JsonPath::Step>;
 template <typename... Ts>
 struct Overloaded : Ts... {
   using Ts::operator()...;
@@ -70,30 +70,6 @@ struct FilterProgram {
 };
 
 // ---- evaluation ----
-
-// What a path names, one value after the other; visit returns true to stop. Gives what the last visit returned.
-template <typename Visit>
-bool visit_values(std::string_view value, Steps steps, Visit&& visit) {
-  if (steps.empty()) return visit(value);
-  const JsonPath::Step& step = steps.front();
-  bool stopped = false;
-  if (step.kind == JsonPath::StepKind::kKey) {
-    std::string_view found;
-    for_each_member(value, [&](std::string_view key, std::string_view member) {
-      if (json_text_equals(key, step.key)) found = member;
-      return true;
-    });
-    return !found.empty() && visit_values(found, steps.subspan(1), visit);
-  }
-  std::uint64_t position = 0;
-  for_each_element(value, [&](std::string_view element) {
-    const bool named = step.kind == JsonPath::StepKind::kEach || position == step.index;
-    if (named) stopped = visit_values(element, steps.subspan(1), visit);
-    ++position;
-    return !stopped && (step.kind == JsonPath::StepKind::kEach || !named);
-  });
-  return stopped;
-}
 
 // One point being asked about at one level of nesting. Slots are filled when first needed.
 class Subject {
@@ -148,15 +124,7 @@ class Subject {
 
   template <typename Test>
   bool any_element(const Place& place, const Test& test) {
-    return any_value(place, [&test](std::string_view value) {
-      if (!value.starts_with('[')) return test(value);
-      bool found = false;
-      for_each_element(value, [&](std::string_view element) {
-        found = test(element);
-        return !found;
-      });
-      return found;
-    });
+    return any_value(place, [&test](std::string_view value) { return visit_elements(value, test); });
   }
 
   bool count_holds(const CountCondition& condition) {
@@ -210,11 +178,17 @@ class Subject {
 
 // ---- compilation ----
 
-Result<std::unique_ptr<FilterProgram>> compile_program(const Filter& filter);
+// What compiling knows beside the filter: the options of text fields, and where in the payload the filter stands.
+struct Surroundings {
+  const TextFields& text_fields;
+  Steps prefix;
+};
+
+Result<std::unique_ptr<FilterProgram>> compile_program(const Filter& filter, const Surroundings& surroundings);
 
 class Compiler {
  public:
-  explicit Compiler(FilterProgram& program) : program_(program) {}
+  Compiler(FilterProgram& program, const Surroundings& surroundings) : program_(program), surroundings_(surroundings) {}
 
   Result<Clauses> clauses(const Filter& filter) {
     Clauses compiled;
@@ -251,6 +225,16 @@ class Compiler {
     return Place{static_cast<std::size_t>(found - keys.begin()), {path.steps().begin() + 1, path.steps().end()}};
   }
 
+  Steps whole_path(const Place& place) const {
+    Steps path = surroundings_.prefix;
+    path.push_back({.kind = JsonPath::StepKind::kKey, .key = program_.slot_keys[place.slot], .index = 0});
+    path.insert(path.end(), place.steps.begin(), place.steps.end());
+    return path;
+  }
+  std::shared_ptr<const TextAnalyzer> analyzer_of(const Place& place) const {
+    return surroundings_.text_fields.analyzer(whole_path(place));
+  }
+
   Result<CompiledCondition> condition(const FieldCondition& field) {
     Place where = ORTHANT_TRY(place(field.key));
     const auto element = [&where](auto test) { return ElementCondition{std::move(where), ElementTest(std::move(test))}; };
@@ -258,7 +242,7 @@ class Compiler {
                           [&](const MatchValue& m) { return CompiledCondition(element(InSetTest{ScalarSet({m.value})})); },
                           [&](const MatchAny& m) { return CompiledCondition(element(InSetTest{ScalarSet(m.values)})); },
                           [&](const MatchExcept& m) { return CompiledCondition(element(NotInSetTest{ScalarSet(m.values)})); },
-                          [&](const MatchText& m) { return CompiledCondition(element(TextTest(m))); },
+                          [&](const MatchText& m) { return CompiledCondition(element(TextTest(m, analyzer_of(where)))); },
                           [&](const MatchPrefix& m) { return CompiledCondition(element(PrefixTest{m.prefix})); },
                           [&](const MatchSubstring& m) { return CompiledCondition(element(SubstringTest{m.substring})); },
                           [&](const NumberRange& r) { return CompiledCondition(element(NumberRangeTest{r})); },
@@ -281,7 +265,9 @@ class Compiler {
   Result<CompiledCondition> condition(const Nested& nested) {
     Place where = ORTHANT_TRY(place(nested.key));
     if (!where.steps.empty() && where.steps.back().kind == JsonPath::StepKind::kEach) where.steps.pop_back();
-    return NestedCondition{std::move(where), ORTHANT_TRY(compile_program(*nested.filter))};
+    Surroundings inside{surroundings_.text_fields, whole_path(where)};
+    inside.prefix.push_back({.kind = JsonPath::StepKind::kEach, .key = {}, .index = 0});
+    return NestedCondition{std::move(where), ORTHANT_TRY(compile_program(*nested.filter, inside))};
   }
 
   Result<CompiledCondition> condition(const SubFilter& sub_filter) {
@@ -289,11 +275,12 @@ class Compiler {
   }
 
   FilterProgram& program_;
+  const Surroundings& surroundings_;
 };
 
-Result<std::unique_ptr<FilterProgram>> compile_program(const Filter& filter) {
+Result<std::unique_ptr<FilterProgram>> compile_program(const Filter& filter, const Surroundings& surroundings) {
   auto program = std::make_unique<FilterProgram>();
-  program->clauses = ORTHANT_TRY(Compiler(*program).clauses(filter));
+  program->clauses = ORTHANT_TRY(Compiler(*program, surroundings).clauses(filter));
   return program;
 }
 
@@ -314,9 +301,9 @@ FilterEvaluator::FilterEvaluator(FilterEvaluator&&) noexcept = default;
 FilterEvaluator& FilterEvaluator::operator=(FilterEvaluator&&) noexcept = default;
 FilterEvaluator::~FilterEvaluator() = default;
 
-Result<FilterEvaluator> FilterEvaluator::compile(const Filter& filter) {
+Result<FilterEvaluator> FilterEvaluator::compile(const Filter& filter, const TextFields& text_fields) {
   auto program = std::make_unique<Program>();
-  program->compiled = ORTHANT_TRY(compile_program(filter));
+  program->compiled = ORTHANT_TRY(compile_program(filter, {text_fields, {}}));
   program->needs_payload = orthant::needs_payload(filter);
   return FilterEvaluator(std::move(program));
 }

@@ -11,6 +11,7 @@
 
 #include "base/point_id.h"
 #include "base/result.h"
+#include "engine/payload/field_schema.h"
 #include "engine/payload/filter.h"
 
 namespace orthant {
@@ -20,8 +21,8 @@ class FilterEvaluator {
   // Says whether the point at hand has the named vector; asked only for HasVector conditions.
   using HasVectorPredicate = std::function<bool(std::string_view name)>;
 
-  // invalid_argument when a key is no JSON path; the message names the key.
-  static Result<FilterEvaluator> compile(const Filter& filter);
+  // invalid_argument when a key is no JSON path; the message names the key. `text_fields` is used during the call only.
+  static Result<FilterEvaluator> compile(const Filter& filter, const TextFields& text_fields = {});
   FilterEvaluator(FilterEvaluator&&) noexcept;
   FilterEvaluator& operator=(FilterEvaluator&&) noexcept;
   ~FilterEvaluator();
