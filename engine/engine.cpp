@@ -244,13 +244,15 @@ void Engine::create_collection(std::string name, CollectionConfig config, Done<v
   });
 }
 
-void Engine::update_collection(std::string name, std::move_only_function<Status(CollectionConfig&)> change, Done<void> done) {
+void Engine::update_collection(std::string name, std::move_only_function<Status(CollectionConfig&)> change, Done<void> done,
+                               bool wait_for_fields) {
   auto admitted = impl_->admit(std::move(done));
   if (!admitted) return;
   auto collection = impl_->find(name);
   if (!collection) return (*admitted)(std::unexpected<Error>(collection.error()));
   auto shared = std::make_shared<Done<void>>(std::move(*admitted));
-  Status queued = (*collection)->update_config(std::move(change), [shared](Status status) { (*shared)(std::move(status)); });
+  const auto answer = [shared](Status status) { (*shared)(std::move(status)); };
+  Status queued = (*collection)->update_config(std::move(change), answer, wait_for_fields);
   if (!queued) (*shared)(std::move(queued));
 }
 
@@ -280,6 +282,7 @@ Result<CollectionInfo> Engine::collection_info(std::string_view name) const {
   info.indexed_vectors_count = statistics.indexed_vectors;
   info.queued_writes = statistics.queued_writes;
   info.memory_by_vector = std::move(statistics.memory_by_vector);
+  info.field_indexes = std::move(statistics.field_indexes);
   return info;
 }
 

@@ -44,8 +44,10 @@ class Engine {
   // ---- collections ----
   // already_exists; invalid_argument for names that are empty, longer than 255 bytes, or hold '/', '\', NUL or control characters.
   void create_collection(std::string name, CollectionConfig config, Done<void> done);
-  // `change` edits a copy; dimensions and metrics may not change (invalid_argument).
-  void update_collection(std::string name, std::move_only_function<Status(CollectionConfig&)> change, Done<void> done);
+  // `change` edits a copy; dimensions and metrics may not change (invalid_argument). Field indexes that it adds are built in the
+  // background, and waited for if `wait_for_fields`.
+  void update_collection(std::string name, std::move_only_function<Status(CollectionConfig&)> change, Done<void> done,
+                         bool wait_for_fields = true);
   // False when there was none.
   void delete_collection(std::string name, Done<bool> done);
   std::vector<std::string> collection_names() const;

@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "engine/collection/collection_config.h"
 #include "engine/collection/records.h"
+#include "engine/payload/field_schema.h"
 #include "engine/payload/filter.h"
 #include "index/vector_index.h"
 
@@ -175,6 +176,7 @@ struct CollectionInfo {
   std::uint64_t indexed_vectors_count = 0;
   std::uint64_t queued_writes = 0;
   std::map<std::string, IndexMemory> memory_by_vector;
+  std::map<std::string, FieldIndexInfo> field_indexes;  // those that answer filters, by path
   // Set when the collection stopped taking requests because its data is damaged; the message says what to do.
   std::optional<Error> fault;
 };

@@ -14,7 +14,7 @@ ENCODER_DOORS.add("encoder/tokenizer/tokenizer.h")  # TokenizedText is part of t
 INDEX_DOORS = {f"index/{name}.h" for name in ("vector_index", "index_config", "float_vectors", "memory_float_vectors")}
 ENGINE_DOORS = {f"engine/{name}.h" for name in ("engine", "settings", "requests", "evaluation")}
 ENGINE_DOORS |= {"engine/collection/collection.h", "engine/collection/collection_config.h", "engine/payload/filter.h",
-                 "engine/payload/payload.h", "engine/payload/json_path.h", "engine/payload/datetime.h"}
+                 "engine/payload/payload.h", "engine/payload/field_schema.h", "engine/payload/json_path.h", "engine/payload/datetime.h"}
 
 # Folder -> (our folders it may include whole, doors it may include). The longest matching prefix counts.
 OURS = {

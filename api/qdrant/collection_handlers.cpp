@@ -9,11 +9,16 @@ std::string collection_of(const Request& request) {
   return std::string(request.path_value("collection"));
 }
 
-// Points that have each indexed field of the collection.
-Awaitable<Result<FieldCounts>> count_indexed_fields(Engine& engine, const std::string& collection,
+// Points that have each indexed field of the collection. Indexes know it; those that are still being built, or were recorded by a
+// version that built none, do not.
+Awaitable<Result<FieldCounts>> count_indexed_fields(Engine& engine, const std::string& collection, const CollectionInfo& info,
                                                     const CollectionSettings& settings, const RequestContext& context) {
   FieldCounts counts;
   for (const auto& [field, schema] : settings.payload_schema) {
+    if (const auto built = info.field_indexes.find(field); built != info.field_indexes.end()) {
+      counts[field] = built->second.points;
+      continue;
+    }
     Filter filter;
     filter.must_not.push_back(FieldCondition{field, IsEmpty{}});
     Result<std::uint64_t> count = co_await await_done<Result<std::uint64_t>>(
@@ -31,9 +36,9 @@ Response index_answer(const Request& request, bool wait) {
 }
 
 Awaitable<Status> change_collection(Engine& engine, const std::string& name,
-                                    std::move_only_function<Status(CollectionConfig&)>& change) {
+                                    std::move_only_function<Status(CollectionConfig&)>& change, bool wait_for_fields = true) {
   if (!engine.has_collection(name)) co_return no_such_collection(name);
-  const auto update = [&](Done<void> done) { engine.update_collection(name, std::move(change), std::move(done)); };
+  const auto update = [&](Done<void> done) { engine.update_collection(name, std::move(change), std::move(done), wait_for_fields); };
   co_return co_await await_done<Status>(update);
 }
 
@@ -55,7 +60,7 @@ Awaitable<Response> get_collection(Engine& engine, Request& request) {
   const Result<CollectionSettings> settings = CollectionSettings::from_json(info->config.dialect_json);
   if (!settings) co_return error_response({ErrorCode::kDataCorruption, settings.error().message});
   const RequestContext context = request_context(engine, request);
-  const Result<FieldCounts> counts = co_await count_indexed_fields(engine, name, *settings, context);
+  const Result<FieldCounts> counts = co_await count_indexed_fields(engine, name, *info, *settings, context);
   if (!counts) co_return error_response(counts.error());
   co_return ok_response(request.received, [&](JsonWriter& json) { write_collection_info(json, *info, *settings, *counts); });
 }
@@ -112,7 +117,7 @@ Awaitable<Response> collection_cluster(Engine& engine, Request& request) {
   });
 }
 
-// Filters work on every field as it is: an index is recorded and given back, so that clients that ask for one go on.
+// Filters work on every field as it is; an index makes them fast. Without wait the answer comes once the definition is on disk.
 Awaitable<Response> create_field_index(Engine& engine, Request& request) {
   const Result<WriteOptions> options = parse_write_options(request);
   if (!options) co_return error_response(options.error());
@@ -122,7 +127,7 @@ Awaitable<Response> create_field_index(Engine& engine, Request& request) {
     return add_field_index(given, config);
   };
   const std::string name = collection_of(request);
-  const Status changed = co_await change_collection(engine, name, add);
+  const Status changed = co_await change_collection(engine, name, add, options->wait);
   if (!changed) co_return error_response(changed.error());
   co_return index_answer(request, options->wait);
 }
@@ -134,7 +139,7 @@ Awaitable<Response> delete_field_index(Engine& engine, Request& request) {
     return remove_field_index(request.path_value("field_name"), config);
   };
   const std::string name = collection_of(request);
-  const Status changed = co_await change_collection(engine, name, remove);
+  const Status changed = co_await change_collection(engine, name, remove, options->wait);
   if (!changed) co_return error_response(changed.error());
   co_return index_answer(request, options->wait);
 }

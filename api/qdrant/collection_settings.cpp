@@ -156,8 +156,6 @@ void merge(JsonFields& into, const JsonFields& from) {
   for (const auto& [name, text] : from) into.insert_or_assign(name, text);
 }
 
-constexpr std::array<std::string_view, 8> kFieldTypes = {"keyword", "integer", "float", "geo", "text", "bool", "datetime", "uuid"};
-
 }  // namespace
 
 std::string CollectionSettings::to_json() const {
@@ -237,36 +235,6 @@ Status apply_change(const CollectionChange& change, CollectionConfig& config) {
   std::erase_if(settings.metadata, [](const auto& field) { return field.second == "null"; });
   if (change.has_quantization) settings.quantization_config = change.given.quantization_config;
   apply_indexing_threshold(settings, config);
-  config.dialect_json = settings.to_json();
-  return {};
-}
-
-Result<FieldIndex> parse_field_index(JsonValue body) {
-  FieldIndex index;
-  const JsonValue name = ORTHANT_TRY(body.require("field_name"));
-  index.field = ORTHANT_TRY(name.as_string());
-  auto schema = body.find("field_schema");
-  if (!schema) schema = body.find("field_type");
-  if (!schema) return body.format_error("missing field `field_schema`");
-  const JsonValue type = schema->is_string() ? *schema : ORTHANT_TRY(schema->require("type"));
-  const std::string type_name = ORTHANT_TRY(type.as_string());
-  if (std::ranges::find(kFieldTypes, type_name) == kFieldTypes.end()) {
-    return type.format_error(fmt::format("unknown variant `{}`, expected one of `{}`", type_name, fmt::join(kFieldTypes, "`, `")));
-  }
-  index.schema = schema->raw();
-  return index;
-}
-
-Status add_field_index(const FieldIndex& index, CollectionConfig& config) {
-  CollectionSettings settings = ORTHANT_TRY(CollectionSettings::from_json(config.dialect_json));
-  settings.payload_schema.insert_or_assign(index.field, index.schema);
-  config.dialect_json = settings.to_json();
-  return {};
-}
-
-Status remove_field_index(std::string_view field, CollectionConfig& config) {
-  CollectionSettings settings = ORTHANT_TRY(CollectionSettings::from_json(config.dialect_json));
-  settings.payload_schema.erase(std::string(field));
   config.dialect_json = settings.to_json();
   return {};
 }

@@ -10,6 +10,7 @@
 #include "api/json/json_reader.h"
 #include "api/json/json_writer.h"
 #include "base/result.h"
+#include "engine/payload/field_schema.h"
 #include "engine/requests.h"
 
 namespace orthant::qdrant {
@@ -46,10 +47,12 @@ Result<CollectionChange> parse_update_collection(JsonValue body);
 // invalid_argument names a vector that the collection lacks.
 Status apply_change(const CollectionChange& change, CollectionConfig& config);
 
-// PUT /collections/{c}/index: {"field_name", "field_schema"}
+// PUT /collections/{c}/index: {"field_name", "field_schema"} (field_index_schema.cpp). Stemmers, stop words by language and options
+// of later versions are refused by name.
 struct FieldIndex {
   std::string field;
-  std::string schema;  // JSON: a type's name or an object with "type"
+  std::string given;  // JSON: a type's name or an object with "type"
+  FieldSchema schema;
 };
 Result<FieldIndex> parse_field_index(JsonValue body);
 Status add_field_index(const FieldIndex& index, CollectionConfig& config);

@@ -7,9 +7,10 @@
 namespace orthant {
 namespace {
 
-// 2 added the encoder's prompts.
-constexpr std::uint8_t kFormat = 2;
+// 2 added the encoder's prompts, 3 the field indexes.
+constexpr std::uint8_t kFormat = 3;
 constexpr std::uint8_t kFormatWithPrompts = 2;
+constexpr std::uint8_t kFormatWithFieldIndexes = 3;
 constexpr std::size_t kMaxNameBytes = 255;
 
 std::unexpected<Error> damaged() {
@@ -81,6 +82,69 @@ Result<std::optional<std::string>> read_optional(ByteReader& reader) {
   return std::optional<std::string>(ORTHANT_TRY(read_text(reader)));
 }
 
+void append_optional(std::string& out, const std::optional<std::uint32_t>& number) {
+  append_value(out, static_cast<std::uint8_t>(number.has_value()));
+  if (number) append_value(out, *number);
+}
+
+void append_field_indexes(std::string& out, const FieldSchemas& schemas) {
+  append_value(out, static_cast<std::uint16_t>(schemas.size()));
+  for (const auto& [path, schema] : schemas) {
+    append_sized(out, path);
+    append_value(out, schema.type);
+    if (schema.type != FieldType::kText) continue;
+    append_value(out, schema.text.tokenizer);
+    append_value(out, static_cast<std::uint8_t>(schema.text.lowercase));
+    append_value(out, static_cast<std::uint8_t>(schema.text.ascii_folding));
+    append_value(out, static_cast<std::uint8_t>(schema.text.phrase_matching));
+    append_optional(out, schema.text.min_token_length);
+    append_optional(out, schema.text.max_token_length);
+    append_value(out, static_cast<std::uint32_t>(schema.text.stopwords.size()));
+    for (const std::string& word : schema.text.stopwords) append_sized(out, word);
+  }
+}
+
+bool read_flag(ByteReader& reader, bool& out) {
+  const auto value = reader.read<std::uint8_t>();
+  if (!value || *value > 1) return false;
+  out = *value == 1;
+  return true;
+}
+
+bool read_optional(ByteReader& reader, std::optional<std::uint32_t>& out) {
+  bool present = false;
+  if (!read_flag(reader, present)) return false;
+  if (present) out = reader.read<std::uint32_t>();
+  return !present || out.has_value();
+}
+
+Result<TextOptions> read_text_options(ByteReader& reader) {
+  TextOptions options;
+  if (!read_enum(reader, TextTokenizer::kMultilingual, options.tokenizer) || !read_flag(reader, options.lowercase) ||
+      !read_flag(reader, options.ascii_folding) || !read_flag(reader, options.phrase_matching) ||
+      !read_optional(reader, options.min_token_length) || !read_optional(reader, options.max_token_length)) {
+    return damaged();
+  }
+  const auto words = reader.read<std::uint32_t>();
+  if (!words) return damaged();
+  for (std::uint32_t i = 0; i < *words; ++i) options.stopwords.push_back(ORTHANT_TRY(read_text(reader)));
+  return options;
+}
+
+Result<FieldSchemas> read_field_indexes(ByteReader& reader) {
+  FieldSchemas schemas;
+  const auto count = reader.read<std::uint16_t>();
+  if (!count) return damaged();
+  for (std::uint16_t i = 0; i < *count; ++i) {
+    std::string path = ORTHANT_TRY(read_text(reader));
+    FieldSchema schema;
+    if (!read_enum(reader, FieldType::kUuid, schema.type)) return damaged();
+    if (schema.type == FieldType::kText) schema.text = ORTHANT_TRY(read_text_options(reader));
+    if (!JsonPath::parse(path) || !schemas.emplace(std::move(path), std::move(schema)).second) return damaged();
+  }
+  return schemas;
+}
+
 Result<std::optional<EncoderIdentity>> read_encoder(ByteReader& reader, std::uint8_t format) {
   const auto present = reader.read<std::uint8_t>();
   if (!present || *present > 1) return damaged();
@@ -114,6 +178,7 @@ std::string encode(const CollectionRecord& record) {
     append_index(out, vector.index);
     append_encoder(out, vector.encoder);
   }
+  append_field_indexes(out, record.config.field_indexes);
   return out;
 }
 
@@ -140,6 +205,7 @@ Result<CollectionRecord> decode_collection_record(std::string_view bytes) {
     if (!record.config.vectors.emplace(name, std::move(vector)).second) return damaged();
     record.slot_names.push_back(std::move(name));
   }
+  if (*format >= kFormatWithFieldIndexes) record.config.field_indexes = ORTHANT_TRY(read_field_indexes(reader));
   if (!reader.at_end()) return damaged();
   return record;
 }

@@ -34,6 +34,7 @@ struct Row {
 struct ChangeBuilder {
   const TableView& view;
   const std::uint64_t operation_id;
+  const bool has_field_indexes = !view.fields().fields()->empty();
   Change change{view.table().store()};
   std::vector<std::vector<std::string_view>> new_vectors;  // [new row][slot]
 
@@ -79,6 +80,7 @@ void ChangeBuilder::add_row(const PreparedPoint& point, Ordinal replaced) {
   table().put_point(change.batch, ordinal, record);
   table().put_id(change.batch, point.id, ordinal);
   if (replaced != kNoOrdinal) bury(kAllSlots, replaced);
+  if (has_field_indexes) change.fields.added.push_back(view.fields().read(ordinal, point.payload));
   new_vectors.push_back(std::move(by_slot));
 }
 
@@ -207,7 +209,12 @@ struct PreparedEdit {
 Status ChangeBuilder::operator()(const EditPayloadOp& op) {
   const PreparedEdit edit = ORTHANT_TRY(PreparedEdit::make(op));
   for (Row& row : ORTHANT_TRY(read_rows(std::get<std::vector<PointId>>(op.points), true))) {
-    row.record.payload = ORTHANT_TRY(edit.apply(row.record.payload));
+    std::string edited = ORTHANT_TRY(edit.apply(row.record.payload));
+    if (has_field_indexes) {
+      change.fields.edited.emplace_back(view.fields().read(row.ordinal, row.record.payload),
+                                        view.fields().read(row.ordinal, edited));
+    }
+    row.record.payload = std::move(edited);
     rewrite(row);
   }
   return finish();

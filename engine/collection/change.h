@@ -21,6 +21,7 @@ struct Change {
   EncodedBatch rows;                              // to be appended
   std::vector<std::pair<Slot, Ordinal>> burials;  // kAllSlots: the whole row
   std::vector<Ordinal> rewritten;                 // rows whose record changed in place
+  FieldChanges fields;                            // of new rows, and of rewritten ones whose payload changed
 };
 
 // The op with filters and modes turned into the points that they mean now. `pool` may be null.

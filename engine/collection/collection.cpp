@@ -105,6 +105,7 @@ CollectionStatistics Collection::statistics() const {
     statistics.indexed_vectors += (*view)->index(slot).live_count();
     statistics.memory_by_vector.emplace(impl_->slot_names[slot], (*view)->index(slot).memory());
   }
+  statistics.field_indexes = (*view)->fields().info();
   return statistics;
 }
 
@@ -164,11 +165,15 @@ Status Collection::write(WriteCommand command, WriteDone done) {
 }
 
 Status Collection::update_config(std::move_only_function<Status(CollectionConfig&)> change,
-                                 std::move_only_function<void(Status)> done) {
-  return impl_->strand.submit([impl = impl_, change = std::move(change), done = std::move(done)]() mutable {
+                                 std::move_only_function<void(Status)> done, bool wait_for_fields) {
+  return impl_->strand.submit([impl = impl_, change = std::move(change), done = std::move(done), wait_for_fields]() mutable {
     Status changed = impl->change_config(std::move(change));
     if (!changed) return done(std::move(changed));
-    impl->answer(true, std::move(done));
+    if (!wait_for_fields) return impl->answer(true, std::move(done));
+    impl->when_fields_ready([impl, done = std::move(done)](Status built) mutable {
+      if (!built) return done(std::move(built));
+      impl->answer(true, std::move(done));
+    });
   });
 }
 

@@ -87,6 +87,7 @@ struct CollectionStatistics {
   std::uint64_t queued_writes = 0;
   std::uint64_t buried_rows = 0;
   std::map<std::string, IndexMemory> memory_by_vector;
+  std::map<std::string, FieldIndexInfo> field_indexes;  // those that are built, by path
 };
 
 class Collection {
@@ -119,8 +120,10 @@ class Collection {
   // `done` is called once, on a thread of the write pool, unless this returns an error (full queue): then never.
   Status write(WriteCommand command, WriteDone done);
   // Edits the configuration in order with the writes. `change` gets a copy; its error changes nothing. Dimensions, metrics, forms
-  // and names of vectors may not change (invalid_argument).
-  Status update_config(std::move_only_function<Status(CollectionConfig&)> change, std::move_only_function<void(Status)> done);
+  // and names of vectors may not change (invalid_argument). Field indexes that are added are built in the background: `done` is
+  // called when they answer filters if `wait_for_fields`, else once the change is on disk.
+  Status update_config(std::move_only_function<Status(CollectionConfig&)> change, std::move_only_function<void(Status)> done,
+                       bool wait_for_fields = true);
   // Removes the record; what runs on the old state finishes on it, later requests get not_found.
   Status drop(std::move_only_function<void(Status)> done);
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "engine/payload/field_schema.h"
 #include "index/index_config.h"
 
 namespace orthant {
@@ -32,6 +33,8 @@ struct VectorConfig {
 struct CollectionConfig {
   // By vector name; the unnamed default vector has the name "".
   std::map<std::string, VectorConfig> vectors;
+  // Payload fields that are indexed. Their indexes follow by themselves.
+  FieldSchemas field_indexes;
   // The dialect's own view of the configuration (a JSON object): kept and given back as it is, never read by the engine.
   std::string dialect_json = "{}";
 };

@@ -13,6 +13,7 @@
 
 #include "engine/collection/change.h"
 #include "engine/collection/collection.h"
+#include "engine/collection/field_build.h"
 #include "engine/collection/reclaim.h"
 #include "engine/collection/row_filter.h"
 #include "engine/collection/table_view.h"
@@ -31,16 +32,18 @@ class Collection::Impl : public std::enable_shared_from_this<Impl> {
 
   // ---- reads (collection_read.cpp) ----
   // Rows that may be returned; null when there is no filter or an empty one.
-  Result<std::shared_ptr<const Bitmap>> allowed_rows(const TableView& view, const Filter* filter) const;
+  Result<std::shared_ptr<const AllowedRows>> allowed_rows(const TableView& view, const Filter* filter) const;
   Result<std::vector<Record>> load_records(const TableView& view, std::span<const Ordinal> ordinals, const PayloadSelector& payload,
                                            const VectorSelector& vectors) const;
 
   // ---- writer (collection_write.cpp) ----
   void run(WriteCommand command, WriteDone done);
   Result<std::uint64_t> apply(WriteOp op);
-  void publish(TableView& view, const Change& change);
+  void publish(TableView& view, Change& change);
   void answer(bool synced, std::move_only_function<void(Status)> done);
   Status change_config(std::move_only_function<Status(CollectionConfig&)> change);
+  // Calls `done` on the strand once the configured field indexes answer filters, or building one failed.
+  void when_fields_ready(std::move_only_function<void(Status)> done);
   Status drop();
   void keep_up(const std::shared_ptr<TableView>& view);
   void start_calibration(const std::shared_ptr<TableView>& view);
@@ -51,6 +54,13 @@ class Collection::Impl : public std::enable_shared_from_this<Impl> {
   void continue_reclaim(const std::shared_ptr<Reclaim>& reclaim, ReclaimDone done);
   Status finish_reclaim(Reclaim& reclaim);
   void end_reclaim(Status result, const ReclaimDone& done);
+
+  // ---- field indexes (collection_fields.cpp) ----
+  // Removes what is not configured any more and starts building what is missing. Waits for a reclaim that runs.
+  void update_fields();
+  void continue_field_build(const std::shared_ptr<FieldBuild>& build, const std::shared_ptr<TableView>& target);
+  void end_field_build(Status result);
+  void answer_field_waiters(const Status& result);
 
   const CollectionEnvironment environment;
   const std::string name;
@@ -71,6 +81,10 @@ class Collection::Impl : public std::enable_shared_from_this<Impl> {
   // Writer: the configuration of an index changed while a reclaim with the old one ran.
   bool rebuild_wanted_ = false;
   std::atomic<bool> calibrating_{false};
+  // Writer: rows whose payload was edited since the build of field indexes that runs last looked. Nothing when none runs; never
+  // together with a reclaim.
+  std::optional<std::vector<Ordinal>> field_journal_;
+  std::vector<std::move_only_function<void(Status)>> field_waiters_;  // writer
 };
 
 }  // namespace orthant

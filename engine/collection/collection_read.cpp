@@ -14,6 +14,8 @@ namespace {
 
 // Points whose records are read at once while a filtered scroll looks for matches.
 constexpr std::size_t kScrollChunk = 256;
+// So many possible rows are looked up singly instead of passing over all points in the order of their ids.
+constexpr std::size_t kFewRows = 1000;
 
 using IdOrdinal = std::pair<PointId, Ordinal>;
 
@@ -75,17 +77,46 @@ Status scroll_ids(const StoredTable& table, const RowFilter& filter, std::vector
   return {};
 }
 
-Status scroll_filtered(const StoredTable& table, const RowFilter& filter, const std::optional<PointId>& from,
-                       PageCollector& collector) {
+// Ids of the rows, ascending, each once.
+Result<std::vector<PointId>> ids_of(const StoredTable& table, const Bitmap& rows) {
+  std::vector<Ordinal> ordinals;
+  rows.for_each([&](std::size_t row) { ordinals.push_back(static_cast<Ordinal>(row)); });
+  std::vector<PointId> ids;
+  for (const PointRecord& record : ORTHANT_TRY(table.read_points(ordinals))) ids.push_back(record.id);
+  std::ranges::sort(ids);
+  ids.erase(std::ranges::unique(ids).begin(), ids.end());
+  return ids;
+}
+
+// Passes over the points by id. Indexes decide most of them (`bounds`, with buried rows taken out); the others are read, and with
+// them the points whose rows are newer than the bounds.
+Status scroll_filtered(const StoredTable& table, const RowFilter& filter, const RowBounds& bounds,
+                       const std::optional<PointId>& from, PageCollector& collector) {
   std::vector<IdOrdinal> chunk;
   Result<bool> more = true;
   ORTHANT_TRY(table.scan_ids(from, [&](const PointId& id, Ordinal ordinal) {
+    if (ordinal < bounds.rows() && !bounds.possible.test(ordinal)) return true;
+    // A row that needs no reading waits behind those that do, so that the order stays.
+    if (chunk.empty() && bounds.certain_rows().test(ordinal)) return collector.take(id, ordinal);
     chunk.emplace_back(id, ordinal);
     if (chunk.size() == kScrollChunk) more = take_matching(table, filter, chunk, collector);
     return more && *more;
   }));
   if (ORTHANT_TRY(std::move(more)) && !chunk.empty()) ORTHANT_TRY(take_matching(table, filter, chunk, collector));
   return {};
+}
+
+Status scroll_by_filter(const TableView& view, const Filter& filter, const std::vector<std::string>& slot_names,
+                        const std::optional<PointId>& from, PageCollector& collector) {
+  const auto fields = view.fields().fields();
+  const RowFilter row_filter = ORTHANT_TRY(RowFilter::compile(filter, slot_names, fields->text));
+  if (auto ids = only_possible_ids(filter)) return scroll_ids(view.table(), row_filter, std::move(*ids), from, collector);
+  const std::size_t rows = view.row_count();
+  RowBounds bounds = fields->empty() ? RowBounds::unknown(rows) : view.fields().bounds(*fields, filter, rows);
+  view.keep_live(bounds.possible);
+  if (bounds.certain) view.keep_live(*bounds.certain);
+  if (bounds.possible.count() > kFewRows) return scroll_filtered(view.table(), row_filter, bounds, from, collector);
+  return scroll_ids(view.table(), row_filter, ORTHANT_TRY(ids_of(view.table(), bounds.possible)), from, collector);
 }
 
 // A point replaced while the search ran may be there twice: its newer row stays.
@@ -101,14 +132,16 @@ void keep_newest_of_equal_ids(std::vector<ScoredPoint>& points) {
 
 }  // namespace
 
-Result<std::shared_ptr<const Bitmap>> Collection::Impl::allowed_rows(const TableView& current, const Filter* filter) const {
-  if (filter == nullptr || is_empty(*filter)) return std::shared_ptr<const Bitmap>();
+Result<std::shared_ptr<const AllowedRows>> Collection::Impl::allowed_rows(const TableView& current, const Filter* filter) const {
+  if (filter == nullptr || is_empty(*filter)) return std::shared_ptr<const AllowedRows>();
   const std::uint64_t evaluated_at = version.load(std::memory_order_acquire);
   std::string key = fmt::format("{}:{}", current.table().number(), canonical_key(*filter));
   if (auto rows = filter_cache.find(key, evaluated_at)) return rows;
-  auto rows = std::make_shared<const Bitmap>(ORTHANT_TRY(matching_rows(current, *filter, slot_names, &environment.search_pool)));
-  filter_cache.insert(std::move(key), evaluated_at, rows);
-  return std::shared_ptr<const Bitmap>(std::move(rows));
+  auto allowed = std::make_shared<AllowedRows>();
+  allowed->rows = ORTHANT_TRY(matching_rows(current, *filter, slot_names, &environment.search_pool));
+  allowed->count = allowed->rows.count();
+  filter_cache.insert(std::move(key), evaluated_at, allowed);
+  return std::shared_ptr<const AllowedRows>(std::move(allowed));
 }
 
 Result<std::vector<Record>> Collection::Impl::load_records(const TableView& current, std::span<const Ordinal> ordinals,
@@ -158,9 +191,9 @@ Result<Collection::SearchAnswer> Collection::search(const VectorSearch& request)
     return invalid_argument(
         fmt::format("Vector dimension error: expected dim: {}, got {}", index.config().dim, request.vector.size()));
   }
-  const std::shared_ptr<const Bitmap> allowed = ORTHANT_TRY(impl_->allowed_rows(*view, request.filter));
+  const std::shared_ptr<const AllowedRows> allowed = ORTHANT_TRY(impl_->allowed_rows(*view, request.filter));
   SearchParams params = request.params;
-  params.allowed = allowed.get();
+  params.allowed = allowed ? &allowed->rows : nullptr;
   const std::size_t rows = view->row_count();
   const std::size_t wanted = std::min(request.limit, rows) + std::min(request.offset, rows) + (request.excluded ? 1 : 0);
   params.limit = std::min(wanted, std::max<std::size_t>(rows, 1));
@@ -194,12 +227,7 @@ Result<PointPage> Collection::scroll(const PointScroll& request) const {
   if (request.filter == nullptr || is_empty(*request.filter)) {
     ORTHANT_TRY(scroll_all(view->table(), request.from, collector));
   } else {
-    const RowFilter filter = ORTHANT_TRY(RowFilter::compile(*request.filter, impl_->slot_names));
-    if (auto ids = only_possible_ids(*request.filter)) {
-      ORTHANT_TRY(scroll_ids(view->table(), filter, std::move(*ids), request.from, collector));
-    } else {
-      ORTHANT_TRY(scroll_filtered(view->table(), filter, request.from, collector));
-    }
+    ORTHANT_TRY(scroll_by_filter(*view, *request.filter, impl_->slot_names, request.from, collector));
   }
   return PointPage{ORTHANT_TRY(impl_->load_records(*view, collector.ordinals(), request.payload, request.vectors)),
                    collector.next()};
@@ -207,8 +235,8 @@ Result<PointPage> Collection::scroll(const PointScroll& request) const {
 
 Result<std::uint64_t> Collection::count(const Filter* filter) const {
   const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
-  const std::shared_ptr<const Bitmap> rows = ORTHANT_TRY(impl_->allowed_rows(*view, filter));
-  return rows ? rows->count() : view->live_count();
+  const std::shared_ptr<const AllowedRows> allowed = ORTHANT_TRY(impl_->allowed_rows(*view, filter));
+  return allowed ? allowed->count : view->live_count();
 }
 
 Result<std::optional<std::vector<std::pair<std::string, std::string>>>> Collection::source_texts(const PointId& id) const {

@@ -14,6 +14,7 @@ constexpr std::size_t kShortRound = 2000;
 
 void Collection::Impl::start_reclaim(ReclaimDone done) {
   if (journal_) return done(fail(ErrorCode::kUnavailable, "collection " + name + ": rows are being reclaimed already"));
+  if (field_journal_) return done(fail(ErrorCode::kUnavailable, "collection " + name + ": field indexes are being built"));
   if (const auto current = view(); !current) return done(std::unexpected<Error>(current.error()));
   journal_.emplace();
   rebuild_wanted_ = false;
@@ -25,9 +26,10 @@ void Collection::Impl::start_reclaim(ReclaimDone done) {
 }
 
 void Collection::Impl::continue_reclaim(const std::shared_ptr<Reclaim>& reclaim, ReclaimDone done) {
-  const auto current = view();
+  auto current = view();
   if (!current) return end_reclaim(std::unexpected<Error>(current.error()), done);
   if (reclaim->view() && (*current)->row_count() - reclaim->rows_done() + journal_->size() <= kShortRound) {
+    current->reset();  // the old table goes before `done` hears of it
     return end_reclaim(finish_reclaim(*reclaim), done);
   }
   // Moment and journal are taken together: no write runs between these lines.
@@ -71,7 +73,8 @@ void Collection::Impl::end_reclaim(Status result, const ReclaimDone& done) {
   if (const auto current = view()) next_reclaim_at_ = result ? 0 : (*current)->buried_count() * 5 / 4;
   const bool again = result && rebuild_wanted_;
   done(std::move(result));
-  if (again) start_reclaim([](const Status&) {});
+  update_fields();  // the new table has those of the configuration that the reclaim began with
+  if (again && !field_journal_) start_reclaim([](const Status&) {});
 }
 
 }  // namespace orthant

@@ -88,25 +88,28 @@ Result<std::uint64_t> Collection::Impl::apply(WriteOp op) {
   return operation_id;
 }
 
-void Collection::Impl::publish(TableView& current, const Change& change) {
+void Collection::Impl::publish(TableView& current, Change& change) {
   static Counter& rows =
       counter("orthant_rows_written_total", "Rows appended to collections: new points and new versions of points.");
   static Counter& operations = counter("orthant_write_operations_total", "Write operations applied to collections.");
   rows.add(change.rows.rows);
   operations.add();
+  current.fields().apply(std::move(change.fields));
   if (change.rows.rows > 0) current.append(change.rows);
-  for (const auto& [slot, ordinal] : change.burials) current.bury(slot, ordinal);
+  current.bury(change.burials);
   if (journal_) {
     journal_->burials.insert(journal_->burials.end(), change.burials.begin(), change.burials.end());
     journal_->rewritten.insert(journal_->rewritten.end(), change.rewritten.begin(), change.rewritten.end());
   }
+  if (field_journal_) field_journal_->insert(field_journal_->end(), change.rewritten.begin(), change.rewritten.end());
   version.fetch_add(1, std::memory_order_release);
 }
 
 // What a growing or ageing table needs, after the answer is on its way.
 void Collection::Impl::keep_up(const std::shared_ptr<TableView>& current) {
   start_calibration(current);
-  if (!journal_ && worth_reclaiming(*current, environment.limits) && current->buried_count() >= next_reclaim_at_) {
+  if (!journal_ && !field_journal_ && worth_reclaiming(*current, environment.limits) &&
+      current->buried_count() >= next_reclaim_at_) {
     start_reclaim([this_name = name](Status result) {
       if (!result && result.error().code != ErrorCode::kCancelled) {
         log_warning(fmt::format("collection {}: reclaiming buried rows: {}", this_name, result.error().message));
@@ -150,9 +153,10 @@ Status Collection::Impl::change_config(std::move_only_function<Status(Collection
     std::lock_guard lock(state_mutex_);
     record_ = changed;
   }
+  update_fields();
   // Indexes keep the configuration they were made with, so new ones are made, by the way that also reclaims rows.
   if (!rebuild) return {};
-  if (journal_) {
+  if (journal_ || field_journal_) {
     rebuild_wanted_ = true;
     return {};
   }

@@ -29,8 +29,8 @@ Status Reclaim::create_target() {
 Status Reclaim::run_round(const StoredTable& old_table, Ordinal row_count, const RowJournal& journal) {
   const bool first_round = view_ == nullptr;
   if (first_round) ORTHANT_TRY(create_target());
-  ORTHANT_TRY(follow_burials(old_table, journal));
   ORTHANT_TRY(follow_rewritten(old_table, journal));
+  ORTHANT_TRY(follow_burials(old_table, journal));
   ORTHANT_TRY(copy_rows(old_table, rows_done(), row_count));
   if (first_round) view_ = ORTHANT_TRY(TableView::open(store_, target_, index_path_, pool_));
   return {};
@@ -98,8 +98,15 @@ Status Reclaim::copy_chunk(const StoredTable& old_table, std::span<const std::pa
   EncodedBatch encoded;
   if (view_) encoded = ORTHANT_TRY(view_->encode(views));
   ORTHANT_TRY(store_.write(batch));
+  if (view_) {
+    FieldChanges fields;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      fields.added.push_back(view_->fields().read(next_ordinal_ + static_cast<Ordinal>(i), rows[i].second.payload));
+    }
+    view_->fields().apply(std::move(fields));
+    view_->append(encoded);
+  }
   next_ordinal_ += static_cast<Ordinal>(rows.size());
-  if (view_) view_->append(encoded);
   return {};
 }
 
@@ -120,9 +127,11 @@ Status Reclaim::follow_burials(const StoredTable& old_table, const RowJournal& j
     if (now[i] == kNoOrdinal) new_table.remove_id(batch, ids[i]);
   }
   ORTHANT_TRY(store_.write(batch));
+  std::vector<std::pair<Slot, Ordinal>> burials;
   for (const auto& [slot, old_ordinal] : journal.burials) {
-    if (new_ordinal(old_ordinal) != kNoOrdinal) view_->bury(slot, new_ordinal(old_ordinal));
+    if (new_ordinal(old_ordinal) != kNoOrdinal) burials.emplace_back(slot, new_ordinal(old_ordinal));
   }
+  view_->bury(burials);
   return {};
 }
 
@@ -134,9 +143,21 @@ Status Reclaim::follow_rewritten(const StoredTable& old_table, const RowJournal&
   if (old_ordinals.empty()) return {};
   const StoredTable new_table(store_, target_.table);
   StoreBatch batch(store_);
+  std::ranges::sort(old_ordinals);
+  old_ordinals.erase(std::ranges::unique(old_ordinals).begin(), old_ordinals.end());
+  std::vector<Ordinal> new_ordinals;
+  for (const Ordinal ordinal : old_ordinals) new_ordinals.push_back(new_ordinal(ordinal));
   const std::vector<PointRecord> records = ORTHANT_TRY(old_table.read_points(old_ordinals));
-  for (std::size_t i = 0; i < records.size(); ++i) new_table.put_point(batch, new_ordinal(old_ordinals[i]), records[i]);
-  return store_.write(batch);
+  const std::vector<PointRecord> before = ORTHANT_TRY(new_table.read_points(new_ordinals));
+  FieldChanges fields;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    new_table.put_point(batch, new_ordinals[i], records[i]);
+    fields.edited.emplace_back(view_->fields().read(new_ordinals[i], before[i].payload),
+                               view_->fields().read(new_ordinals[i], records[i].payload));
+  }
+  ORTHANT_TRY(store_.write(batch));
+  view_->fields().apply(std::move(fields));
+  return {};
 }
 
 }  // namespace orthant

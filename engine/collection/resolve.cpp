@@ -51,7 +51,7 @@ Result<std::vector<bool>> wanted_points(const UpsertOp& op, const TableView& vie
     positions.push_back(i);
   }
   if (!op.update_filter) return wanted;
-  const RowFilter filter = ORTHANT_TRY(RowFilter::compile(*op.update_filter, slot_names));
+  const RowFilter filter = ORTHANT_TRY(RowFilter::compile(*op.update_filter, slot_names, view.fields().fields()->text));
   const std::vector<PointRecord> records = ORTHANT_TRY(view.table().read_points(existing));
   for (std::size_t i = 0; i < records.size(); ++i) {
     if (!filter.matches(records[i])) wanted[positions[i]] = false;

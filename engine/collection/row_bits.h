@@ -29,6 +29,13 @@ class RowBits {
     return piece != nullptr && (piece[place.word].load(std::memory_order_acquire) & place.bit) != 0;
   }
 
+  // Readers: the bits of the ordinals 64 * word and on.
+  std::uint64_t word(std::size_t word) const {
+    const Place place = place_of(static_cast<Ordinal>(word * 64));
+    const std::atomic<std::uint64_t>* piece = published_[place.piece].load(std::memory_order_acquire);
+    return piece != nullptr ? piece[place.word].load(std::memory_order_acquire) : 0;
+  }
+
  private:
   static constexpr unsigned kFirstPieceBits = 1024;  // piece i holds kFirstPieceBits << i bits
   static constexpr unsigned kPieces = 23;            // together more than 2^32 bits

@@ -1,6 +1,7 @@
 #include "engine/collection/row_filter.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace orthant {
 namespace {
@@ -9,6 +10,56 @@ constexpr std::size_t kCacheBytes = std::size_t{16} << 20;
 constexpr std::size_t kRowsPerWord = 64;
 // Words of rows handed to a thread at once.
 constexpr std::size_t kGrainWords = 64;
+// One of so many rows has to be wanted for a scan to be cheaper than single reads.
+constexpr std::size_t kScanShare = 8;
+// So few are read in one go.
+constexpr std::size_t kRowsAtOnce = 256;
+
+std::vector<Ordinal> ordinals_of(const Bitmap& rows, std::size_t first_word, std::size_t last_word) {
+  std::vector<Ordinal> ordinals;
+  for (std::size_t i = first_word; i < last_word; ++i) {
+    for (std::uint64_t word = rows.words()[i]; word != 0; word &= word - 1) {
+      ordinals.push_back(static_cast<Ordinal>(i * kRowsPerWord + static_cast<std::size_t>(std::countr_zero(word))));
+    }
+  }
+  return ordinals;
+}
+
+// Takes out of `rows` those of the words [first, last) that do not match: by one scan where most are to be asked, else by reading
+// them singly.
+Status ask_words(const TableView& view, const RowFilter& filter, std::size_t first, std::size_t last, Bitmap& rows) {
+  const std::vector<Ordinal> ordinals = ordinals_of(rows, first, last);
+  if (ordinals.empty()) return {};
+  if (ordinals.size() * kScanShare >= (last - first) * kRowsPerWord) {
+    return view.table().scan_points(ordinals.front(), ordinals.back() + 1, [&](Ordinal ordinal, const PointRecordView& record) {
+      if (rows.test(ordinal) && !filter.matches(record)) rows.reset(ordinal);
+      return true;
+    });
+  }
+  const std::vector<PointRecord> records = ORTHANT_TRY(view.table().read_points(ordinals));
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (!filter.matches(records[i])) rows.reset(ordinals[i]);
+  }
+  return {};
+}
+
+// Leaves of `rows` those that match.
+Status ask_rows(const TableView& view, const RowFilter& filter, Bitmap& rows, ThreadPool* pool) {
+  const std::size_t words = rows.words().size();
+  if (rows.count() <= kRowsAtOnce) return ask_words(view, filter, 0, words, rows);
+  std::mutex mutex;
+  Status failed;  // guarded by mutex
+  // Threads get whole words of the bitmap, so none writes where another does.
+  parallel_for(pool, words, kGrainWords, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t word = begin; word < end; word += kGrainWords) {
+      Status asked = ask_words(view, filter, word, std::min(end, word + kGrainWords), rows);
+      if (asked) continue;
+      std::lock_guard lock(mutex);
+      failed = std::move(asked);
+    }
+  });
+  return failed;
+}
 
 // The few rows that has_id conditions leave possible.
 Result<Bitmap> matching_ids(const TableView& view, const RowFilter& filter, std::span<const PointId> ids) {
@@ -29,8 +80,9 @@ bool is_empty(const Filter& filter) {
   return filter.must.empty() && filter.should.empty() && filter.must_not.empty() && !filter.min_should;
 }
 
-Result<RowFilter> RowFilter::compile(const Filter& filter, const std::vector<std::string>& slot_names) {
-  return RowFilter(ORTHANT_TRY(FilterEvaluator::compile(filter)), slot_names);
+Result<RowFilter> RowFilter::compile(const Filter& filter, const std::vector<std::string>& slot_names,
+                                     const TextFields& text_fields) {
+  return RowFilter(ORTHANT_TRY(FilterEvaluator::compile(filter, text_fields)), slot_names);
 }
 
 template <typename HasSlot>
@@ -52,26 +104,19 @@ bool RowFilter::matches(const PointRecord& record) const {
 
 Result<Bitmap> matching_rows(const TableView& view, const Filter& filter, const std::vector<std::string>& slot_names,
                              ThreadPool* pool) {
-  const RowFilter row_filter = ORTHANT_TRY(RowFilter::compile(filter, slot_names));
+  const auto fields = view.fields().fields();
+  const RowFilter row_filter = ORTHANT_TRY(RowFilter::compile(filter, slot_names, fields->text));
   if (const auto ids = only_possible_ids(filter)) return matching_ids(view, row_filter, *ids);
-  const Ordinal row_count = view.row_count();
-  Bitmap rows(row_count);
-  std::mutex mutex;
-  Status failed;  // guarded by mutex
-  // Threads get whole words of the bitmap, so none writes where another does.
-  parallel_for(pool, (row_count + kRowsPerWord - 1) / kRowsPerWord, kGrainWords, [&](std::size_t begin, std::size_t end) {
-    const auto first = static_cast<Ordinal>(begin * kRowsPerWord);
-    const auto last = static_cast<Ordinal>(std::min<std::size_t>(end * kRowsPerWord, row_count));
-    Status scanned = view.table().scan_points(first, last, [&](Ordinal ordinal, const PointRecordView& record) {
-      if (!view.is_buried(ordinal) && row_filter.matches(record)) rows.set(ordinal);
-      return true;
-    });
-    if (scanned) return;
-    std::lock_guard lock(mutex);
-    failed = std::move(scanned);
-  });
-  ORTHANT_TRY(std::move(failed));
-  return rows;
+  const std::size_t rows = view.row_count();
+  const RowBounds bounds = fields->empty() ? RowBounds::unknown(rows) : view.fields().bounds(*fields, filter, rows);
+  Bitmap matching = bounds.certain_rows();
+  view.keep_live(matching);
+  if (bounds.exact()) return matching;
+  Bitmap undecided = bounds.undecided();
+  view.keep_live(undecided);
+  ORTHANT_TRY(ask_rows(view, row_filter, undecided, pool));
+  matching |= undecided;
+  return matching;
 }
 
 bool FilterCache::move_to(std::uint64_t version) {
@@ -84,7 +129,7 @@ bool FilterCache::move_to(std::uint64_t version) {
   return true;
 }
 
-std::shared_ptr<const Bitmap> FilterCache::find(const std::string& key, std::uint64_t version) {
+std::shared_ptr<const AllowedRows> FilterCache::find(const std::string& key, std::uint64_t version) {
   std::lock_guard lock(mutex_);
   if (!move_to(version)) return nullptr;
   const auto found = std::ranges::find(entries_, key, &Entry::key);
@@ -93,14 +138,14 @@ std::shared_ptr<const Bitmap> FilterCache::find(const std::string& key, std::uin
   return found->rows;
 }
 
-void FilterCache::insert(std::string key, std::uint64_t version, std::shared_ptr<const Bitmap> rows) {
-  const std::size_t bytes = rows->size() / 8 + key.size();
+void FilterCache::insert(std::string key, std::uint64_t version, std::shared_ptr<const AllowedRows> rows) {
+  const std::size_t bytes = rows->rows.size() / 8 + key.size();
   std::lock_guard lock(mutex_);
   if (bytes > kCacheBytes || !move_to(version)) return;
   entries_.push_front({std::move(key), std::move(rows)});
   bytes_ += bytes;
   while (bytes_ > kCacheBytes) {
-    bytes_ -= entries_.back().rows->size() / 8 + entries_.back().key.size();
+    bytes_ -= entries_.back().rows->rows.size() / 8 + entries_.back().key.size();
     entries_.pop_back();
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
-// Filters over the rows of a table. Payloads are evaluated as they stand in the store, in parallel, and the result is kept as a
-// bitmap of rows while the collection does not change.
+// Filters over the rows of a table. Field indexes give the rows that match for certain and those that may; of the latter, and where
+// no index helps of all rows, the payloads are evaluated as they stand in the store, in parallel. The result is kept as a bitmap of
+// rows while the collection does not change.
 
 #include <cstdint>
 #include <list>
@@ -14,6 +15,7 @@
 #include "base/result.h"
 #include "base/thread_pool.h"
 #include "engine/collection/table_view.h"
+#include "engine/payload/field_indexes.h"
 #include "engine/payload/filter_evaluator.h"
 
 namespace orthant {
@@ -23,8 +25,8 @@ bool is_empty(const Filter& filter);
 // A filter ready to be asked about stored records. Immutable; any number of threads. `slot_names` must outlive it.
 class RowFilter {
  public:
-  // invalid_argument when a key is no JSON path.
-  static Result<RowFilter> compile(const Filter& filter, const std::vector<std::string>& slot_names);
+  // invalid_argument when a key is no JSON path. Text conditions take the options of the view's text indexes.
+  static Result<RowFilter> compile(const Filter& filter, const std::vector<std::string>& slot_names, const TextFields& text_fields);
   bool matches(const PointRecordView& record) const;
   bool matches(const PointRecord& record) const;
 
@@ -42,18 +44,24 @@ class RowFilter {
 Result<Bitmap> matching_rows(const TableView& view, const Filter& filter, const std::vector<std::string>& slot_names,
                              ThreadPool* pool);
 
+// A set of rows and how many they are.
+struct AllowedRows {
+  Bitmap rows;
+  std::size_t count = 0;
+};
+
 // Bitmaps of the filters used lately, valid for one version of a collection. Any number of threads. Memory is bounded.
 class FilterCache {
  public:
   // Null when unknown. `key` also names the table, since bitmaps hold ordinals.
-  std::shared_ptr<const Bitmap> find(const std::string& key, std::uint64_t version);
+  std::shared_ptr<const AllowedRows> find(const std::string& key, std::uint64_t version);
   // `version` is the collection's from before the evaluation began.
-  void insert(std::string key, std::uint64_t version, std::shared_ptr<const Bitmap> rows);
+  void insert(std::string key, std::uint64_t version, std::shared_ptr<const AllowedRows> rows);
 
  private:
   struct Entry {
     std::string key;
-    std::shared_ptr<const Bitmap> rows;
+    std::shared_ptr<const AllowedRows> rows;
   };
   // Under mutex_: forgets what is older than `version`. False when the cache is newer.
   bool move_to(std::uint64_t version);

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "engine/collection/code_values.h"
+#include "engine/collection/field_build.h"
 
 namespace orthant {
 namespace {
@@ -37,6 +38,7 @@ Result<std::shared_ptr<TableView>> TableView::open(Store& store, const Collectio
   const Ordinal rows = ORTHANT_TRY(view->table_.row_count());
   view->row_count_.store(rows, std::memory_order_release);
   ORTHANT_TRY(view->load_burials());
+  ORTHANT_TRY(view->build_field_indexes(record.config.field_indexes, rows < kParallelRows ? nullptr : pool));
   view->slots_.resize(record.slot_names.size());
   view->snapshot_rows_ = view->slots_.empty() ? 0 : rows;
   for (Slot slot = 0; slot < view->slots_.size(); ++slot) {
@@ -50,6 +52,14 @@ Status TableView::load_burials() {
   return table_.scan_burials(kAllSlots, [this](Ordinal ordinal) {
     if (buried_.set(ordinal)) buried_count_.fetch_add(1, std::memory_order_relaxed);
   });
+}
+
+Status TableView::build_field_indexes(const FieldSchemas& schemas, ThreadPool* pool) {
+  if (schemas.empty()) return {};
+  FieldIndexes::Builder builder = ORTHANT_TRY(FieldIndexes::Builder::make(schemas));
+  ORTHANT_TRY(fill_field_indexes(builder, table_, 0, row_count(), pool, [this](Ordinal ordinal) { return is_buried(ordinal); }));
+  fields_.install(std::move(builder));
+  return {};
 }
 
 Status TableView::open_slot(Slot slot, const IndexConfig& config, ThreadPool* pool) {
@@ -144,13 +154,24 @@ void TableView::append(const EncodedBatch& batch) {
   row_count_.store(row_count() + batch.rows, std::memory_order_release);
 }
 
-void TableView::bury(Slot slot, Ordinal ordinal) {
-  if (slot != kAllSlots) {
-    slots_[slot].index->bury(ordinal);
-    return;
+void TableView::bury(std::span<const std::pair<Slot, Ordinal>> burials) {
+  std::vector<Ordinal> whole_rows;
+  for (const auto& [slot, ordinal] : burials) {
+    if (slot != kAllSlots) {
+      slots_[slot].index->bury(ordinal);
+      continue;
+    }
+    for (SlotView& view : slots_) view.index->bury(ordinal);
+    if (!buried_.set(ordinal)) continue;
+    buried_count_.fetch_add(1, std::memory_order_relaxed);
+    whole_rows.push_back(ordinal);
   }
-  for (SlotView& view : slots_) view.index->bury(ordinal);
-  if (buried_.set(ordinal)) buried_count_.fetch_add(1, std::memory_order_relaxed);
+  fields_.bury(whole_rows);
+}
+
+void TableView::keep_live(Bitmap& rows) const {
+  const std::span<std::uint64_t> words = rows.words();
+  for (std::size_t i = 0; i < words.size(); ++i) words[i] &= ~buried_.word(i);
 }
 
 std::filesystem::path TableView::snapshot_file(Slot slot) const {

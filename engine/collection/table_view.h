@@ -1,23 +1,26 @@
 #pragma once
-// TableView: a table of the store made searchable: one VectorIndex a slot and the set of buried rows. A view in the strict sense:
-// all of it follows from the store (recovery) and may be thrown away.
+// TableView: a table of the store made searchable: one VectorIndex a slot, the field indexes of payloads and the set of buried
+// rows. A view in the strict sense: all of it follows from the store (recovery) and may be thrown away.
 //
 // Held by shared_ptr: the collection has the current one, a running search keeps the one it began on. When a reclaim or the
 // deletion of the collection has retired a view, the last holder removes the table from the store.
 //
-// Threads: everything const from any thread; append(), bury() and save_snapshots() from the collection's writer, one at a time.
+// Threads: everything const from any thread; append(), bury(), save_snapshots() and what writes field indexes from the collection's
+// writer, one at a time.
 
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "base/thread_pool.h"
 #include "engine/collection/catalog.h"
 #include "engine/collection/row_bits.h"
+#include "engine/payload/field_indexes.h"
 #include "engine/storage/float_vectors.h"
 #include "engine/storage/stored_table.h"
 #include "index/vector_index.h"
@@ -60,13 +63,19 @@ class TableView {
   std::uint64_t buried_count() const { return buried_count_.load(std::memory_order_relaxed); }
   // The whole row; a row may have lost a single vector without being buried.
   bool is_buried(Ordinal ordinal) const { return buried_.test(ordinal); }
+  // Takes the buried rows out.
+  void keep_live(Bitmap& rows) const;
 
   // `vectors[i][slot]`: the encoded bytes of row i, empty where the row lacks the vector.
   Result<EncodedBatch> encode(std::span<const std::vector<std::string_view>> vectors) const;
   // The rows get the ordinals row_count(), ...; the row count is published last.
   void append(const EncodedBatch& batch);
   // kAllSlots: the whole row.
-  void bury(Slot slot, Ordinal ordinal);
+  void bury(std::span<const std::pair<Slot, Ordinal>> burials);
+
+  // Of payloads. Rows are entered before append() publishes them.
+  const FieldIndexes& fields() const { return fields_; }
+  FieldIndexes& fields() { return fields_; }
 
   // Writes the indexes of tables that are worth it beside each other into `index_path`. The log is synced first: a snapshot must
   // never know rows that a power cut could take from the store.
@@ -87,6 +96,7 @@ class TableView {
   TableView(StoredTable table, std::filesystem::path index_path);
   std::filesystem::path snapshot_file(Slot slot) const;
   Status load_burials();
+  Status build_field_indexes(const FieldSchemas& schemas, ThreadPool* pool);
   Status open_slot(Slot slot, const IndexConfig& config, ThreadPool* pool);
   Result<std::unique_ptr<VectorIndex>> load_snapshot(Slot slot, const IndexConfig& config) const;
   Status catch_up(Slot slot);
@@ -95,6 +105,7 @@ class TableView {
   const StoredTable table_;
   const std::filesystem::path index_path_;
   std::vector<SlotView> slots_;
+  FieldIndexes fields_;
   RowBits buried_;
   std::atomic<Ordinal> row_count_{0};
   std::atomic<Ordinal> buried_count_{0};

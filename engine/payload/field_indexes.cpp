@@ -96,6 +96,12 @@ std::map<std::string, FieldIndexInfo> FieldIndexes::info() const {
   return found;
 }
 
+FieldSchemas FieldIndexes::schemas() const {
+  FieldSchemas schemas;
+  for (const auto& [path, index] : named_) schemas.emplace(path, index->schema());
+  return schemas;
+}
+
 RowFields FieldIndexes::read(std::uint32_t ordinal, std::string_view payload) const {
   return {ordinal, values_of(payload, named_)};
 }

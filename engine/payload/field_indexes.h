@@ -46,11 +46,6 @@ struct FieldChanges {
   std::vector<std::pair<RowFields, RowFields>> edited;  // before and after
 };
 
-struct FieldIndexInfo {
-  std::uint64_t points = 0;  // live points that have the field
-  std::size_t memory_bytes = 0;
-};
-
 class FieldIndexes {
  public:
   // The fields at one moment, as readers hold them. Immutable but for the contents of the indexes.
@@ -73,6 +68,7 @@ class FieldIndexes {
   std::map<std::string, FieldIndexInfo> info() const;
 
   // ---- writer ----
+  FieldSchemas schemas() const;
   RowFields read(std::uint32_t ordinal, std::string_view payload) const;
   void apply(FieldChanges changes);
   // Once a row.

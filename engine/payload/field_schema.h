@@ -35,6 +35,11 @@ struct FieldSchema {
 // By JSON path as the user wrote it: a, a.b, a[].b.
 using FieldSchemas = std::map<std::string, FieldSchema>;
 
+struct FieldIndexInfo {
+  std::uint64_t points = 0;  // live points that have the field
+  std::size_t memory_bytes = 0;
+};
+
 // Fields whose text conditions have options of their own. Immutable once made; any thread.
 class TextFields {
  public:

@@ -344,7 +344,7 @@ class Collections(unittest.TestCase):
         self.assertFalse(config.params.vectors["a"].on_disk)
         self.assertIsNone(config.quantization_config)
 
-    def test_payload_indexes_are_recorded(self):
+    def test_payload_indexes_are_built_shown_and_removed(self):
         self.remote.create_collection("settings", models.VectorParams(size=2, distance=models.Distance.DOT))
         self.remote.upsert("settings", [models.PointStruct(id=i, vector=[1, i], payload={"k": "x"} if i % 2 else {}) for i in range(10)])
         self.remote.create_payload_index("settings", "k", models.PayloadSchemaType.KEYWORD, wait=True)
@@ -355,6 +355,36 @@ class Collections(unittest.TestCase):
         self.assertTrue(schema["t"].params.lowercase)
         self.remote.delete_payload_index("settings", "k", wait=True)
         self.assertEqual(set(self.remote.get_collection("settings").payload_schema), {"t"})
+
+    def test_every_type_of_payload_index_answers_as_the_payloads_do(self):
+        self.remote.create_collection("settings", models.VectorParams(size=2, distance=models.Distance.DOT))
+        payloads = [{"k": "xyz"[i % 3], "n": i, "f": i / 4, "b": i % 2 == 0, "t": f"row {i} of many", "at": f"2024-01-{i % 28 + 1:02}",
+                     "g": {"lat": i / 10, "lon": -i / 10}, "u": f"00000000-0000-0000-0000-{i:012}", "o": [{"c": i % 5}]} for i in range(100)]
+        self.remote.upsert("settings", [models.PointStruct(id=i, vector=[1, i], payload=p) for i, p in enumerate(payloads)])
+        field = models.FieldCondition
+        conditions = [field(key="k", match=models.MatchAny(any=["x", "y"])), field(key="k", match=models.MatchExcept(**{"except": ["x"]})),
+                      field(key="n", range=models.Range(gte=10, lt=50)), field(key="f", range=models.Range(gt=20)),
+                      field(key="b", match=models.MatchValue(value=True)), field(key="t", match=models.MatchText(text="ROW 7")),
+                      field(key="at", range=models.DatetimeRange(gte="2024-01-10", lt="2024-01-12")),
+                      field(key="g", geo_radius=models.GeoRadius(center=models.GeoPoint(lat=5, lon=-5), radius=100_000)),
+                      field(key="u", match=models.MatchValue(value=payloads[3]["u"])), field(key="o[].c", match=models.MatchValue(value=2)),
+                      models.NestedCondition(nested=models.Nested(key="o", filter=models.Filter(must=[field(key="c", range=models.Range(gte=3))])))]
+        filters = [models.Filter(must=[c]) for c in conditions] + [models.Filter(must_not=[c]) for c in conditions]
+        filters += [models.Filter(min_should=models.MinShould(conditions=conditions, min_count=n)) for n in range(1, 6)]
+
+        def found():
+            return [[p.id for p in self.remote.scroll("settings", f, limit=100)[0]] for f in filters]
+
+        before = found()
+        types = models.PayloadSchemaType
+        for key, schema in {"k": models.KeywordIndexParams(type="keyword", is_tenant=True), "n": models.IntegerIndexParams(type="integer", lookup=True, range=True),
+                            "f": types.FLOAT, "b": types.BOOL, "t": models.TextIndexParams(type="text", tokenizer=models.TokenizerType.WORD),
+                            "at": types.DATETIME, "g": types.GEO, "u": types.UUID, "o[].c": types.INTEGER}.items():
+            self.remote.create_payload_index("settings", key, schema, wait=True)
+        self.assertEqual(found(), before)
+        schema = self.remote.get_collection("settings").payload_schema
+        self.assertEqual({key: info.points for key, info in schema.items()}, dict.fromkeys(["k", "n", "f", "b", "t", "at", "g", "u", "o[].c"], 100))
+        self.assertTrue(schema["k"].params.is_tenant)
 
     def test_what_is_missing_is_refused_by_name(self):
         self.remote.create_collection("settings", models.VectorParams(size=2, distance=models.Distance.DOT))

@@ -132,9 +132,12 @@ TEST(CollectionSettings, RecordsFieldIndexes) {
   ASSERT_TRUE(add(R"({"field_name":"k","field_schema":"keyword"})"));
   ASSERT_TRUE(add(R"({"field_name":"t","field_schema":{"type":"text","lowercase":true}})"));
   EXPECT_TRUE(info_text(config).contains(R"("k":{"data_type":"keyword","points":5})")) << info_text(config);
-  EXPECT_TRUE(info_text(config).contains(R"("t":{"data_type":"text","params":{"type":"text","lowercase":true},"points":0})"));
+  EXPECT_TRUE(info_text(config).contains(R"("t":{"data_type":"text","params":{"lowercase":true,"type":"text"},"points":0})"));
+  EXPECT_EQ(config.field_indexes.at("k"), (FieldSchema{FieldType::kKeyword, {}}));
+  EXPECT_EQ(config.field_indexes.at("t"), (FieldSchema{FieldType::kText, {}}));
   ASSERT_TRUE(remove_field_index("k", config));
   EXPECT_FALSE(info_text(config).contains("keyword"));
+  EXPECT_FALSE(config.field_indexes.contains("k"));
   EXPECT_FALSE(parse_json(R"({"field_name":"k","field_schema":"colour"})", parse_field_index));
   EXPECT_FALSE(parse_json(R"({"field_name":"k"})", parse_field_index));
 }

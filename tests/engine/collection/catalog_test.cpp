@@ -15,6 +15,15 @@ CollectionRecord sample() {
   record.config.vectors[""].encoder = EncoderIdentity{"model", "abc", "float32", "mean", 384, "query: ", ""};
   record.config.vectors["a"].index = {.dim = 8, .form = VectorForm::kInt8};
   record.config.vectors["b"].index = {.dim = 9, .form = VectorForm::kUbinary};
+  record.config.field_indexes["a.b[]"] = {FieldType::kDatetime, {}};
+  record.config.field_indexes["t"] = {FieldType::kText,
+                                      {.tokenizer = TextTokenizer::kPrefix,
+                                       .lowercase = false,
+                                       .ascii_folding = true,
+                                       .phrase_matching = true,
+                                       .min_token_length = 2,
+                                       .max_token_length = {},
+                                       .stopwords = {"the", ""}}};
   return record;
 }
 
@@ -25,6 +34,7 @@ TEST(Catalog, RecordComesBackFromItsBytes) {
   EXPECT_EQ(found.slot_names, record.slot_names);
   EXPECT_EQ(found.config.dialect_json, record.config.dialect_json);
   EXPECT_EQ(found.config.vectors.at("").encoder, record.config.vectors.at("").encoder);
+  EXPECT_EQ(found.config.field_indexes, record.config.field_indexes);
   EXPECT_EQ(encode(found), encode(record));
 }
 
@@ -49,6 +59,7 @@ TEST(Catalog, ReadsARecordOfVersionOneForEver) {
   EXPECT_EQ(index.exact_below_bytes, 16U);
   EXPECT_EQ(index.target_recall, 0.5);
   EXPECT_FALSE(found.config.vectors.at("v").encoder.has_value());
+  EXPECT_TRUE(found.config.field_indexes.empty());
 }
 
 TEST(Catalog, ReadsAnEncoderOfVersionOneWithoutPrompts) {
@@ -60,6 +71,16 @@ TEST(Catalog, ReadsAnEncoderOfVersionOneWithoutPrompts) {
   EXPECT_EQ(found.config.vectors.at("v").encoder, expected);
   // Written again in the format of today, it still says that nothing is known.
   EXPECT_EQ(decode_collection_record(encode(found))->config.vectors.at("v").encoder, expected);
+}
+
+// The same as version 2 wrote it: what version 3 added comes last.
+TEST(Catalog, ReadsARecordOfVersionTwoForEver) {
+  CollectionRecord record = sample();
+  record.config.field_indexes.clear();
+  std::string bytes = encode(record);
+  bytes.front() = 2;
+  bytes.resize(bytes.size() - sizeof(std::uint16_t));
+  EXPECT_EQ(encode(decode_collection_record(bytes).value()), encode(record));
 }
 
 TEST(Catalog, RecordThatIsCutOrHasAByteTooManyIsDamaged) {
@@ -74,7 +95,7 @@ TEST(Catalog, RecordThatIsCutOrHasAByteTooManyIsDamaged) {
 
 TEST(Catalog, RecordOfANewerVersionIsRefused) {
   std::string bytes = encode(sample());
-  bytes.front() = 3;
+  bytes.front() = 4;
   EXPECT_EQ(decode_collection_record(bytes).error().code, ErrorCode::kFailedPrecondition);
 }
 
