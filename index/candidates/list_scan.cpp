@@ -39,7 +39,8 @@ void ListScan::add(const ListSegment& segment, std::uint32_t list, float constan
     const std::size_t chunk_end = chunk_first_row(chunk_of(run_begin) + 1);
     const std::size_t run_end = std::min({run_begin + kRunBlocks * kBlockRows, chunk_end, end});
     const std::size_t blocks = (run_end - run_begin + kBlockRows - 1) / kBlockRows;
-    const BlockScan scan = {tables_.entries.data(), segment.code_bytes(), sum_bound(where, constant), 1, 0, nullptr, nullptr};
+    const BlockScan scan = {tables_.entries.data(), segment.code_bytes(), sum_bound(where, constant), 1, 0, nullptr, nullptr,
+                            tables_.wide.data()};
     if (!(scan.bound > 0)) return;
     for (std::size_t i = 0; i < blocks; ++i) {
       const std::size_t block_begin = run_begin + i * kBlockRows;

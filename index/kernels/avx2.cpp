@@ -97,36 +97,33 @@ std::uint32_t integer_bound(float bound) {
   return floor + (static_cast<float>(floor) < bound ? 1 : 0);
 }
 
-template <typename Value>
-std::size_t emit(std::uint64_t rows, const Value* distances, std::uint32_t first_ordinal, Candidate* found) {
-  std::size_t count = 0;
-  for (; rows != 0; rows &= rows - 1) {
-    const auto row = static_cast<std::uint32_t>(__builtin_ctzll(rows));
-    found[count++] = {static_cast<float>(distances[row]), first_ordinal + row};
-  }
-  return count;
-}
-
 // Blocks with rows below the bound, written out together: whether a block has some cannot be predicted, and is not branched on.
-template <typename Value>
 struct PendingBlocks {
   static constexpr std::size_t kBlocks = 16;
-  // In the order of rows; room for one block more than is counted.
-  alignas(64) Value distances[kBlocks + 1][kBlockRows];
+  // Sums in the order of rows; room for one block more than is counted.
+  alignas(64) std::uint16_t sums[kBlocks + 1][kBlockRows];
   std::uint64_t rows[kBlocks + 1];
-  std::uint32_t first_ordinals[kBlocks + 1];
+  std::size_t first_rows[kBlocks + 1];
   std::size_t count = 0;
 
-  Value* next() { return distances[count]; }
-  void add(std::uint64_t rows_below, std::uint32_t first_ordinal) {
+  std::uint16_t* next() { return sums[count]; }
+  void add(std::uint64_t rows_below, std::size_t first_row) {
     rows[count] = rows_below;
-    first_ordinals[count] = first_ordinal;
+    first_rows[count] = first_row;
     count += rows_below != 0 ? 1 : 0;
   }
   bool full() const { return count == kBlocks; }
-  std::size_t flush(Candidate* found) {
+  // Writes the rows as candidates; distance_of(sum, row).
+  template <typename Distance>
+  std::size_t flush(std::uint32_t first_ordinal, Candidate* found, const Distance& distance_of) {
     std::size_t written = 0;
-    for (std::size_t i = 0; i < count; ++i) written += emit(rows[i], distances[i], first_ordinals[i], found + written);
+    for (std::size_t i = 0; i < count; ++i) {
+      for (std::uint64_t left = rows[i]; left != 0; left &= left - 1) {
+        const auto lane = static_cast<std::size_t>(__builtin_ctzll(left));
+        const std::size_t row = first_rows[i] + lane;
+        found[written++] = {distance_of(sums[i][lane], row), first_ordinal + static_cast<std::uint32_t>(row)};
+      }
+    }
     count = 0;
     return written;
   }
@@ -147,7 +144,8 @@ std::size_t scan_sums(const BlockScan& scan, const std::uint8_t* blocks, const s
   const std::uint32_t bound = integer_bound(scan.bound);
   const bool all_pass = bound > 65535;
   const __m256i bounds = _mm256_set1_epi16(static_cast<short>(all_pass ? 65535 : bound));
-  PendingBlocks<std::uint16_t> pending;
+  PendingBlocks pending;
+  const auto distance_of = [](std::uint16_t sum, std::size_t) { return static_cast<float>(sum); };
   std::size_t count = 0;
   for (std::size_t block = 0; block < block_count; ++block) {
     if (masks[block] == 0) continue;
@@ -155,10 +153,10 @@ std::size_t scan_sums(const BlockScan& scan, const std::uint8_t* blocks, const s
     std::uint64_t rows = rows_below(sums.even[0], sums.odd[0], bounds) | rows_below(sums.even[1], sums.odd[1], bounds) << 32;
     if (all_pass) rows = ~std::uint64_t{0};
     store_sums(sums, pending.next());
-    pending.add(rows & masks[block], first_ordinal + static_cast<std::uint32_t>(block * kBlockRows));
-    if (pending.full()) count += pending.flush(found + count);
+    pending.add(rows & masks[block], block * kBlockRows);
+    if (pending.full()) count += pending.flush(first_ordinal, found + count, distance_of);
   }
-  return count + pending.flush(found + count);
+  return count + pending.flush(first_ordinal, found + count, distance_of);
 }
 
 __m256 scaled_distance(const BlockScan& scan, const std::uint16_t* sums, std::size_t first_row) {
@@ -173,24 +171,28 @@ __m256 scaled_distance(const BlockScan& scan, const std::uint16_t* sums, std::si
 std::size_t scan_scaled(const BlockScan& scan, const std::uint8_t* blocks, const std::uint64_t* masks, std::size_t block_count,
                         std::uint32_t first_ordinal, Candidate* found) {
   const __m256 bound = _mm256_set1_ps(scan.bound);
-  PendingBlocks<float> pending;
+  PendingBlocks pending;
+  const auto distance_of = [&scan](std::uint16_t sum, std::size_t row) {
+    float distance = static_cast<float>(sum) * scan.step;
+    distance = distance + scan.base;
+    distance = distance * scan.scales[row];
+    return scan.offsets == nullptr ? distance : distance + scan.offsets[row];
+  };
   std::size_t count = 0;
   for (std::size_t block = 0; block < block_count; ++block) {
     if (masks[block] == 0) continue;
-    alignas(32) std::uint16_t sums[kBlockRows];
+    std::uint16_t* sums = pending.next();
     store_sums(sum_block(scan.tables, blocks + block * kBlockRows * scan.code_bytes, scan.code_bytes), sums);
-    float* distances = pending.next();
     std::uint64_t rows = 0;
     for (std::size_t row = 0; row < kBlockRows; row += 8) {
       const __m256 distance = scaled_distance(scan, sums + row, block * kBlockRows + row);
-      _mm256_store_ps(distances + row, distance);
       const int below = _mm256_movemask_ps(_mm256_cmp_ps(distance, bound, _CMP_LT_OQ));
       rows |= static_cast<std::uint64_t>(static_cast<unsigned>(below)) << row;
     }
-    pending.add(rows & masks[block], first_ordinal + static_cast<std::uint32_t>(block * kBlockRows));
-    if (pending.full()) count += pending.flush(found + count);
+    pending.add(rows & masks[block], block * kBlockRows);
+    if (pending.full()) count += pending.flush(first_ordinal, found + count, distance_of);
   }
-  return count + pending.flush(found + count);
+  return count + pending.flush(first_ordinal, found + count, distance_of);
 }
 
 std::size_t scan_blocks(const BlockScan& scan, const std::uint8_t* blocks, const std::uint64_t* masks, std::size_t block_count,

@@ -65,36 +65,33 @@ std::uint32_t integer_bound(float bound) {
   return floor + (static_cast<float>(floor) < bound ? 1 : 0);
 }
 
-template <typename Value>
-std::size_t emit(std::uint64_t rows, const Value* distances, std::uint32_t first_ordinal, Candidate* found) {
-  std::size_t count = 0;
-  for (; rows != 0; rows &= rows - 1) {
-    const auto row = static_cast<std::uint32_t>(__builtin_ctzll(rows));
-    found[count++] = {static_cast<float>(distances[row]), first_ordinal + row};
-  }
-  return count;
-}
-
 // Blocks with rows below the bound, written out together: whether a block has some cannot be predicted, and is not branched on.
-template <typename Value>
 struct PendingBlocks {
   static constexpr std::size_t kBlocks = 16;
-  // In the order of rows; room for one block more than is counted.
-  alignas(64) Value distances[kBlocks + 1][kBlockRows];
+  // Sums in the order of rows; room for one block more than is counted.
+  alignas(64) std::uint16_t sums[kBlocks + 1][kBlockRows];
   std::uint64_t rows[kBlocks + 1];
-  std::uint32_t first_ordinals[kBlocks + 1];
+  std::size_t first_rows[kBlocks + 1];
   std::size_t count = 0;
 
-  Value* next() { return distances[count]; }
-  void add(std::uint64_t rows_below, std::uint32_t first_ordinal) {
+  std::uint16_t* next() { return sums[count]; }
+  void add(std::uint64_t rows_below, std::size_t first_row) {
     rows[count] = rows_below;
-    first_ordinals[count] = first_ordinal;
+    first_rows[count] = first_row;
     count += rows_below != 0 ? 1 : 0;
   }
   bool full() const { return count == kBlocks; }
-  std::size_t flush(Candidate* found) {
+  // Writes the rows as candidates; distance_of(sum, row).
+  template <typename Distance>
+  std::size_t flush(std::uint32_t first_ordinal, Candidate* found, const Distance& distance_of) {
     std::size_t written = 0;
-    for (std::size_t i = 0; i < count; ++i) written += emit(rows[i], distances[i], first_ordinals[i], found + written);
+    for (std::size_t i = 0; i < count; ++i) {
+      for (std::uint64_t left = rows[i]; left != 0; left &= left - 1) {
+        const auto lane = static_cast<std::size_t>(__builtin_ctzll(left));
+        const std::size_t row = first_rows[i] + lane;
+        found[written++] = {distance_of(sums[i][lane], row), first_ordinal + static_cast<std::uint32_t>(row)};
+      }
+    }
     count = 0;
     return written;
   }
@@ -106,7 +103,8 @@ std::size_t scan_sums(const BlockScan& scan, const std::uint8_t* blocks, const s
   const std::uint32_t bound = integer_bound(scan.bound);
   if (bound == 0) return 0;
   const __m512i last = _mm512_set1_epi16(static_cast<short>(bound - 1));
-  PendingBlocks<std::uint16_t> pending;
+  PendingBlocks pending;
+  const auto distance_of = [](std::uint16_t sum, std::size_t) { return static_cast<float>(sum); };
   std::size_t count = 0;
   for (std::size_t block = 0; block < block_count; ++block) {
     if (masks[block] == 0) continue;
@@ -115,10 +113,10 @@ std::size_t scan_sums(const BlockScan& scan, const std::uint8_t* blocks, const s
     const __mmask32 odd = _mm512_cmple_epu16_mask(sums.odd, last);
     const std::uint64_t rows = _pdep_u64(even, 0x5555555555555555) | _pdep_u64(odd, 0xaaaaaaaaaaaaaaaa);
     store_sums(sums, pending.next());
-    pending.add(rows & masks[block], first_ordinal + static_cast<std::uint32_t>(block * kBlockRows));
-    if (pending.full()) count += pending.flush(found + count);
+    pending.add(rows & masks[block], block * kBlockRows);
+    if (pending.full()) count += pending.flush(first_ordinal, found + count, distance_of);
   }
-  return count + pending.flush(found + count);
+  return count + pending.flush(first_ordinal, found + count, distance_of);
 }
 
 __m512 scaled_distance(const BlockScan& scan, const std::uint16_t* sums, std::size_t first_row) {
@@ -134,23 +132,27 @@ template <typename Sum>
 std::size_t scan_scaled(const BlockScan& scan, const std::uint8_t* blocks, const std::uint64_t* masks, std::size_t block_count,
                         std::uint32_t first_ordinal, Candidate* found, Sum&& sum_of_block) {
   const __m512 bound = _mm512_set1_ps(scan.bound);
-  PendingBlocks<float> pending;
+  PendingBlocks pending;
+  const auto distance_of = [&scan](std::uint16_t sum, std::size_t row) {
+    float distance = static_cast<float>(sum) * scan.step;
+    distance = distance + scan.base;
+    distance = distance * scan.scales[row];
+    return scan.offsets == nullptr ? distance : distance + scan.offsets[row];
+  };
   std::size_t count = 0;
   for (std::size_t block = 0; block < block_count; ++block) {
     if (masks[block] == 0) continue;
-    alignas(64) std::uint16_t sums[kBlockRows];
+    std::uint16_t* sums = pending.next();
     store_sums(sum_of_block(blocks + block * kBlockRows * scan.code_bytes), sums);
-    float* distances = pending.next();
     std::uint64_t rows = 0;
     for (std::size_t row = 0; row < kBlockRows; row += 16) {
       const __m512 distance = scaled_distance(scan, sums + row, block * kBlockRows + row);
-      _mm512_store_ps(distances + row, distance);
       rows |= std::uint64_t{_mm512_cmp_ps_mask(distance, bound, _CMP_LT_OQ)} << row;
     }
-    pending.add(rows & masks[block], first_ordinal + static_cast<std::uint32_t>(block * kBlockRows));
-    if (pending.full()) count += pending.flush(found + count);
+    pending.add(rows & masks[block], block * kBlockRows);
+    if (pending.full()) count += pending.flush(first_ordinal, found + count, distance_of);
   }
-  return count + pending.flush(found + count);
+  return count + pending.flush(first_ordinal, found + count, distance_of);
 }
 
 // sum_of_block(block) gives the BlockSums.
