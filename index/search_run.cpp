@@ -44,6 +44,8 @@ class StageTimer {
   Clock::time_point begin_;
 };
 
+// Queries that share a pass over the codes: their tables stay in the first-level cache.
+constexpr std::size_t kQueriesAPass = 8;
 // Candidates rescored before a margin decides about the others.
 constexpr std::size_t kProbedCandidates = 48;
 
@@ -64,8 +66,10 @@ class PlanRun {
   PlanRun(const IndexParts& parts, const RescorePlan& plan, const PreparedQuery& query, const RowMask& mask, SearchTrace* trace)
       : parts_(parts), plan_(plan), query_(query), mask_(mask), trace_(trace), resident_(parts.tables.floats()) {}
 
-  Result<std::vector<Candidate>> run() {
-    std::vector<Candidate> candidates = ORTHANT_TRY(first_stage());
+  Result<std::vector<Candidate>> run() { return finish(ORTHANT_TRY(first_stage())); }
+
+  // The stages after the first.
+  Result<std::vector<Candidate>> finish(std::vector<Candidate> candidates) {
     if (plan_.int8_depth != 0) rescore_int8(candidates);
     if (plan_.last == LastStage::kDecoded) rescore_decoded(candidates);
     if (plan_.last == LastStage::kFloat) ORTHANT_TRY(rescore_floats(candidates));
@@ -94,7 +98,7 @@ class PlanRun {
   }
 
   Result<std::vector<Candidate>> scan() {
-    const FlatScan flat(parts_.tables, parts_.kernels, mask_, query_);
+    const FlatScan flat(parts_.tables, parts_.kernels, mask_, query_, parts_.helpers);
     switch (plan_.first) {
       case FirstStage::kInt8: return flat.int8(plan_.first_depth);
       case FirstStage::kEstimate: return plan_.effort == 0 ? flat.estimates(plan_.first_depth) : find_and_scan_tail();
@@ -275,6 +279,22 @@ Result<std::vector<Candidate>> run_plan(const IndexParts& parts, const RescorePl
                                         const RowMask& mask, SearchTrace* trace) {
   if (plan.limit == 0 || mask.row_count() == 0) return std::vector<Candidate>();
   return PlanRun(parts, plan, query, mask, trace).run();
+}
+
+Result<std::vector<std::vector<Candidate>>> run_plan_for_all(const IndexParts& parts, const RescorePlan& plan,
+                                                             std::span<const PreparedQuery> queries, const RowMask& mask) {
+  std::vector<std::vector<Candidate>> found;
+  const bool shared = plan.first == FirstStage::kEstimate && plan.effort == 0 && plan.limit != 0 && mask.row_count() != 0;
+  for (std::size_t first = 0; first < queries.size(); first += kQueriesAPass) {
+    const auto pass = queries.subspan(first, std::min(kQueriesAPass, queries.size() - first));
+    std::vector<std::vector<Candidate>> scanned;
+    if (shared) scanned = estimates_of_all(parts.tables, parts.kernels, mask, pass, plan.first_depth, parts.helpers);
+    for (std::size_t i = 0; i < pass.size(); ++i) {
+      found.push_back(ORTHANT_TRY(shared ? PlanRun(parts, plan, pass[i], mask, nullptr).finish(std::move(scanned[i]))
+                                         : run_plan(parts, plan, pass[i], mask, nullptr)));
+    }
+  }
+  return found;
 }
 
 float score_of(const IndexConfig& config, const RescorePlan& plan, float distance) {

@@ -1,8 +1,10 @@
 #pragma once
 // Running a RescorePlan: first stage, int8 rescoring, float rescoring. Free functions over the parts of an index; any thread.
 
+#include <span>
 #include <vector>
 
+#include "base/thread_pool.h"
 #include "index/candidates/candidate_source.h"
 #include "index/code_tables.h"
 #include "index/float_vectors.h"
@@ -21,6 +23,7 @@ struct IndexParts {
   const BinaryQuantizer* quantizer = nullptr;
   const FloatVectors* stored = nullptr;
   const CandidateSource* source = nullptr;  // null: there is none
+  ThreadPool* helpers = nullptr;            // threads that may help with a large scan; null: none
 };
 
 QueryForms forms_for(const RescorePlan& plan, const IndexConfig& config);
@@ -30,6 +33,10 @@ QueryForms forms_for(const RescorePlan& plan, const IndexConfig& config);
 // are gone from the store, because it was replaced while the search ran, is left out. io_error and such come from the store.
 Result<std::vector<Candidate>> run_plan(const IndexParts& parts, const RescorePlan& plan, const PreparedQuery& query,
                                         const RowMask& mask, SearchTrace* trace);
+
+// The same of each query, prepared with forms_for(plan). Where the first stage scans 1-bit codes, one pass serves several queries.
+Result<std::vector<std::vector<Candidate>>> run_plan_for_all(const IndexParts& parts, const RescorePlan& plan,
+                                                             std::span<const PreparedQuery> queries, const RowMask& mask);
 
 // The score that users of the metric see.
 float score_of(const IndexConfig& config, const RescorePlan& plan, float distance);

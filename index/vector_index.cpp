@@ -107,7 +107,7 @@ class VectorIndex::Impl {
     tables_.append(rows);
   }
 
-  Result<std::vector<ScoredOrdinal>> search(std::span<const float> query, const SearchParams& params, SearchTrace* trace) const {
+  Status check_query(std::span<const float> query, const SearchParams& params) const {
     if (query.size() != config_.dim) {
       return invalid_argument(fmt::format("query vector: {} dimensions, expected {}", query.size(), config_.dim));
     }
@@ -115,13 +115,50 @@ class VectorIndex::Impl {
     if (params.oversampling && !(*params.oversampling >= 1)) {
       return invalid_argument(fmt::format("oversampling {}: expected at least 1", *params.oversampling));
     }
-    const RowMask mask(tables_, params.allowed, tables_.row_count());
+    return {};
+  }
+
+  Result<RescorePlan> plan_for(const SearchParams& params, const RowMask& mask) const {
     const PlanFacts facts = {mask.row_count(), mask.count(), exact_is_cheap(mask.row_count())};
     SearchParams bounded = params;
     bounded.limit = std::min(params.limit, facts.eligible_count);
-    const RescorePlan plan = ORTHANT_TRY(make_rescore_plan(config_, bounded, depths(), facts));
-    const PreparedQuery prepared = prepare_query(config_.metric, quantizer_.get(), query, forms_for(plan, config_));
-    return scored(plan, ORTHANT_TRY(run_plan(parts(), plan, prepared, mask, trace)), params.score_threshold);
+    return make_rescore_plan(config_, bounded, depths(), facts);
+  }
+
+  PreparedQuery prepare(std::span<const float> query, const RescorePlan& plan) const {
+    return prepare_query(config_.metric, quantizer_.get(), query, forms_for(plan, config_));
+  }
+
+  IndexParts parts_for(const SearchParams& params) const {
+    IndexParts result = parts();
+    result.helpers = params.helpers;
+    return result;
+  }
+
+  Result<std::vector<ScoredOrdinal>> search(std::span<const float> query, const SearchParams& params, SearchTrace* trace) const {
+    ORTHANT_TRY(check_query(query, params));
+    const RowMask mask(tables_, params.allowed, tables_.row_count());
+    const RescorePlan plan = ORTHANT_TRY(plan_for(params, mask));
+    const PreparedQuery prepared = prepare(query, plan);
+    return scored(plan, ORTHANT_TRY(run_plan(parts_for(params), plan, prepared, mask, trace)), params.score_threshold);
+  }
+
+  Result<std::vector<std::vector<ScoredOrdinal>>> search_batch(std::span<const float> queries, const SearchParams& params) const {
+    if (queries.size() % config_.dim != 0) {
+      return invalid_argument(fmt::format("query vectors: {} values, expected rows of {}", queries.size(), config_.dim));
+    }
+    const RowMask mask(tables_, params.allowed, tables_.row_count());
+    const RescorePlan plan = ORTHANT_TRY(plan_for(params, mask));
+    std::vector<PreparedQuery> prepared;
+    for (std::size_t first = 0; first < queries.size(); first += config_.dim) {
+      ORTHANT_TRY(check_query(queries.subspan(first, config_.dim), params));
+      prepared.push_back(prepare(queries.subspan(first, config_.dim), plan));
+    }
+    std::vector<std::vector<ScoredOrdinal>> results;
+    for (const std::vector<Candidate>& found : ORTHANT_TRY(run_plan_for_all(parts_for(params), plan, prepared, mask))) {
+      results.push_back(scored(plan, found, params.score_threshold));
+    }
+    return results;
   }
 
   Status calibrate(ThreadPool* pool) {
@@ -391,6 +428,10 @@ bool VectorIndex::is_buried(Ordinal ordinal) const {
 Result<std::vector<ScoredOrdinal>> VectorIndex::search(std::span<const float> query, const SearchParams& params,
                                                        SearchTrace* trace) const {
   return impl_->search(query, params, trace);
+}
+Result<std::vector<std::vector<ScoredOrdinal>>> VectorIndex::search_batch(std::span<const float> queries,
+                                                                          const SearchParams& params) const {
+  return impl_->search_batch(queries, params);
 }
 
 Status VectorIndex::calibrate(ThreadPool* pool) {

@@ -59,6 +59,9 @@ struct SearchParams {
   const Bitmap* allowed = nullptr;
   // Only scores strictly better than this.
   std::optional<float> score_threshold = std::nullopt;
+  // Threads that may help with a scan of some hundred thousand rows while nothing waits for them; null: none. The results are the
+  // same. The search may run on one of them.
+  ThreadPool* helpers = nullptr;
 };
 
 struct ScoredOrdinal {
@@ -131,6 +134,8 @@ class VectorIndex {
   // necessarily normalized. `trace` may be null.
   Result<std::vector<ScoredOrdinal>> search(std::span<const float> query, const SearchParams& params,
                                             SearchTrace* trace = nullptr) const;
+  // The same for several queries, n x dim: one pass over the codes serves several of them.
+  Result<std::vector<std::vector<ScoredOrdinal>>> search_batch(std::span<const float> queries, const SearchParams& params) const;
 
   // Codes are made by a quantizer that is trained on the collection's own rows (docs/quantizers.md): a new index begins with signs.
   // needs_training() asks for one once there are enough rows, and asks to look again whenever the rows have doubled. retrained()

@@ -14,8 +14,14 @@
 namespace orthant {
 namespace {
 
-// Blocks a kernel call scans before the bound is brought up to date.
+// Blocks a kernel call scans before the bound is brought up to date, a power of two. Of several queries, the later ones find the
+// codes in the first-level cache, and the processor goes on fetching ahead as for one (from memory, 8 queries a pass, runs of
+// 4: 1.86 times the queries a second of single ones, runs of 16: 1.5 times, with fetches of our own less).
 constexpr std::size_t kRunBlocks = 16;
+constexpr std::size_t run_blocks(std::size_t query_count) {
+  if (query_count == 1) return kRunBlocks;
+  return query_count < 4 ? 2 : 4;
+}
 // One in so many blocks is looked at to guess the bound, but neither too few nor more than a large scan needs.
 constexpr std::size_t kBlocksPerSample = 32;
 constexpr std::size_t kFewestSamples = 32;
@@ -71,10 +77,11 @@ struct TableScan::Lane {
 template <typename Nearest>
 void TableScan::scan_range(std::vector<Lane<Nearest>>& lanes, std::size_t first_block, std::size_t end_block) const {
   std::array<std::uint64_t, kRunBlocks> masks;
+  const std::size_t run = run_blocks(lanes.size());
   for (std::size_t block = first_block; block < end_block;) {
     const std::size_t row = block * kBlockRows;
     const std::size_t chunk_end = chunk_first_row(chunk_of(row) + 1) / kBlockRows;
-    const std::size_t run_end = std::min({(block / kRunBlocks + 1) * kRunBlocks, chunk_end, end_block});
+    const std::size_t run_end = std::min({(block / run + 1) * run, chunk_end, end_block});
     mask_.words(block, run_end - block, masks.data());
     for (Lane<Nearest>& lane : lanes) {
       lane.scan.scales = factors(lane.query.scales, row);

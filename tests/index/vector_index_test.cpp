@@ -232,6 +232,32 @@ TEST(VectorIndex, EmptyIndexAndZeroLimitGiveNothing) {
   EXPECT_TRUE(filled.index->search(std::vector<float>{1, 1}, {.limit = 0}).value().empty());
 }
 
+TEST(VectorIndex, SeveralQueriesAtOnceFindWhatEachFinds) {
+  constexpr std::size_t kQueries = 11;
+  std::mt19937_64 random(test::random_seed());
+  for (Metric metric : kMetrics) {
+    const std::size_t dim = 33;
+    FilledIndex filled =
+        fill_index({.dim = dim, .metric = metric, .residency = FloatResidency::kDisk}, clustered_rows(4'000, dim, random));
+    const auto queries = clustered_rows(kQueries, dim, random);
+    for (SearchStages stages : {SearchStages::kAuto, SearchStages::kBinary, SearchStages::kFloat32}) {
+      const SearchParams params = {.limit = 7, .stages = stages};
+      const auto together = filled.index->search_batch(queries, params).value();
+      ASSERT_EQ(together.size(), kQueries);
+      for (std::size_t i = 0; i < kQueries; ++i) {
+        const auto alone = filled.index->search(std::span(queries).subspan(i * dim, dim), params).value();
+        ASSERT_EQ(together[i].size(), alone.size());
+        for (std::size_t rank = 0; rank < alone.size(); ++rank) {
+          EXPECT_EQ(together[i][rank].ordinal, alone[rank].ordinal);
+          EXPECT_EQ(together[i][rank].score, alone[rank].score);
+        }
+      }
+    }
+    EXPECT_TRUE(filled.index->search_batch({}, {}).value().empty());
+    EXPECT_FALSE(filled.index->search_batch(std::span(queries).first(dim + 1), {}));
+  }
+}
+
 TEST(VectorIndex, RefusesBadQueriesAndVectors) {
   const FilledIndex filled = fill_index({.dim = 2}, std::vector<float>{1, 1});
   EXPECT_EQ(filled.index->search(std::vector<float>{1}, {}).error().code, ErrorCode::kInvalidArgument);
