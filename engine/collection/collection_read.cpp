@@ -111,10 +111,7 @@ Status scroll_by_filter(const TableView& view, const Filter& filter, const std::
   const auto fields = view.fields().fields();
   const RowFilter row_filter = ORTHANT_TRY(RowFilter::compile(filter, slot_names, fields->text));
   if (auto ids = only_possible_ids(filter)) return scroll_ids(view.table(), row_filter, std::move(*ids), from, collector);
-  const std::size_t rows = view.row_count();
-  RowBounds bounds = fields->empty() ? RowBounds::unknown(rows) : view.fields().bounds(*fields, filter, rows);
-  view.keep_live(bounds.possible);
-  if (bounds.certain) view.keep_live(*bounds.certain);
+  const RowBounds bounds = ORTHANT_TRY(bounds_of(view, *fields, filter));
   if (bounds.possible.count() > kFewRows) return scroll_filtered(view.table(), row_filter, bounds, from, collector);
   return scroll_ids(view.table(), row_filter, ORTHANT_TRY(ids_of(view.table(), bounds.possible)), from, collector);
 }

@@ -82,6 +82,7 @@ Result<std::uint64_t> Collection::Impl::apply(WriteOp op) {
   const std::uint64_t operation_id = last_operation_ + 1;
   op = ORTHANT_TRY(resolve(std::move(op), *current, slot_names, &environment.search_pool));
   Change change = ORTHANT_TRY(build_change(op, *current, operation_id));
+  const TableView::WriteInProgress in_progress(*current);
   ORTHANT_TRY(environment.store.write(change.batch));
   last_operation_ = operation_id;
   publish(*current, change);

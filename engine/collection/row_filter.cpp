@@ -12,6 +12,10 @@ constexpr std::size_t kRowsPerWord = 64;
 constexpr std::size_t kGrainWords = 64;
 // One of so many rows has to be wanted for a scan to be cheaper than single reads.
 constexpr std::size_t kScanShare = 8;
+// Times that ids are looked up again because a write came between.
+constexpr int kLookUpAttempts = 3;
+// More ids than one for so many rows are left to the rows.
+constexpr std::size_t kIdShare = 4;
 // So few are read in one go.
 constexpr std::size_t kRowsAtOnce = 256;
 
@@ -61,6 +65,12 @@ Status ask_rows(const TableView& view, const RowFilter& filter, Bitmap& rows, Th
   return failed;
 }
 
+RowBounds live_bounds(const TableView& view, RowBounds bounds) {
+  view.keep_live(bounds.possible);
+  if (bounds.certain) view.keep_live(*bounds.certain);
+  return bounds;
+}
+
 // The few rows that has_id conditions leave possible.
 Result<Bitmap> matching_ids(const TableView& view, const RowFilter& filter, std::span<const PointId> ids) {
   Bitmap rows(view.row_count());
@@ -102,18 +112,35 @@ bool RowFilter::matches(const PointRecord& record) const {
                  [&record](Slot slot) { return std::ranges::find(record.slots, slot) != record.slots.end(); });
 }
 
+// A point that is being replaced has two rows for an instant, and the store leads to the newer one before the view has buried the
+// older. So the rows of ids are taken as known only when no write was in progress meanwhile; otherwise all possible rows are asked.
+Result<RowBounds> bounds_of(const TableView& view, const FieldIndexes::Fields& fields, const Filter& filter) {
+  const std::vector<PointId> ids = named_ids(filter);
+  std::size_t rows = view.row_count();
+  std::optional<IdOrdinals> known;
+  for (int attempt = 0; attempt < kLookUpAttempts && !known && !ids.empty() && ids.size() < rows / kIdShare; ++attempt) {
+    const std::uint64_t moment = view.write_moment();
+    const std::vector<Ordinal> ordinals = ORTHANT_TRY(view.table().find(ids));
+    rows = view.row_count();
+    if (moment % 2 == 1 || view.write_moment() != moment) continue;
+    known.emplace();
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (ordinals[i] != kNoOrdinal) known->emplace(ids[i], ordinals[i]);
+    }
+  }
+  if (fields.empty() && !known) return live_bounds(view, RowBounds::unknown(rows));
+  return live_bounds(view, view.fields().bounds(fields, filter, rows, known ? &*known : nullptr));
+}
+
 Result<Bitmap> matching_rows(const TableView& view, const Filter& filter, const std::vector<std::string>& slot_names,
                              ThreadPool* pool) {
   const auto fields = view.fields().fields();
   const RowFilter row_filter = ORTHANT_TRY(RowFilter::compile(filter, slot_names, fields->text));
   if (const auto ids = only_possible_ids(filter)) return matching_ids(view, row_filter, *ids);
-  const std::size_t rows = view.row_count();
-  const RowBounds bounds = fields->empty() ? RowBounds::unknown(rows) : view.fields().bounds(*fields, filter, rows);
+  const RowBounds bounds = ORTHANT_TRY(bounds_of(view, *fields, filter));
+  if (bounds.exact()) return bounds.possible;
   Bitmap matching = bounds.certain_rows();
-  view.keep_live(matching);
-  if (bounds.exact()) return matching;
   Bitmap undecided = bounds.undecided();
-  view.keep_live(undecided);
   ORTHANT_TRY(ask_rows(view, row_filter, undecided, pool));
   matching |= undecided;
   return matching;

@@ -40,6 +40,9 @@ class RowFilter {
   const std::vector<std::string>* slot_names_;
 };
 
+// What indexes know of the live rows that match, over view.row_count() rows. `fields` are the view's.
+Result<RowBounds> bounds_of(const TableView& view, const FieldIndexes::Fields& fields, const Filter& filter);
+
 // The live rows that match, as a bitmap over view.row_count() rows. `pool` may be null.
 Result<Bitmap> matching_rows(const TableView& view, const Filter& filter, const std::vector<std::string>& slot_names,
                              ThreadPool* pool);

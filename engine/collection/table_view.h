@@ -83,6 +83,20 @@ class TableView {
   // Rows that a restart would have to encode again because no snapshot holds them.
   Ordinal rows_since_snapshot() const { return row_count() - snapshot_rows_; }
 
+  // While one lives the store may know of rows and burials that the view does not show yet. Writer.
+  class WriteInProgress {
+   public:
+    explicit WriteInProgress(TableView& view) : view_(view) { view_.write_moment_.fetch_add(1); }
+    ~WriteInProgress() { view_.write_moment_.fetch_add(1); }
+    WriteInProgress(const WriteInProgress&) = delete;
+    WriteInProgress& operator=(const WriteInProgress&) = delete;
+
+   private:
+    TableView& view_;
+  };
+  // Odd while a write is in progress. Store and view agreed from one call to another when both gave the same even number.
+  std::uint64_t write_moment() const { return write_moment_.load(); }
+
   // The table is to be removed from the store when the last holder lets go.
   void retire() { retired_.store(true, std::memory_order_release); }
 
@@ -112,6 +126,7 @@ class TableView {
   Ordinal snapshot_rows_ = 0;  // writer only
   // Buried rows are left out of a rebuild; a snapshot's rows are all asked for, whatever was buried since. Set while opening only.
   bool rebuilding_ = false;
+  std::atomic<std::uint64_t> write_moment_{0};
   std::atomic<bool> retired_{false};
 };
 

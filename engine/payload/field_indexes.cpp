@@ -80,11 +80,11 @@ std::shared_ptr<const FieldIndexes::Fields> FieldIndexes::fields() const {
   return fields_;
 }
 
-RowBounds FieldIndexes::bounds(const Fields& fields, const Filter& filter, std::size_t rows) const {
+RowBounds FieldIndexes::bounds(const Fields& fields, const Filter& filter, std::size_t rows, const IdOrdinals* ids) const {
   std::unique_lock turn(turn_);
   std::shared_lock lock(contents_);
   turn.unlock();
-  return plan_filter(filter, fields.indexes, rows);
+  return plan_filter(filter, fields.indexes, rows, ids);
 }
 
 std::map<std::string, FieldIndexInfo> FieldIndexes::info() const {

@@ -19,9 +19,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "base/point_id.h"
 #include "base/result.h"
 #include "engine/payload/field_schema.h"
 #include "engine/payload/filter.h"
@@ -46,6 +48,9 @@ struct FieldChanges {
   std::vector<std::pair<RowFields, RowFields>> edited;  // before and after
 };
 
+// The live rows of some points. Points that are not there are left out.
+using IdOrdinals = std::unordered_map<PointId, std::uint32_t>;
+
 class FieldIndexes {
  public:
   // The fields at one moment, as readers hold them. Immutable but for the contents of the indexes.
@@ -62,8 +67,8 @@ class FieldIndexes {
 
   // ---- readers ----
   std::shared_ptr<const Fields> fields() const;
-  // Bounds of the rows [0, rows) that match, buried ones included.
-  RowBounds bounds(const Fields& fields, const Filter& filter, std::size_t rows) const;
+  // Bounds of the rows [0, rows) that match, buried ones included. `ids`: the rows of all points that the filter names, or null.
+  RowBounds bounds(const Fields& fields, const Filter& filter, std::size_t rows, const IdOrdinals* ids = nullptr) const;
   // By the path that the index was made with.
   std::map<std::string, FieldIndexInfo> info() const;
 

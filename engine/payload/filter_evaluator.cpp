@@ -335,4 +335,20 @@ std::optional<std::vector<PointId>> only_possible_ids(const Filter& filter) {
   return fewest;
 }
 
+std::vector<PointId> named_ids(const Filter& filter) {
+  std::vector<PointId> ids;
+  const auto collect = [&ids](const std::vector<Condition>& conditions) {
+    for (const Condition& condition : conditions) {
+      if (const auto* has_id = std::get_if<HasId>(&condition)) ids.insert(ids.end(), has_id->ids.begin(), has_id->ids.end());
+      if (const auto* sub_filter = std::get_if<SubFilter>(&condition)) {
+        const std::vector<PointId> inside = named_ids(*sub_filter->filter);
+        ids.insert(ids.end(), inside.begin(), inside.end());
+      }
+    }
+  };
+  for (const auto* conditions : {&filter.must, &filter.should, &filter.must_not}) collect(*conditions);
+  if (filter.min_should) collect(filter.min_should->conditions);
+  return ids;
+}
+
 }  // namespace orthant

@@ -46,6 +46,9 @@ bool needs_payload(const Filter& filter);
 // still have to be checked against the filter.
 std::optional<std::vector<PointId>> only_possible_ids(const Filter& filter);
 
+// The ids of all has_id conditions, some perhaps twice.
+std::vector<PointId> named_ids(const Filter& filter);
+
 // Equal texts mean equal filters: the key of caches. Filters that differ only in the order of has_id or of values have one key.
 std::string canonical_key(const Filter& filter);
 

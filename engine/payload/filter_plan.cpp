@@ -21,8 +21,8 @@ constexpr std::uint64_t kUnknown = std::numeric_limits<std::uint64_t>::max();
 
 class Planner {
  public:
-  Planner(const std::vector<std::shared_ptr<FieldIndex>>& indexes, std::size_t rows, Steps prefix = {})
-      : indexes_(indexes), rows_(rows), prefix_(std::move(prefix)) {}
+  Planner(const std::vector<std::shared_ptr<FieldIndex>>& indexes, std::size_t rows, const IdOrdinals* ids, Steps prefix = {})
+      : indexes_(indexes), rows_(rows), ids_(ids), prefix_(std::move(prefix)) {}
 
   MaybeBounds bounds(const Filter& filter) const {
     MaybeBounds result = all_of(filter.must);
@@ -67,21 +67,22 @@ class Planner {
       const FieldIndex* index = find(field->key);
       return index == nullptr ? kUnknown : index->estimate(field->test).value_or(kUnknown - 1);
     }
+    if (const auto* has_id = std::get_if<HasId>(&condition)) return ids_ != nullptr ? has_id->ids.size() : kUnknown;
     const bool composed = std::holds_alternative<SubFilter>(condition) || std::holds_alternative<Nested>(condition);
     return composed ? kUnknown - 1 : kUnknown;
   }
 
   MaybeBounds all_of(const std::vector<Condition>& conditions) const {
-    std::vector<std::pair<std::uint64_t, const Condition*>> order;
-    for (const Condition& condition : conditions) order.emplace_back(estimate(condition), &condition);
-    std::ranges::stable_sort(order, {}, [](const auto& item) { return item.first; });
+    std::vector<std::pair<std::uint64_t, std::size_t>> order;
+    for (std::size_t i = 0; i < conditions.size(); ++i) order.emplace_back(estimate(conditions[i]), i);
+    std::ranges::sort(order);
     MaybeBounds result;
     bool unknown = false;
-    for (const auto& [estimated, condition] : order) {
+    for (const auto& [estimated, position] : order) {
       const std::uint64_t left = result ? result->possible.count() : rows_;
       if (result && left == 0) break;
       const bool dear = result && estimated < kUnknown - 1 && estimated / kRowsForAPayload > left;
-      MaybeBounds part = dear ? MaybeBounds() : of(*condition);
+      MaybeBounds part = dear ? MaybeBounds() : of(conditions[position]);
       if (!part) {
         unknown = true;
       } else if (result) {
@@ -136,7 +137,18 @@ class Planner {
     }
     if (const auto* sub_filter = std::get_if<SubFilter>(&condition)) return bounds(*sub_filter->filter);
     if (const auto* nested = std::get_if<Nested>(&condition)) return of_nested(*nested);
-    return std::nullopt;  // ids, vectors and slices: the rows know
+    if (const auto* has_id = std::get_if<HasId>(&condition)) return of_ids(*has_id);
+    return std::nullopt;  // vectors and slices: the rows know
+  }
+
+  MaybeBounds of_ids(const HasId& condition) const {
+    if (ids_ == nullptr) return std::nullopt;
+    Bitmap rows(rows_);
+    for (const PointId& id : condition.ids) {
+      const auto found = ids_->find(id);
+      if (found != ids_->end() && found->second < rows_) rows.set(found->second);
+    }
+    return RowBounds::exactly(std::move(rows));
   }
 
   // Some element satisfies the filter: then some element satisfies each of its must conditions and one of its should conditions.
@@ -149,7 +161,7 @@ class Planner {
     if (inside.back().kind != JsonPath::StepKind::kEach) {
       inside.push_back({.kind = JsonPath::StepKind::kEach, .key = {}, .index = 0});
     }
-    MaybeBounds result = Planner(indexes_, rows_, std::move(inside)).some_element(*nested.filter);
+    MaybeBounds result = Planner(indexes_, rows_, nullptr, std::move(inside)).some_element(*nested.filter);
     blur(result);
     return result;
   }
@@ -197,13 +209,15 @@ class Planner {
 
   const std::vector<std::shared_ptr<FieldIndex>>& indexes_;
   const std::size_t rows_;
+  const IdOrdinals* const ids_;  // null: not known
   const Steps prefix_;
 };
 
 }  // namespace
 
-RowBounds plan_filter(const Filter& filter, const std::vector<std::shared_ptr<FieldIndex>>& indexes, std::size_t rows) {
-  MaybeBounds bounds = Planner(indexes, rows).bounds(filter);
+RowBounds plan_filter(const Filter& filter, const std::vector<std::shared_ptr<FieldIndex>>& indexes, std::size_t rows,
+                      const IdOrdinals* ids) {
+  MaybeBounds bounds = Planner(indexes, rows, ids).bounds(filter);
   return bounds ? std::move(*bounds) : RowBounds::unknown(rows);
 }
 
