@@ -16,6 +16,7 @@ constexpr double kInertia = 0.05;
 constexpr float kOrthonormalEnough = 1e-3f;
 // Longer steps than the levels' own give moves more room.
 constexpr float kStepStretch = 1.1f;
+constexpr double kSmallestSpread = 1e-3;
 constexpr std::size_t kMeasuredRows = 4'096;
 constexpr std::size_t kUnseenRows = 576;
 
@@ -70,7 +71,20 @@ Matrix next_rotation(const Matrix& rows, const Matrix& rows_transposed, const Ma
   return polar_factor(pull, pool);
 }
 
-// The second moment of the rows' directions in the rotated space, its trace 1, mixed with the identity's.
+// The part of unit vectors' energy that is not their mean's.
+double spread_of(const Matrix& directions) {
+  double energy = 0;
+  std::vector<double> sums(directions.columns());
+  for (std::size_t row = 0; row < directions.rows(); ++row) {
+    for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += directions.row(row)[i];
+  }
+  for (double sum : sums) energy += sum * sum;
+  const auto count = static_cast<double>(directions.rows());
+  return std::max(1 - energy / (count * count), kSmallestSpread);
+}
+
+// The second moment of the rows' directions in the rotated space, mixed with the identity. Its trace is 1 but for what a mean adds,
+// so that a large mean takes no weight from the other directions.
 Matrix shaping_of(std::span<const float> sample, const Matrix& rotation, ThreadPool* pool) {
   const std::size_t dim = rotation.rows();
   const std::vector<float> origin(dim);
@@ -78,7 +92,7 @@ Matrix shaping_of(std::span<const float> sample, const Matrix& rotation, ThreadP
   Matrix moment = product(transposed(rotated), rotated, pool);
   double trace = 0;
   for (std::size_t i = 0; i < dim; ++i) trace += moment.row(i)[i];
-  const auto factor = static_cast<float>(trace > 0 ? (1 - kUnforeseen) / trace : 0);
+  const auto factor = static_cast<float>(trace > 0 ? (1 - kUnforeseen) / (trace * spread_of(rotated)) : 0);
   for (std::size_t row = 0; row < dim; ++row) {
     for (float& value : moment.row_values(row)) value *= factor;
     moment.row(row)[row] += kUnforeseen / static_cast<float>(dim);
