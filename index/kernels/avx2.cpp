@@ -282,9 +282,14 @@ void f32_group(const float* query, const float* const* rows, std::size_t dim, fl
 
 // ---- rows and lists ----
 
-template <_mm_hint hint>
+constexpr int kFirstLevel = 3;
+constexpr int kSecondLevel = 2;
+
+template <int cache>
 void prefetch_row(const void* row, std::size_t bytes) {
-  for (std::size_t offset = 0; offset < bytes; offset += 64) _mm_prefetch(static_cast<const char*>(row) + offset, hint);
+  for (std::size_t offset = 0; offset < bytes; offset += 64) {
+    __builtin_prefetch(static_cast<const char*>(row) + offset, 0, cache);
+  }
 }
 
 constexpr int kGroup = 4;
@@ -311,14 +316,14 @@ template <auto group, auto single, typename Query, typename Element, typename Ou
 void over_list(const Query* query, const Element* const* rows, std::size_t dim, std::size_t count, Out* out) {
   const std::size_t row_bytes = dim * sizeof(Element);
   const std::size_t ahead = kPrefetchBytes / row_bytes < kFewestRowsAhead ? kFewestRowsAhead : kPrefetchBytes / row_bytes;
-  for (std::size_t row = 0; row < count && row < ahead; ++row) prefetch_row<_MM_HINT_T1>(rows[row], row_bytes);
+  for (std::size_t row = 0; row < count && row < ahead; ++row) prefetch_row<kSecondLevel>(rows[row], row_bytes);
   std::size_t row = 0;
   for (; row + kGroup <= count; row += kGroup) {
     for (std::size_t far = row + ahead; far < row + ahead + kGroup && far < count; ++far) {
-      prefetch_row<_MM_HINT_T1>(rows[far], row_bytes);
+      prefetch_row<kSecondLevel>(rows[far], row_bytes);
     }
     for (std::size_t next = row + kGroup; next < row + 2 * kGroup && next < count; ++next) {
-      prefetch_row<_MM_HINT_T0>(rows[next], row_bytes);
+      prefetch_row<kFirstLevel>(rows[next], row_bytes);
     }
     group(query, rows + row, dim, out + row);
   }
