@@ -73,6 +73,8 @@ class CandidateSource {
   virtual Status repair(ThreadPool* pool, const std::atomic<bool>& stop) = 0;
 
   virtual std::size_t memory_bytes() const = 0;
+  // A new structure over the same rows would serve much better: they have grown to several times what this one was made for.
+  virtual bool outgrown() const { return false; }
 
   // ---- snapshots ---- (not beside extend() or repair())
   // What describes the structure besides its columns.

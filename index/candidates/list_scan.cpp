@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "index/top_k.h"
+
 namespace orthant {
 namespace {
 

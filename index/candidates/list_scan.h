@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "index/candidates/bucket_collector.h"
 #include "index/candidates/list_segment.h"
 #include "index/look_up_tables.h"
 #include "index/row_mask.h"
-#include "index/top_k.h"
 
 namespace orthant {
 
@@ -36,7 +36,7 @@ class ListScan {
   const DistanceKernels& kernels_;
   const RowMask& mask_;
   const std::size_t depth_;
-  NearestCandidates nearest_;  // rows may be in it once a copy
+  BucketCollector nearest_;  // rows may be in it once a copy
   std::size_t compared_ = 0;
   std::array<Candidate, kRunBlocks * kBlockRows> found_;
 };

@@ -217,13 +217,26 @@ TEST(InvertedLists, TakeRowsInAsTheyCome) {
     ASSERT_TRUE(lists->extend(rows.tables->row_count(), nullptr, kNever));
     EXPECT_EQ(lists->covered_count(), rows.tables->row_count());
   }
-  const auto at_once = built_lists(rows);
+  EXPECT_FALSE(lists->outgrown());
   const std::vector<float> queries = test::clustered_rows(30, 48, random);
   EXPECT_GE(rows.recall(*lists, queries, lists->largest_effort() / 2), 0.93);
   const auto all =
       lists->candidates(rows.prepare(std::span(queries).first(48)), rows.mask(), 4'000, lists->largest_effort(), nullptr);
   EXPECT_EQ(all.size(), 4'000u);
   expect_each_once(all);
+}
+
+TEST(InvertedLists, AreOutgrownByFourTimesTheRows) {
+  std::mt19937_64 random(test::random_seed());
+  Rows rows(Metric::kCosine, 24);
+  rows.append(test::clustered_rows(200, 24, random));
+  const auto lists = built_lists(rows);
+  rows.append(test::clustered_rows(599, 24, random));
+  ASSERT_TRUE(lists->extend(799, nullptr, kNever));
+  EXPECT_FALSE(lists->outgrown());
+  rows.append(test::clustered_rows(1, 24, random));
+  ASSERT_TRUE(lists->extend(800, nullptr, kNever));
+  EXPECT_TRUE(lists->outgrown());
 }
 
 TEST(InvertedLists, ServeRowsThatAreAllAlike) {
