@@ -9,11 +9,14 @@ it). What a form had measured when its time was over counts; a form that fails i
 """
 
 import argparse
+import ctypes
 import datetime
 import json
 import os
 import pathlib
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -50,6 +53,11 @@ def last_words(text):
     return lines[-1][:300] if lines else "it said nothing"
 
 
+def end_with_parent():
+    """Linux's PR_SET_PDEATHSIG: a run that is ended leaves no worker behind that builds for an hour."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
 def run_form(form, folder, options):
     """Writes WORK_DIR/SIZE/results/FORM.jsonl: the form's lines, and how it ended."""
     kept = folder / "results" / f"{slug(form)}.jsonl"
@@ -60,7 +68,7 @@ def run_form(form, folder, options):
         out.flush()
         try:
             code = subprocess.run(command(form, folder, options), stdout=out, stderr=errors, stdin=subprocess.DEVNULL, timeout=options.limit,
-                                  env={**os.environ, **ONE_THREAD}, cwd=HERE).returncode
+                                  env={**os.environ, **ONE_THREAD}, cwd=HERE, preexec_fn=end_with_parent).returncode
             ended = "whole" if code == 0 else f"failed ({code}): {last_words(words.read_text(errors='replace'))}"
         except subprocess.TimeoutExpired:
             ended = f"stopped after {options.limit} s"
@@ -69,6 +77,9 @@ def run_form(form, folder, options):
         out.write(json.dumps({"event": "end", "how": ended, "seconds": time.monotonic() - begin}) + "\n")
     beside.rename(kept)
     words.unlink()
+    # What a worker that was stopped left of its peer's files.
+    for files in folder.glob("peer-*"):
+        shutil.rmtree(files, ignore_errors=True)
     return ended
 
 
