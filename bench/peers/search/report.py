@@ -86,7 +86,7 @@ def update_table(records):
 
 
 def remarks(records):
-    return [f"- {record['form']}: {record['ended']}." for record in records if record["ended"] != "whole"]
+    return [f"- {record['form']}: {record['ended'].rstrip('.')}." for record in records if record["ended"] != "whole"]
 
 
 def notes(records):
@@ -105,9 +105,10 @@ def notes(records):
 def markdown(found, name):
     records = sorted((record for record in found["forms"] if record["points"]), key=order)
     yardsticks = [value for record in records for value in record["yardstick_us"]]
+    queries = [point["queries"] for record in records for point in record["points"]]
     lines = [f"# Vector search beside its peers: {int(found['rows']):,} vectors", "",
              f"{found['date']}, {found['cpu']}, one core, one thread, single queries, k = 10. CPU time, recall@10 in brackets. By `bench/peers/search`;"
-             " how it is measured stands in `bench/peers/README.md`.",
+             f" how it is measured stands in `bench/peers/README.md`. Queries a setting: {min(queries, default=0):,} to {max(queries, default=0):,}.",
              f"Yardstick (a plain float dot product over 31 MB): {min(yardsticks, default=0):,.0f} to {max(yardsticks, default=0):,.0f} us: how unlike"
              " the moments were in which the rows were measured.", "", f"![recall and time]({name}.svg)", "", *search_table(records), "",
              "\"Bytes a vector\" is what the layout reads in memory; \"measured\" the growth of the process without mapped files.", "", *notes(records), ""]
