@@ -76,7 +76,7 @@ class Bench {
     config_.metric = metric_of(options.get("metric", "cosine"));
     read_vectors();
     config_.dim = dim_;
-    quantizer_ = make_binary_quantizer(config_);
+    make_quantizer();
     tables_.emplace(config_, quantizer_->code_bytes(), quantizer_->has_row_scales(), true);
     for (std::size_t first = 0; first < rows_; first += kAppendRows) {
       const std::size_t count = std::min(kAppendRows, rows_ - first);
@@ -133,6 +133,19 @@ class Bench {
       auto nearest = FlatScan(*tables_, kernels_, mask, query).floats(*floats_, kLimit);
       std::ranges::sort(nearest, nearer);
       truth_.push_back(nearest);
+    }
+  }
+
+  // Trained on every so-manieth row.
+  void make_quantizer() {
+    if (options_.get("codes", "sign") == "learned") {
+      config_.binary_codes = BinaryCodes::kLearned;
+      std::vector<float> sample;
+      const std::size_t stride = std::max<std::size_t>(1, rows_ / wanted_training_rows(config_));
+      for (std::size_t row = 0; row < rows_; row += stride) sample.insert(sample.end(), base_.begin() + static_cast<std::ptrdiff_t>(row * dim_), base_.begin() + static_cast<std::ptrdiff_t>((row + 1) * dim_));
+      quantizer_ = train_binary_quantizer(config_, sample, 1, nullptr, std::atomic<bool>(false)).value();
+    } else {
+      quantizer_ = make_binary_quantizer(config_);
     }
   }
 

@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "index/candidates/flat_scan.h"
 #include "index/candidates/graph.h"
 #include "index/kernels/dispatch.h"
 #include "index/row_distances.h"
@@ -54,18 +55,27 @@ class GraphFixture {
     return graph_->candidates(prepare(query), mask, depth, effort, trace);
   }
   // Of the ten nearest allowed rows the share among the candidates; rows as near as the tenth count as it.
-  double recall(std::span<const float> query, std::size_t depth, std::size_t effort, const Bitmap* allowed = nullptr) const {
+  double recall(std::span<const float> query, std::span<const Candidate> found, const Bitmap* allowed = nullptr) const {
     const BruteForce truth(config_.metric, query, rows_, [&](Ordinal ordinal) {
       return !tables_.is_buried(ordinal) && (allowed == nullptr || allowed->test(ordinal));
     });
     const std::vector<double> best = truth.best_scores(10);
     if (best.empty()) return 1;
     std::size_t hits = 0;
-    for (const Candidate& candidate : candidates(query, depth, effort, allowed)) {
+    for (const Candidate& candidate : found) {
       const double score = truth.score(candidate.ordinal);
       hits += lower_score_is_better(config_.metric) ? score <= best.back() : score >= best.back();
     }
     return static_cast<double>(std::min(hits, best.size())) / static_cast<double>(best.size());
+  }
+  double recall(std::span<const float> query, std::size_t depth, std::size_t effort, const Bitmap* allowed = nullptr) const {
+    return recall(query, candidates(query, depth, effort, allowed), allowed);
+  }
+  // Of a flat scan over the same codes.
+  double flat_recall(std::span<const float> query, std::size_t depth) const {
+    const PreparedQuery prepared = prepare(query);
+    const RowMask mask(tables_, nullptr, tables_.row_count());
+    return recall(query, FlatScan(tables_, distance_kernels(), mask, prepared).estimates(depth));
   }
   double mean_recall(std::span<const float> queries, std::size_t depth, std::size_t effort, const Bitmap* allowed = nullptr) const {
     double sum = 0;
