@@ -1,17 +1,18 @@
 // graph_bench: a graph over real vectors: rate of building, memory, and recall@10 against time for several efforts, beside the flat
 // scan of the same rows. One thread, thread CPU time. Rescoring is int8, then floats for the last.
 //   graph_bench --base FILE.npy --queries FILE.npy|LAST:N [--rows N] [--degree R] [--build-beam L] [--alpha A] [--planes B]
-//               [--efforts 32,64,...] [--depth D] [--threads T] [--metric cosine|dot|euclid] [--filter SHARE]
+//               [--efforts 32,64,...] [--depth D] [--threads T] [--metric cosine|dot|euclid] [--codes sign|learned] [--filters
+//               SHARE,...]
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <map>
 #include <optional>
 #include <random>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -60,13 +61,10 @@ Metric metric_of(const std::string& name) {
   return name == "dot" ? Metric::kDot : name == "euclid" ? Metric::kEuclid : Metric::kCosine;
 }
 
-std::vector<std::size_t> numbers(const std::string& list) {
-  std::vector<std::size_t> result;
-  for (const char* at = list.c_str(); *at != 0;) {
-    char* end = nullptr;
-    result.push_back(std::strtoull(at, &end, 10));
-    at = *end == ',' ? end + 1 : end;
-  }
+std::vector<std::string> words(const std::string& list) {
+  std::vector<std::string> result;
+  std::istringstream in(list);
+  for (std::string word; std::getline(in, word, ',');) result.push_back(word);
   return result;
 }
 
@@ -83,26 +81,23 @@ class Bench {
       tables_->append(encode_float_rows(config_, *quantizer_, true, std::span(base_).subspan(first * dim_, count * dim_), {}));
     }
     floats_ = tables_->writable_floats();
-    const double share = options.real("filter", 1);
-    if (share < 1) {
-      std::mt19937_64 random(7);
-      allowed_.emplace(rows_);
-      std::bernoulli_distribution taken(share);
-      for (std::size_t row = 0; row < rows_; ++row) {
-        if (taken(random)) allowed_->set(row);
-      }
-    }
     find_truth();
   }
 
   void run() {
     build();
-    const std::size_t depth = options_.number("depth", 0);
-    std::printf("%8s %6s %8s %9s %9s %9s %9s %9s\n", "effort", "depth", "recall", "us", "prepare", "source", "compared",
-                "expanded");
-    measure_flat(depth == 0 ? 100 : depth);
-    for (std::size_t effort : numbers(options_.get("efforts", "24,32,48,64,96,128,160,200,256,320")))
-      measure(effort, depth == 0 ? effort : depth);
+    measure_all();
+    for (const std::string& share : words(options_.get("filters", ""))) {
+      std::mt19937_64 random(7);
+      std::bernoulli_distribution taken(std::strtod(share.c_str(), nullptr));
+      allowed_.emplace(rows_);
+      for (std::size_t row = 0; row < rows_; ++row) {
+        if (taken(random)) allowed_->set(row);
+      }
+      find_truth();
+      std::printf("filter: %s of the rows\n", share.c_str());
+      measure_all();
+    }
   }
 
  private:
@@ -127,6 +122,7 @@ class Bench {
   }
 
   void find_truth() {
+    truth_.clear();
     const RowMask mask(*tables_, allowed_ ? &*allowed_ : nullptr, rows_);
     for (std::size_t i = 0; i < query_count_; ++i) {
       const PreparedQuery query = prepare_query(config_.metric, nullptr, query_floats(i), {});
@@ -142,7 +138,9 @@ class Bench {
       config_.binary_codes = BinaryCodes::kLearned;
       std::vector<float> sample;
       const std::size_t stride = std::max<std::size_t>(1, rows_ / wanted_training_rows(config_));
-      for (std::size_t row = 0; row < rows_; row += stride) sample.insert(sample.end(), base_.begin() + static_cast<std::ptrdiff_t>(row * dim_), base_.begin() + static_cast<std::ptrdiff_t>((row + 1) * dim_));
+      for (std::size_t row = 0; row < rows_; row += stride)
+        sample.insert(sample.end(), base_.begin() + static_cast<std::ptrdiff_t>(row * dim_),
+                      base_.begin() + static_cast<std::ptrdiff_t>((row + 1) * dim_));
       quantizer_ = train_binary_quantizer(config_, sample, 1, nullptr, std::atomic<bool>(false)).value();
     } else {
       quantizer_ = make_binary_quantizer(config_);
@@ -236,6 +234,16 @@ class Bench {
     std::fflush(stdout);
   }
 
+  void measure_all() const {
+    const std::size_t depth = options_.number("depth", 0);
+    std::printf("%8s %6s %8s %9s %9s %9s %9s %9s\n", "effort", "depth", "recall", "us", "prepare", "source", "compared",
+                "expanded");
+    measure_flat(depth == 0 ? 100 : depth);
+    for (const std::string& word : words(options_.get("efforts", "24,32,48,64,96,128,160,200,256,320"))) {
+      const std::size_t effort = std::strtoull(word.c_str(), nullptr, 10);
+      measure(effort, depth == 0 ? effort : depth);
+    }
+  }
   void measure_flat(std::size_t depth) const {
     const RowMask mask(*tables_, allowed_ ? &*allowed_ : nullptr, rows_);
     print("flat", depth, over_queries([&](const PreparedQuery& query, SourceTrace&) {

@@ -15,7 +15,9 @@ RowGeometry::RowGeometry(const CodeTables& tables, const GraphRows& rows, Metric
 
 void RowGeometry::take(Ordinal ordinal) {
   const std::uint8_t* code = codes_.row(ordinal);
-  for (std::size_t i = 0; i < values_.size(); ++i) values_[i] = static_cast<std::int8_t>(code[i] ^ 0x80);
+  // A local pointer: bytes may alias anything, the vector's own pointer too, and the loop would not be vectorized.
+  std::int8_t* values = values_.data();
+  for (std::size_t i = 0, dim = values_.size(); i < dim; ++i) values[i] = static_cast<std::int8_t>(code[i] ^ 0x80);
   scale_ = *scales_.row_as<const float>(ordinal);
   squared_norm_ = rows_.squared_norm(rows_.line(ordinal));
   lift_ = lift(ordinal);
