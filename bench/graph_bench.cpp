@@ -86,6 +86,7 @@ class Bench {
 
   void run() {
     build();
+    print_degrees();
     measure_all();
     for (const std::string& share : words(options_.get("filters", ""))) {
       std::mt19937_64 random(7);
@@ -168,6 +169,21 @@ class Bench {
         "row\n",
         rows_, graph.degree, graph.build_beam, static_cast<double>(graph.alpha), graph.plane_count, seconds,
         static_cast<double>(rows_) / seconds, static_cast<double>(graph_->memory_bytes()) / static_cast<double>(rows_));
+  }
+
+  // Rows to which few lists lead are those that walks miss.
+  void print_degrees() const {
+    std::vector<std::uint32_t> in(rows_);
+    std::size_t links = 0;
+    const SourceColumn lists = graph_->columns().front();
+    for (std::size_t row = 0; row < rows_; ++row) {
+      const auto* slots = lists.column->row_as<const std::uint32_t>(row);
+      for (std::size_t i = 0; i < lists.column->row_bytes() / sizeof *slots && slots[i] != kNoOrdinal; ++i, ++links) ++in[slots[i]];
+    }
+    std::array<std::size_t, 5> few{};
+    for (std::uint32_t degree : in) ++few[std::min<std::size_t>(degree, few.size() - 1)];
+    std::printf("%.1f neighbours a row; %zu rows are nobody's neighbour, %zu one row's, %zu two rows', %zu three rows'\n",
+                static_cast<double>(links) / static_cast<double>(rows_), few[0], few[1], few[2], few[3]);
   }
 
   struct Sums {

@@ -10,7 +10,6 @@
 #include <span>
 #include <vector>
 
-#include "index/candidates/flat_scan.h"
 #include "index/candidates/graph.h"
 #include "index/kernels/dispatch.h"
 #include "index/row_distances.h"
@@ -70,12 +69,6 @@ class GraphFixture {
   }
   double recall(std::span<const float> query, std::size_t depth, std::size_t effort, const Bitmap* allowed = nullptr) const {
     return recall(query, candidates(query, depth, effort, allowed), allowed);
-  }
-  // Of a flat scan over the same codes.
-  double flat_recall(std::span<const float> query, std::size_t depth) const {
-    const PreparedQuery prepared = prepare(query);
-    const RowMask mask(tables_, nullptr, tables_.row_count());
-    return recall(query, FlatScan(tables_, distance_kernels(), mask, prepared).estimates(depth));
   }
   double mean_recall(std::span<const float> queries, std::size_t depth, std::size_t effort, const Bitmap* allowed = nullptr) const {
     double sum = 0;
