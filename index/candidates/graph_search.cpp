@@ -39,7 +39,8 @@ void estimate_lines(const GraphRows& rows, const PlaneKernels& kernels, const Ro
 }
 
 void GraphSearch::add_list_of_mask(Ordinal ordinal) {
-  const std::size_t enough = count_ + rows_.degree();
+  // About what an expansion brings without a mask, less what was met before.
+  const std::size_t enough = count_ + rows_.degree() * 3 / 4;
   const auto add_inside = [&](Ordinal row, bool keep_outside) {
     std::uint32_t* slots = rows_.slots(row);
     for (std::size_t i = 0; i < rows_.degree() && count_ < enough; ++i) {

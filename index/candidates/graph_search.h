@@ -85,8 +85,8 @@ class GraphSearch {
 
   // Leaves the `width` nearest rows that it met in scratch.frontier. Rows from `end` on do not exist for it. Calls
   // met(ordinal, distance) for every row compared. With a mask it compares (starts apart) only rows of the mask, and goes through
-  // the others to their neighbours: each row expanded is then to bring as many rows of the mask as a list holds, so that the walk
-  // stays whole where few are in the mask (the idea of ACORN: Patel et al. 2024).
+  // the others to their neighbours: each row expanded is then to bring about as many rows of the mask as a list would, so that the
+  // walk stays whole where few are in the mask (the idea of ACORN: Patel et al. 2024).
   template <typename Met>
   void run(const GraphStarts& starts, Ordinal end, std::size_t width, const RowMask* mask, Met&& met) {
     mask_ = mask;

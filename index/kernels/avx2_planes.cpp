@@ -61,8 +61,49 @@ std::uint32_t add_lanes(__m256i sums) {
   return static_cast<std::uint32_t>(_mm_cvtsi128_si64(half) + _mm_extract_epi64(half, 1));
 }
 
+// Codes of at most eight words, planes that fit bytes: halves of bytes are split once, of the planes for all rows, of a row for all
+// planes.
+template <std::size_t kPlanes>
+void short_rows(const PlaneQuery& query, const std::uint8_t* const* rows, std::size_t count, std::uint32_t* sums) {
+  const __m256i half_mask = _mm256_set1_epi8(0x0f);
+  const __m256i counts =
+      _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+  const std::size_t second_words = query.words > kVectorWords ? query.words - kVectorWords : 0;
+  const std::size_t vectors = second_words > 0 ? 2 : 1;
+  __m256i low[2][kPlanes];
+  __m256i high[2][kPlanes];
+  __m256i tables[kPlanes];
+  for (std::size_t plane = 0; plane < kPlanes; ++plane) {
+    tables[plane] = _mm256_slli_epi16(counts, static_cast<int>(plane));
+    for (std::size_t vector = 0; vector < vectors; ++vector) {
+      const std::size_t first = vector * kVectorWords;
+      const __m256i bits = load_words(query.planes + plane * query.words + first, query.words - first);
+      low[vector][plane] = _mm256_and_si256(bits, half_mask);
+      high[vector][plane] = _mm256_and_si256(_mm256_srli_epi16(bits, 4), half_mask);
+    }
+  }
+  for (std::size_t row = 0; row < count; ++row) {
+    __m256i total = _mm256_setzero_si256();
+    for (std::size_t vector = 0; vector < vectors; ++vector) {
+      const __m256i code = load_words(rows[row] + vector * 32, query.words - vector * kVectorWords);
+      const __m256i code_low = _mm256_and_si256(code, half_mask);
+      const __m256i code_high = _mm256_and_si256(_mm256_srli_epi16(code, 4), half_mask);
+      __m256i bytes = _mm256_setzero_si256();
+#pragma GCC unroll 5
+      for (std::size_t plane = 0; plane < kPlanes; ++plane) {
+        const __m256i first = _mm256_shuffle_epi8(tables[plane], _mm256_xor_si256(low[vector][plane], code_low));
+        const __m256i second = _mm256_shuffle_epi8(tables[plane], _mm256_xor_si256(high[vector][plane], code_high));
+        bytes = _mm256_add_epi8(bytes, _mm256_add_epi8(first, second));
+      }
+      total = _mm256_add_epi64(total, _mm256_sad_epu8(bytes, _mm256_setzero_si256()));
+    }
+    sums[row] = add_lanes(total);
+  }
+}
+
 template <std::size_t kPlanes>
 void few_planes(const PlaneQuery& query, const std::uint8_t* const* rows, std::size_t count, std::uint32_t* sums) {
+  if (query.words <= 2 * kVectorWords) return short_rows<kPlanes>(query, rows, count, sums);
   for (std::size_t row = 0; row < count; ++row) sums[row] = add_lanes(plane_group<kPlanes>(query, 0, rows[row]));
 }
 

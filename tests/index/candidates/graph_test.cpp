@@ -98,7 +98,7 @@ TEST_P(GraphOf, NeverGivesRowsOutsideTheMask) {
   test::GraphFixture fixture({.dim = kDim, .metric = GetParam()});
   fixture.append(rows_);
   fixture.extend();
-  for (std::size_t each : {2, 5, 20}) {
+  for (std::size_t each : {2, 5, 30}) {
     Bitmap allowed(kRows);
     for (std::size_t row = random_() % each; row < kRows; row += 1 + random_() % (2 * each - 1)) allowed.set(row);
     for (std::size_t i = 0; i < queries_.size(); i += kDim) {
@@ -108,7 +108,7 @@ TEST_P(GraphOf, NeverGivesRowsOutsideTheMask) {
         ASSERT_TRUE(seen.insert(candidate.ordinal).second);
       }
     }
-    EXPECT_GE(fixture.mean_recall(queries_, 200, 200, &allowed), 0.95) << "one row in " << each;
+    EXPECT_GE(fixture.mean_recall(queries_, 200, 200, &allowed), each < 30 ? 0.95 : 0.85) << "one row in " << each;
   }
 }
 
