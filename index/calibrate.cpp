@@ -131,6 +131,7 @@ class Calibration {
     const std::vector<QueryGaps> gaps = find_gaps(0, queries_.size() / 2);
     const std::vector<QueryGaps> moved_gaps = find_gaps(queries_.size() / 2, queries_.size());
     result.row_count = sample_count_;
+    result.index_rows = row_count_;
     for (double target : kTargets) {
       result.entries.push_back(
           {target, deeper(choose_depths(gaps, target, sample_count_), choose_depths(moved_gaps, target, sample_count_)), {}});

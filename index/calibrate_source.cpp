@@ -16,6 +16,8 @@ constexpr double kEffortStep = 1.3;
 // Of the misses that a target allows, what the sample must keep unused for its own error; half of the rest is for the depths.
 constexpr double kSpared = 0.15;
 constexpr double kShareOfDepths = 0.5;
+// In scans of all rows.
+constexpr double kLargestCostAskedFor = 20;
 
 struct Measured {
   double recall = 0;  // the lower one of rows as they are and of moved rows
@@ -48,7 +50,7 @@ class SourceCalibration {
   }
 
  private:
-  // From `effort` on upwards. Nothing when the source does not get there before it costs more than a scan.
+  // From `effort` on upwards. Nothing when the source does not get there before it costs too much.
   Result<SourcePlan> reach(double target, double target_of_depths, std::size_t effort) const {
     const StageDepths depths = scan_depths_.depths_for(target_of_depths);
     if (depths.first != FirstStage::kEstimate) return SourcePlan{};
@@ -56,10 +58,16 @@ class SourceCalibration {
     while (true) {
       const Measured measured = ORTHANT_TRY(try_effort(effort, target_of_depths));
       if (measured.recall >= wanted) return SourcePlan{effort, measured.cost, depths};
-      if (effort >= parts_.source->largest_effort() || measured.cost > static_cast<double>(covered_)) return SourcePlan{};
+      if (effort >= parts_.source->largest_effort() || measured.cost > largest_cost()) return SourcePlan{};
       effort = std::max(effort + 1, static_cast<std::size_t>(static_cast<double>(effort) * kEffortStep));
       effort = std::min(effort, parts_.source->largest_effort());
     }
+  }
+
+  // A structure that was asked for serves even where a scan would be faster.
+  double largest_cost() const {
+    const bool asked_for = parts_.config.structure != IndexStructure::kAuto;
+    return static_cast<double>(covered_) * (asked_for ? kLargestCostAskedFor : 1);
   }
 
   Status find_truth() {

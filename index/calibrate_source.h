@@ -10,8 +10,8 @@
 
 namespace orthant {
 
-// Sets covered_count, and the source plan of every entry whose target the source reaches; those that cost more than a scan are
-// measured no further. `pool` may be null. parts.source is not null.
+// Sets covered_count, and the source plan of every entry whose target the source reaches; efforts that cost more than a scan
+// are not tried unless the structure was asked for. `pool` may be null. parts.source is not null.
 Status measure_source(const IndexParts& parts, CalibratedDepths& depths, ThreadPool* pool);
 
 }  // namespace orthant

@@ -65,6 +65,8 @@ struct IndexConfig {
   // Bits a dimension of the first stage's codes: 1, 2 or 4. kSign has 1.
   unsigned code_bits = 1;
   IndexStructure structure = IndexStructure::kAuto;
+
+  bool operator==(const IndexConfig&) const = default;
 };
 
 inline constexpr std::size_t kMaxDim = 65'536;

@@ -66,7 +66,8 @@ struct CalibratedDepths {
     StageDepths depths;  // after a scan
     SourcePlan source;
   };
-  std::size_t row_count = 0;      // 0: not measured
+  std::size_t row_count = 0;      // rows of the sample that was measured; 0: not measured
+  std::size_t index_rows = 0;     // rows that the index had then
   std::size_t covered_count = 0;  // rows that the source covered when it was measured; 0: it was not
   std::vector<Entry> entries;
 

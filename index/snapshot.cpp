@@ -1,5 +1,6 @@
 #include "index/snapshot.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -19,7 +20,10 @@ namespace {
 
 constexpr std::string_view kMagic = "ORTHIDX\n";
 constexpr std::string_view kEndMark = "ORTHEND\n";
-constexpr std::uint32_t kVersion = 1;
+// 2 added the candidate source and how it reaches each target.
+constexpr std::uint32_t kVersion = 2;
+// Columns of the source have the numbers of the source from here on.
+constexpr std::uint32_t kFirstSourceColumn = 1'000;
 constexpr std::size_t kPrefixBytes = 16;  // magic, version, length of the rest of the header
 constexpr std::size_t kLargestHeaderBytes = std::size_t{1} << 30;
 
@@ -41,48 +45,66 @@ struct RecordHead {
 };
 static_assert(sizeof(RecordHead) == 16);
 
-struct Record {
-  RecordHead head;
-  std::uint8_t* payload;
-};
-
 std::size_t block_count(std::size_t row_count) {
   return (row_count + kBlockRows - 1) / kBlockRows;
 }
 
-struct NamedColumn {
-  ColumnTag tag;
+// Columns of the tables or of the source, as records name them.
+struct NumberedColumn {
+  std::uint32_t number;
   const RowColumn* column;
   std::size_t rows;  // entries of this column
 };
 
-std::vector<NamedColumn> columns_of(const CodeTables& tables, std::size_t row_count) {
+std::vector<NumberedColumn> columns_of(const CodeTables& tables, std::size_t row_count) {
   const std::size_t block_rows = block_count(row_count) * kBlockRows;
-  std::vector<NamedColumn> columns;
-  for (const NamedColumn& named : {NamedColumn{ColumnTag::kBits, tables.bits(), block_rows},
-                                   {ColumnTag::kRowMajorBits, tables.row_major_bits(), row_count},
-                                   {ColumnTag::kBitScales, tables.bit_scales(), row_count},
-                                   {ColumnTag::kInt8Codes, tables.int8_codes(), row_count},
-                                   {ColumnTag::kInt8Scales, tables.int8_scales(), row_count},
-                                   {ColumnTag::kSquaredNorms, tables.squared_norms(), row_count},
-                                   {ColumnTag::kBuried, &tables.buried_words(), block_count(row_count)}}) {
-    if (named.column != nullptr) columns.push_back(named);
+  struct {
+    ColumnTag tag;
+    const RowColumn* column;
+    std::size_t rows;
+  } const all[] = {{ColumnTag::kBits, tables.bits(), block_rows},
+                   {ColumnTag::kRowMajorBits, tables.row_major_bits(), row_count},
+                   {ColumnTag::kBitScales, tables.bit_scales(), row_count},
+                   {ColumnTag::kInt8Codes, tables.int8_codes(), row_count},
+                   {ColumnTag::kInt8Scales, tables.int8_scales(), row_count},
+                   {ColumnTag::kSquaredNorms, tables.squared_norms(), row_count},
+                   {ColumnTag::kBuried, &tables.buried_words(), block_count(row_count)}};
+  std::vector<NumberedColumn> columns;
+  for (const auto& [tag, column, rows] : all) {
+    if (column != nullptr) columns.push_back({static_cast<std::uint32_t>(tag), column, rows});
   }
   return columns;
 }
 
-// Every record that a snapshot of these tables has, in order. The tables have memory for row_count rows.
-std::vector<Record> records_of(const CodeTables& tables, std::size_t row_count) {
-  std::vector<Record> records;
-  for (const NamedColumn& named : columns_of(tables, row_count)) {
-    for (std::size_t chunk = 0; chunk < chunk_count(named.rows); ++chunk) {
-      const std::size_t rows = std::min(chunk_rows(chunk), named.rows - chunk_first_row(chunk));
-      records.push_back(
-          {{static_cast<std::uint32_t>(named.tag), static_cast<std::uint32_t>(chunk), rows * named.column->row_bytes()},
-           named.column->chunk(chunk)});
-    }
+std::vector<NumberedColumn> columns_of(CandidateSource& source) {
+  std::vector<NumberedColumn> columns;
+  for (const SourceColumn& column : source.columns()) {
+    columns.push_back({kFirstSourceColumn + column.number, column.column, column.rows});
   }
-  return records;
+  return columns;
+}
+
+// Calls visit(chunk, bytes) for each chunk of the column, whose memory is there.
+template <typename Visit>
+Status for_each_chunk(const NumberedColumn& numbered, const Visit& visit) {
+  for (std::size_t chunk = 0; chunk < chunk_count(numbered.rows); ++chunk) {
+    const std::size_t rows = std::min(chunk_rows(chunk), numbered.rows - chunk_first_row(chunk));
+    ORTHANT_TRY(
+        visit(static_cast<std::uint32_t>(chunk), std::span(numbered.column->chunk(chunk), rows * numbered.column->row_bytes())));
+  }
+  return {};
+}
+
+std::size_t bytes_of(std::size_t rows, std::size_t row_bytes) {
+  return chunk_count(rows) * (sizeof(RecordHead) + sizeof(std::uint64_t)) + rows * row_bytes;
+}
+
+void append_depths(std::string& out, const StageDepths& depths) {
+  append_value(out, static_cast<std::uint8_t>(depths.first));
+  append_value(out, depths.first_oversampling);
+  append_value(out, depths.first_margin);
+  append_value(out, depths.int8_oversampling);
+  append_value(out, depths.int8_margin);
 }
 
 std::string encode_header(const SnapshotHeader& header) {
@@ -98,11 +120,20 @@ std::string encode_header(const SnapshotHeader& header) {
   append_value(rest, static_cast<std::uint32_t>(header.calibrated.entries.size()));
   for (const CalibratedDepths::Entry& entry : header.calibrated.entries) {
     append_value(rest, entry.target_recall);
-    append_value(rest, static_cast<std::uint8_t>(entry.depths.first));
-    append_value(rest, entry.depths.first_oversampling);
-    append_value(rest, entry.depths.first_margin);
-    append_value(rest, entry.depths.int8_oversampling);
-    append_value(rest, entry.depths.int8_margin);
+    append_depths(rest, entry.depths);
+    append_value(rest, static_cast<std::uint64_t>(entry.source.effort));
+    append_value(rest, entry.source.cost);
+    append_depths(rest, entry.source.depths);
+  }
+  append_value(rest, static_cast<std::uint64_t>(header.calibrated.index_rows));
+  append_value(rest, static_cast<std::uint64_t>(header.calibrated.covered_count));
+  append_sized(rest, header.source_name);
+  append_sized(rest, header.source_parameters);
+  append_value(rest, static_cast<std::uint32_t>(header.source_columns.size()));
+  for (const SnapshotHeader::Column& column : header.source_columns) {
+    append_value(rest, column.number);
+    append_value(rest, static_cast<std::uint64_t>(column.rows));
+    append_value(rest, static_cast<std::uint64_t>(column.row_bytes));
   }
   std::string out(kMagic);
   append_value(out, kVersion);
@@ -125,20 +156,44 @@ bool read_text(ByteReader& reader, std::string& field) {
   return value.has_value();
 }
 
-bool read_depths(ByteReader& reader, CalibratedDepths& calibrated) {
+bool read_depths(ByteReader& reader, StageDepths& depths) {
+  std::uint8_t first = 0;
+  if (!read_field(reader, first) || !read_field(reader, depths.first_oversampling) || !read_field(reader, depths.first_margin) ||
+      !read_field(reader, depths.int8_oversampling) || !read_field(reader, depths.int8_margin)) {
+    return false;
+  }
+  depths.first = static_cast<FirstStage>(first);
+  return first <= static_cast<std::uint8_t>(FirstStage::kHamming);
+}
+
+bool read_calibration(ByteReader& reader, CalibratedDepths& calibrated) {
   std::uint32_t count = 0;
   if (!read_field<std::size_t, std::uint64_t>(reader, calibrated.row_count) || !read_field(reader, count)) return false;
   for (std::uint32_t i = 0; i < count; ++i) {
     CalibratedDepths::Entry entry;
-    std::uint8_t first = 0;
-    if (!read_field(reader, entry.target_recall) || !read_field(reader, first) ||
-        !read_field(reader, entry.depths.first_oversampling) || !read_field(reader, entry.depths.first_margin) ||
-        !read_field(reader, entry.depths.int8_oversampling) || !read_field(reader, entry.depths.int8_margin)) {
+    if (!read_field(reader, entry.target_recall) || !read_depths(reader, entry.depths) ||
+        !read_field<std::size_t, std::uint64_t>(reader, entry.source.effort) || !read_field(reader, entry.source.cost) ||
+        !read_depths(reader, entry.source.depths)) {
       return false;
     }
-    if (first > static_cast<std::uint8_t>(FirstStage::kHamming)) return false;
-    entry.depths.first = static_cast<FirstStage>(first);
     calibrated.entries.push_back(entry);
+  }
+  return read_field<std::size_t, std::uint64_t>(reader, calibrated.index_rows) &&
+         read_field<std::size_t, std::uint64_t>(reader, calibrated.covered_count);
+}
+
+bool read_source(ByteReader& reader, SnapshotHeader& header) {
+  std::uint32_t count = 0;
+  if (!read_text(reader, header.source_name) || !read_text(reader, header.source_parameters) || !read_field(reader, count)) {
+    return false;
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    SnapshotHeader::Column column;
+    if (!read_field(reader, column.number) || !read_field<std::size_t, std::uint64_t>(reader, column.rows) ||
+        !read_field<std::size_t, std::uint64_t>(reader, column.row_bytes)) {
+      return false;
+    }
+    header.source_columns.push_back(column);
   }
   return true;
 }
@@ -150,7 +205,8 @@ bool decode_header(std::string_view rest, SnapshotHeader& header) {
                      read_field<VectorForm, std::uint8_t>(reader, header.config.form) &&
                      read_field<std::size_t, std::uint64_t>(reader, header.code_bytes) &&
                      read_field<std::size_t, std::uint64_t>(reader, header.row_count) && read_text(reader, header.quantizer_name) &&
-                     read_text(reader, header.quantizer_parameters) && read_depths(reader, header.calibrated);
+                     read_text(reader, header.quantizer_parameters) && read_calibration(reader, header.calibrated) &&
+                     read_source(reader, header);
   return whole && reader.at_end() && header.row_count < kNoOrdinal;
 }
 
@@ -201,25 +257,81 @@ class NewFile {
   bool committed_ = false;
 };
 
-bool write_records(NewFile& file, const SnapshotHeader& header, const CodeTables& tables) {
+bool write_record(NewFile& file, std::uint32_t column, std::uint32_t chunk, std::span<const std::uint8_t> payload) {
+  const RecordHead head = {column, chunk, payload.size()};
+  const std::uint64_t checksum = checksum64({reinterpret_cast<const char*>(payload.data()), payload.size()});
+  return file.write(&head, sizeof head) && file.write(payload.data(), payload.size()) && file.write(&checksum, sizeof checksum);
+}
+
+// What the writer may be changing while it is saved is copied aside: the open block of the bits, and the words of buried rows, of
+// which those past the snapshot's end are left out.
+class SavedTables {
+ public:
+  SavedTables(const CodeTables& tables, std::size_t row_count) : tables_(tables), row_count_(row_count) {}
+
+  std::span<const std::uint8_t> bytes(const NumberedColumn& numbered, std::uint32_t chunk, std::span<const std::uint8_t> payload) {
+    const bool last = chunk + 1U == chunk_count(numbered.rows);
+    if (numbered.column == &tables_.buried_words()) return copy_buried(chunk, payload.size());
+    if (numbered.column == tables_.bits() && last && row_count_ % kBlockRows != 0) return copy_open(payload);
+    return payload;
+  }
+
+ private:
+  std::span<const std::uint8_t> copy_buried(std::uint32_t chunk, std::size_t size) {
+    copy_.resize(size);
+    for (std::size_t i = 0; i < size / sizeof(std::uint64_t); ++i) {
+      const std::size_t block = chunk_first_row(chunk) + i;
+      std::uint64_t word = tables_.buried_word(block);
+      if ((block + 1) * kBlockRows > row_count_) word &= (std::uint64_t{1} << (row_count_ % kBlockRows)) - 1;
+      std::memcpy(copy_.data() + i * sizeof word, &word, sizeof word);
+    }
+    return copy_;
+  }
+  std::span<const std::uint8_t> copy_open(std::span<const std::uint8_t> payload) {
+    const std::size_t block_bytes = kBlockRows * tables_.code_bytes();
+    copy_.assign(payload.begin(), payload.end() - static_cast<std::ptrdiff_t>(block_bytes));
+    copy_.resize(payload.size());
+    tables_.copy_open_block(row_count_ / kBlockRows * kBlockRows, copy_.data() + payload.size() - block_bytes);
+    return copy_;
+  }
+
+  const CodeTables& tables_;
+  const std::size_t row_count_;
+  std::vector<std::uint8_t> copy_;
+};
+
+bool write_records(NewFile& file, const SnapshotHeader& header, const CodeTables& tables, CandidateSource* source) {
   const std::string head = encode_header(header);
   if (!file.write(head.data(), head.size())) return false;
-  for (const Record& record : records_of(tables, header.row_count)) {
-    const std::uint64_t checksum = checksum64({reinterpret_cast<const char*>(record.payload), record.head.bytes});
-    const bool written = file.write(&record.head, sizeof record.head) && file.write(record.payload, record.head.bytes) &&
-                         file.write(&checksum, sizeof checksum);
+  SavedTables saved(tables, header.row_count);
+  const auto write = [&file](const NumberedColumn& numbered, std::uint32_t chunk, std::span<const std::uint8_t> bytes) -> Status {
+    return write_record(file, numbered.number, chunk, bytes) ? Status() : io_error("not written");
+  };
+  for (const NumberedColumn& numbered : columns_of(tables, header.row_count)) {
+    const Status written = for_each_chunk(numbered, [&](std::uint32_t chunk, std::span<const std::uint8_t> payload) {
+      return write(numbered, chunk, saved.bytes(numbered, chunk, payload));
+    });
     if (!written) return false;
+  }
+  if (source != nullptr) {
+    for (const NumberedColumn& numbered : columns_of(*source)) {
+      const Status written = for_each_chunk(
+          numbered, [&](std::uint32_t chunk, std::span<const std::uint8_t> payload) { return write(numbered, chunk, payload); });
+      if (!written) return false;
+    }
   }
   return file.write(kEndMark.data(), kEndMark.size());
 }
 
 }  // namespace
 
-Status save_snapshot(const std::filesystem::path& file, const SnapshotHeader& header, const CodeTables& tables) {
+Status save_snapshot(const std::filesystem::path& file, const SnapshotHeader& header, const CodeTables& tables,
+                     CandidateSource* source, const std::function<Status()>& before_commit) {
   NewFile target(file);
-  if (!target.is_open() || !write_records(target, header, tables) || !target.commit()) {
-    return io_error(fmt::format("index snapshot {}: {}", file.string(), system_message()));
-  }
+  const auto failed = [&file] { return io_error(fmt::format("index snapshot {}: {}", file.string(), system_message())); };
+  if (!target.is_open() || !write_records(target, header, tables, source)) return failed();
+  if (before_commit) ORTHANT_TRY(before_commit());
+  if (!target.commit()) return failed();
   return {};
 }
 
@@ -260,34 +372,71 @@ Result<SnapshotReader> SnapshotReader::open(const std::filesystem::path& file) {
   return reader;
 }
 
-Status SnapshotReader::read_into(CodeTables& tables) {
-  // The length is checked before memory is asked for.
+// The length is checked before memory is asked for.
+Status SnapshotReader::check_length(const CodeTables& tables) const {
   std::size_t expected = header_bytes_ + kEndMark.size();
-  for (const NamedColumn& named : columns_of(tables, header_.row_count)) {
-    expected += chunk_count(named.rows) * (sizeof(RecordHead) + sizeof(std::uint64_t)) + named.rows * named.column->row_bytes();
+  for (const NumberedColumn& numbered : columns_of(tables, header_.row_count)) {
+    expected += bytes_of(numbered.rows, numbered.column->row_bytes());
+  }
+  for (const SnapshotHeader::Column& column : header_.source_columns) {
+    // No overflow: more than the file has is refused at once.
+    if (column.rows > file_bytes_ || (column.rows != 0 && column.row_bytes > file_bytes_ / column.rows)) {
+      return data_corruption(name_ + ": header is damaged");
+    }
+    expected += bytes_of(column.rows, column.row_bytes);
   }
   if (file_bytes_ != expected) return data_corruption(fmt::format("{}: {} bytes, expected {}", name_, file_bytes_, expected));
+  return {};
+}
+
+Status SnapshotReader::read_record(std::uint32_t column, std::uint32_t chunk, std::span<std::uint8_t> payload) {
+  const RecordHead expected = {column, chunk, payload.size()};
+  RecordHead head{};
+  std::uint64_t checksum = 0;
+  const bool read = std::fread(&head, sizeof head, 1, file_.get()) == 1 && std::memcmp(&head, &expected, sizeof head) == 0 &&
+                    std::fread(payload.data(), 1, payload.size(), file_.get()) == payload.size() &&
+                    std::fread(&checksum, sizeof checksum, 1, file_.get()) == 1 &&
+                    checksum64({reinterpret_cast<const char*>(payload.data()), payload.size()}) == checksum;
+  if (!read) return data_corruption(fmt::format("{}: chunk {} of column {} is damaged", name_, chunk, column));
+  return {};
+}
+
+Status SnapshotReader::read_into(CodeTables& tables) {
+  ORTHANT_TRY(check_length(tables));
   ORTHANT_TRY(tables.reserve(header_.row_count));
-  for (const Record& record : records_of(tables, header_.row_count)) {
-    RecordHead head{};
-    std::uint64_t checksum = 0;
-    const bool read = std::fread(&head, sizeof head, 1, file_.get()) == 1 && std::memcmp(&head, &record.head, sizeof head) == 0 &&
-                      std::fread(record.payload, 1, record.head.bytes, file_.get()) == record.head.bytes &&
-                      std::fread(&checksum, sizeof checksum, 1, file_.get()) == 1 &&
-                      checksum64({reinterpret_cast<const char*>(record.payload), record.head.bytes}) == checksum;
-    if (!read) {
-      return data_corruption(fmt::format("{}: chunk {} of column {} is damaged", name_, record.head.chunk, record.head.column));
-    }
-  }
-  std::array<char, kEndMark.size()> end{};
-  if (std::fread(end.data(), 1, end.size(), file_.get()) != end.size() || std::string_view(end.data(), end.size()) != kEndMark) {
-    return data_corruption(name_ + ": end mark is missing");
+  for (const NumberedColumn& numbered : columns_of(tables, header_.row_count)) {
+    ORTHANT_TRY(for_each_chunk(numbered, [&](std::uint32_t chunk, std::span<std::uint8_t> payload) {
+      return read_record(numbered.number, chunk, payload);
+    }));
   }
   if (const std::size_t rest = header_.row_count % kBlockRows; rest != 0) {
     if (tables.buried_word(header_.row_count / kBlockRows) >> rest != 0)
       return data_corruption(name_ + ": buries rows past its end");
   }
   tables.publish(header_.row_count);
+  return {};
+}
+
+Status SnapshotReader::read_into(CandidateSource& source) {
+  const std::vector<NumberedColumn> columns = columns_of(source);
+  const bool fits = std::ranges::equal(columns, header_.source_columns, [](const NumberedColumn& made, const auto& saved) {
+    return made.number == kFirstSourceColumn + saved.number && made.rows == saved.rows &&
+           made.column->row_bytes() == saved.row_bytes;
+  });
+  if (!fits) return data_corruption(fmt::format("{}: the columns of its {} do not fit", name_, source.name()));
+  for (const NumberedColumn& numbered : columns) {
+    ORTHANT_TRY(for_each_chunk(numbered, [&](std::uint32_t chunk, std::span<std::uint8_t> payload) {
+      return read_record(numbered.number, chunk, payload);
+    }));
+  }
+  return source.finish_load();
+}
+
+Status SnapshotReader::read_end() {
+  std::array<char, kEndMark.size()> end{};
+  if (std::fread(end.data(), 1, end.size(), file_.get()) != end.size() || std::string_view(end.data(), end.size()) != kEndMark) {
+    return data_corruption(name_ + ": end mark is missing");
+  }
   return {};
 }
 

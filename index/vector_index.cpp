@@ -8,6 +8,9 @@
 #include <fmt/format.h>
 
 #include "index/calibrate.h"
+#include "index/calibrate_source.h"
+#include "index/candidates/source_factory.h"
+#include "index/index_source.h"
 #include "index/kernels/dispatch.h"
 #include "index/row_encoder.h"
 #include "index/search_run.h"
@@ -86,7 +89,9 @@ class VectorIndex::Impl {
     publish_depths({});
   }
 
-  IndexParts parts() const { return {config_, tables_, distance_kernels(), quantizer_.get(), stored_}; }
+  IndexParts parts(const CandidateSource* source = nullptr) const {
+    return {config_, tables_, distance_kernels(), quantizer_.get(), stored_, source, nullptr};
+  }
 
   const CalibratedDepths& depths() const { return *depths_.load(std::memory_order_acquire); }
 
@@ -118,8 +123,11 @@ class VectorIndex::Impl {
     return {};
   }
 
-  Result<RescorePlan> plan_for(const SearchParams& params, const RowMask& mask) const {
-    const PlanFacts facts = {mask.row_count(), mask.count(), exact_is_cheap(mask.row_count())};
+  Result<RescorePlan> plan_for(const SearchParams& params, const RowMask& mask, const CandidateSource* source) const {
+    const PlanFacts facts = {.row_count = mask.row_count(),
+                             .eligible_count = mask.count(),
+                             .exact_is_cheap = exact_is_cheap(mask.row_count()),
+                             .covered_count = source == nullptr ? 0 : source->covered_count()};
     SearchParams bounded = params;
     bounded.limit = std::min(params.limit, facts.eligible_count);
     return make_rescore_plan(config_, bounded, depths(), facts);
@@ -129,8 +137,8 @@ class VectorIndex::Impl {
     return prepare_query(config_.metric, quantizer_.get(), query, forms_for(plan, config_));
   }
 
-  IndexParts parts_for(const SearchParams& params) const {
-    IndexParts result = parts();
+  IndexParts parts_for(const SearchParams& params, const CandidateSource* source) const {
+    IndexParts result = parts(source);
     result.helpers = params.helpers;
     return result;
   }
@@ -138,9 +146,10 @@ class VectorIndex::Impl {
   Result<std::vector<ScoredOrdinal>> search(std::span<const float> query, const SearchParams& params, SearchTrace* trace) const {
     ORTHANT_TRY(check_query(query, params));
     const RowMask mask(tables_, params.allowed, tables_.row_count());
-    const RescorePlan plan = ORTHANT_TRY(plan_for(params, mask));
+    const IndexSource::Use source(source_);
+    const RescorePlan plan = ORTHANT_TRY(plan_for(params, mask, source.get()));
     const PreparedQuery prepared = prepare(query, plan);
-    return scored(plan, ORTHANT_TRY(run_plan(parts_for(params), plan, prepared, mask, trace)), params.score_threshold);
+    return scored(plan, ORTHANT_TRY(run_plan(parts_for(params, source.get()), plan, prepared, mask, trace)), params.score_threshold);
   }
 
   Result<std::vector<std::vector<ScoredOrdinal>>> search_batch(std::span<const float> queries, const SearchParams& params) const {
@@ -148,14 +157,15 @@ class VectorIndex::Impl {
       return invalid_argument(fmt::format("query vectors: {} values, expected rows of {}", queries.size(), config_.dim));
     }
     const RowMask mask(tables_, params.allowed, tables_.row_count());
-    const RescorePlan plan = ORTHANT_TRY(plan_for(params, mask));
+    const IndexSource::Use source(source_);
+    const RescorePlan plan = ORTHANT_TRY(plan_for(params, mask, source.get()));
     std::vector<PreparedQuery> prepared;
     for (std::size_t first = 0; first < queries.size(); first += config_.dim) {
       ORTHANT_TRY(check_query(queries.subspan(first, config_.dim), params));
       prepared.push_back(prepare(queries.subspan(first, config_.dim), plan));
     }
     std::vector<std::vector<ScoredOrdinal>> results;
-    for (const std::vector<Candidate>& found : ORTHANT_TRY(run_plan_for_all(parts_for(params), plan, prepared, mask))) {
+    for (const std::vector<Candidate>& found : ORTHANT_TRY(run_plan_for_all(parts_for(params, source.get()), plan, prepared, mask))) {
       results.push_back(scored(plan, found, params.score_threshold));
     }
     return results;
@@ -164,15 +174,40 @@ class VectorIndex::Impl {
   Status calibrate(ThreadPool* pool) {
     if (config_.form != VectorForm::kFloat32) return {};
     CalibratedDepths depths = ORTHANT_TRY(measure_depths(parts(), pool));
-    if (!depths.entries.empty()) publish_depths(std::move(depths));
+    if (depths.entries.empty()) return {};
+    const IndexSource::Use source(source_);
+    if (source.get() != nullptr) ORTHANT_TRY(measure_source(parts(source.get()), depths, pool));
+    publish_depths(std::move(depths));
+    measured_source_.store(source.get(), std::memory_order_relaxed);
+    return {};
+  }
+
+  void take_saved_depths(const CalibratedDepths& depths) {
+    publish_depths(depths);
+    if (depths.covered_count != 0) measured_source_.store(IndexSource::Use(source_).get(), std::memory_order_relaxed);
+  }
+
+  // While floats are small and in memory no search needs a structure.
+  bool needs_build() const { return !exact_is_cheap(tables_.row_count()) && source_.needs_build(config_, tables_); }
+
+  Status build(ThreadPool* pool, const std::atomic<bool>& stop) {
+    if (source_.needs_build(config_, tables_)) ORTHANT_TRY(source_.build(parts(), pool, stop));
     return {};
   }
 
   bool needs_calibration() const {
     if (config_.form != VectorForm::kFloat32) return false;
     const std::size_t rows = tables_.row_count();
-    const std::size_t live = rows - tables_.buried_count();
-    return live >= kFewRowsToCalibrate && !exact_is_cheap(rows) && rows >= 2 * depths().row_count;
+    if (rows - tables_.buried_count() < kFewRowsToCalibrate || exact_is_cheap(rows)) return false;
+    return rows >= 2 * depths().index_rows || source_needs_calibration();
+  }
+
+  // Once a build has caught up with the rows, when the source is another one or has doubled since.
+  bool source_needs_calibration() const {
+    const IndexSource::Use source(source_);
+    if (source.get() == nullptr || needs_build()) return false;
+    return source.get() != measured_source_.load(std::memory_order_relaxed) ||
+           source.get()->covered_count() >= 2 * depths().covered_count;
   }
 
   bool needs_training() const {
@@ -191,11 +226,13 @@ class VectorIndex::Impl {
     memory.binary_bytes = bytes(tables_.bits()) + bytes(tables_.row_major_bits()) + bytes(tables_.bit_scales());
     memory.int8_bytes = bytes(tables_.int8_codes()) + bytes(tables_.int8_scales());
     memory.float_bytes = bytes(resident.rows());
+    const IndexSource::Use source(source_);
+    if (source.get() != nullptr) memory.structure_bytes = source.get()->memory_bytes();
     memory.other_bytes = bytes(tables_.squared_norms()) + rows / 8;
     return memory;
   }
 
-  SnapshotHeader snapshot_header() const {
+  SnapshotHeader snapshot_header(CandidateSource* source) const {
     SnapshotHeader header;
     header.config = config_;
     header.code_bytes = tables_.code_bytes();
@@ -203,11 +240,18 @@ class VectorIndex::Impl {
     if (quantizer_) header.quantizer_parameters = quantizer_->parameters();
     header.calibrated = depths();
     header.row_count = tables_.row_count();
+    if (source != nullptr) {
+      header.source_name = source->name();
+      header.source_parameters = source->parameters();
+      for (const SourceColumn& column : source->columns()) {
+        header.source_columns.push_back({column.number, column.rows, column.column->row_bytes()});
+      }
+    }
     return header;
   }
 
   bool fits(const SnapshotHeader& header) const {
-    const SnapshotHeader mine = snapshot_header();
+    const SnapshotHeader mine = snapshot_header(nullptr);
     return header.config.dim == mine.config.dim && header.config.metric == mine.config.metric &&
            header.config.form == mine.config.form && header.code_bytes == mine.code_bytes &&
            header.quantizer_name == mine.quantizer_name;
@@ -236,6 +280,7 @@ class VectorIndex::Impl {
   const FloatVectors* stored_;
   std::unique_ptr<const BinaryQuantizer> quantizer_;
   CodeTables tables_;
+  IndexSource source_;
 
  private:
   std::vector<ScoredOrdinal> scored(const RescorePlan& plan, const std::vector<Candidate>& candidates,
@@ -253,6 +298,8 @@ class VectorIndex::Impl {
 
   // Rows when the quantizer was trained, or last found to serve still.
   std::atomic<std::size_t> checked_rows_{0};
+  // The source that the depths were measured with; compared only.
+  std::atomic<const CandidateSource*> measured_source_{nullptr};
   std::mutex mutex_;
   std::vector<std::unique_ptr<const CalibratedDepths>> kept_depths_;  // guarded by mutex_
   // Published with release once the depths are whole.
@@ -283,8 +330,18 @@ Result<std::unique_ptr<VectorIndex>> VectorIndex::load(const std::filesystem::pa
                                        config.dim, metric_name(config.metric)));
   }
   ORTHANT_TRY(reader.read_into(impl->tables_));
+  // A structure that is not wanted any more is not read; a build makes the one that is.
+  const std::size_t live_rows = header.row_count - impl->tables_.buried_count();
+  if (header.source_name != structure_name(wanted_structure(config, live_rows))) {
+    if (header.source_name.empty()) ORTHANT_TRY(reader.read_end());
+  } else {
+    std::unique_ptr<CandidateSource> source = ORTHANT_TRY(load_source(header.source_name, header.source_parameters, impl->parts()));
+    ORTHANT_TRY(reader.read_into(*source));
+    ORTHANT_TRY(reader.read_end());
+    impl->source_.adopt(std::move(source));
+  }
   ORTHANT_TRY(impl->read_resident_floats());
-  impl->publish_depths(header.calibrated);
+  impl->take_saved_depths(header.calibrated);
   impl->note_training_check(header.row_count);
   return std::unique_ptr<VectorIndex>(new VectorIndex(std::move(impl)));
 }
@@ -441,6 +498,21 @@ bool VectorIndex::needs_calibration() const {
   return impl_->needs_calibration();
 }
 
+bool VectorIndex::needs_build() const {
+  return impl_->needs_build();
+}
+Status VectorIndex::build(ThreadPool* pool, const std::atomic<bool>& stop) {
+  return impl_->build(pool, stop);
+}
+std::string_view VectorIndex::structure() const {
+  const IndexSource::Use source(impl_->source_);
+  return source.get() == nullptr ? "flat" : source.get()->name();
+}
+Ordinal VectorIndex::structure_rows() const {
+  const IndexSource::Use source(impl_->source_);
+  return source.get() == nullptr ? row_count() : source.get()->covered_count();
+}
+
 const IndexConfig& VectorIndex::config() const {
   return impl_->config_;
 }
@@ -448,8 +520,10 @@ IndexMemory VectorIndex::memory() const {
   return impl_->memory();
 }
 
-Status VectorIndex::save(const std::filesystem::path& file) const {
-  return save_snapshot(file, impl_->snapshot_header(), impl_->tables_);
+Status VectorIndex::save(const std::filesystem::path& file, const std::function<Status()>& before_commit) const {
+  const auto lock = impl_->source_.hold_still();
+  const IndexSource::Use source(impl_->source_);
+  return save_snapshot(file, impl_->snapshot_header(source.get()), impl_->tables_, source.get(), before_commit);
 }
 
 }  // namespace orthant

@@ -2,14 +2,16 @@
 // VectorIndex: one vector of a collection, searchable. The only type that knows that a vector lives as binary code, int8 code and
 // floats. It is a view: everything in it can be rebuilt from FloatVectors (or from the users' codes), or loaded from a snapshot.
 //
-// Threads: encode_rows() and search() from any number of threads; append(), bury() and save() from one writer at a time, beside
-// running searches. Searches take no lock: rows are append-only, the row count is published last (release/acquire), and a search
-// sees the rows that were published when it began. Sources of the parts stand in their own headers.
+// Threads: encode_rows(), search() and save() from any number of threads; append() and bury() from one writer at a time, build()
+// and calibrate() from one builder at a time, all beside each other. Searches take no lock: rows are append-only, the row count is
+// published last (release/acquire), and a search sees the rows that were published when it began. Sources of the parts stand in
+// their own headers.
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -87,8 +89,9 @@ struct IndexMemory {
   std::size_t binary_bytes = 0;
   std::size_t int8_bytes = 0;
   std::size_t float_bytes = 0;
+  std::size_t structure_bytes = 0;  // a graph or lists
   std::size_t other_bytes = 0;
-  std::size_t total() const { return binary_bytes + int8_bytes + float_bytes + other_bytes; }
+  std::size_t total() const { return binary_bytes + int8_bytes + float_bytes + structure_bytes + other_bytes; }
 };
 
 class VectorIndex {
@@ -155,11 +158,21 @@ class VectorIndex {
   Status calibrate(ThreadPool* pool);
   bool needs_calibration() const;
 
+  // Beyond some hundred thousand rows (config().structure) searches go through a graph or lists, built beside them: rows that are
+  // not in it yet are scanned, so answers are complete at any time. build() takes in what is missing, repairs what deletions left,
+  // and measures the structure anew when it has grown; long, on `pool` (may be null); ends early, and well, when `stop` is set.
+  bool needs_build() const;
+  Status build(ThreadPool* pool, const std::atomic<bool>& stop);
+  // What serves searches now: "flat", "graph" or "lists", and how many rows it covers (all, when flat).
+  std::string_view structure() const;
+  Ordinal structure_rows() const;
+
   const IndexConfig& config() const;
   IndexMemory memory() const;
 
-  // Writes a snapshot with checksum: beside, synced, then renamed.
-  Status save(const std::filesystem::path& file) const;
+  // Writes a snapshot with checksum of the rows that are published when it begins: beside, synced, then renamed. Waits for the
+  // piece of a build that is under way. Rows buried meanwhile may be missing from it: the caller buries again when it loads.
+  Status save(const std::filesystem::path& file, const std::function<Status()>& before_commit = {}) const;
 
  private:
   class Impl;

@@ -7,10 +7,11 @@
 namespace orthant {
 namespace {
 
-// 2 added the encoder's prompts, 3 the field indexes.
-constexpr std::uint8_t kFormat = 3;
+// 2 added the encoder's prompts, 3 the field indexes, 4 the codes and the structure of vector indexes.
+constexpr std::uint8_t kFormat = 4;
 constexpr std::uint8_t kFormatWithPrompts = 2;
 constexpr std::uint8_t kFormatWithFieldIndexes = 3;
+constexpr std::uint8_t kFormatWithStructure = 4;
 constexpr std::size_t kMaxNameBytes = 255;
 
 std::unexpected<Error> damaged() {
@@ -24,6 +25,9 @@ void append_index(std::string& out, const IndexConfig& index) {
   append_value(out, index.residency);
   append_value(out, static_cast<std::uint64_t>(index.exact_below_bytes));
   append_value(out, index.target_recall);
+  append_value(out, index.binary_codes);
+  append_value(out, static_cast<std::uint8_t>(index.code_bits));
+  append_value(out, index.structure);
 }
 
 void append_optional(std::string& out, const std::optional<std::string>& text) {
@@ -52,7 +56,7 @@ bool read_enum(ByteReader& reader, Enum last, Enum& out) {
   return true;
 }
 
-Result<IndexConfig> read_index(ByteReader& reader) {
+Result<IndexConfig> read_index(ByteReader& reader, std::uint8_t format) {
   IndexConfig index;
   const auto dim = reader.read<std::uint32_t>();
   if (!dim || !read_enum(reader, Metric::kManhattan, index.metric) || !read_enum(reader, VectorForm::kUbinary, index.form) ||
@@ -65,6 +69,12 @@ Result<IndexConfig> read_index(ByteReader& reader) {
   index.dim = *dim;
   index.exact_below_bytes = *exact_below;
   index.target_recall = *target_recall;
+  if (format >= kFormatWithStructure) {
+    const bool known_codes = read_enum(reader, BinaryCodes::kLearned, index.binary_codes);
+    const auto bits = reader.read<std::uint8_t>();
+    if (!known_codes || !bits || !read_enum(reader, IndexStructure::kLists, index.structure)) return damaged();
+    index.code_bits = *bits;
+  }
   if (!validate(index)) return damaged();
   return index;
 }
@@ -200,7 +210,7 @@ Result<CollectionRecord> decode_collection_record(std::string_view bytes) {
   for (std::uint16_t i = 0; i < *slot_count; ++i) {
     std::string name = ORTHANT_TRY(read_text(reader));
     VectorConfig vector;
-    vector.index = ORTHANT_TRY(read_index(reader));
+    vector.index = ORTHANT_TRY(read_index(reader, *format));
     vector.encoder = ORTHANT_TRY(read_encoder(reader, *format));
     if (!record.config.vectors.emplace(name, std::move(vector)).second) return damaged();
     record.slot_names.push_back(std::move(name));

@@ -1,7 +1,6 @@
 #include "engine/collection/collection.h"
 
 #include <algorithm>
-#include <future>
 
 #include <fmt/format.h>
 
@@ -61,7 +60,7 @@ Result<std::unique_ptr<Collection>> Collection::open(const CollectionEnvironment
       ORTHANT_TRY(TableView::open(environment.store, record, environment.index_path, &environment.search_pool));
   const std::uint64_t last_operation = ORTHANT_TRY(view->table().last_operation());
   auto impl = std::make_shared<Impl>(environment, std::move(name), std::move(record), view, last_operation);
-  impl->start_calibration(view);
+  impl->start_upkeep(view);
   return std::unique_ptr<Collection>(new Collection(std::move(impl)));
 }
 
@@ -193,13 +192,8 @@ void Collection::reclaim(std::function<void(Status)> done) {
 }
 
 Status Collection::save_snapshots() {
-  std::promise<Status> saved;
-  Status submitted = impl_->strand.submit([&] {
-    const auto view = impl_->view();
-    saved.set_value(view ? (*view)->save_snapshots(impl_->environment.limits) : Status());
-  });
-  if (!submitted) return submitted;
-  return saved.get_future().get();
+  const auto view = impl_->view();
+  return view ? (*view)->save_snapshots(impl_->environment.limits) : Status();
 }
 
 }  // namespace orthant

@@ -145,7 +145,7 @@ class Collection {
   // Copies the live rows to a new table and switches to it, whatever their share; `done` when finished. Runs by itself when much is
   // buried.
   void reclaim(std::function<void(Status)> done);
-  // Saves index snapshots of large tables. Blocks until the writer has done it; not from a thread of the write pool.
+  // Saves index snapshots of large tables, on the calling thread, beside reads and writes.
   Status save_snapshots();
 
  private:

@@ -45,8 +45,12 @@ class Collection::Impl : public std::enable_shared_from_this<Impl> {
   // Calls `done` on the strand once the configured field indexes answer filters, or building one failed.
   void when_fields_ready(std::move_only_function<void(Status)> done);
   Status drop();
+
+  // ---- upkeep (collection_upkeep.cpp) ----
+  // After a write, once the answer is on its way.
   void keep_up(const std::shared_ptr<TableView>& view);
-  void start_calibration(const std::shared_ptr<TableView>& view);
+  // Brings the indexes up to date in the background. Any thread.
+  void start_upkeep(const std::shared_ptr<TableView>& view);
 
   // ---- reclaiming (collection_reclaim.cpp) ----
   using ReclaimDone = std::function<void(Status)>;
@@ -80,11 +84,11 @@ class Collection::Impl : public std::enable_shared_from_this<Impl> {
   std::uint64_t next_reclaim_at_ = 0;  // writer: buried rows, raised after a failed attempt
   // Writer: the configuration of an index changed while a reclaim with the old one ran.
   bool rebuild_wanted_ = false;
-  std::atomic<bool> calibrating_{false};
   // Writer: rows whose payload was edited since the build of field indexes that runs last looked. Nothing when none runs; never
   // together with a reclaim.
   std::optional<std::vector<Ordinal>> field_journal_;
   std::vector<std::move_only_function<void(Status)>> field_waiters_;  // writer
+  std::atomic<bool> upkeep_runs_{false};
 };
 
 }  // namespace orthant

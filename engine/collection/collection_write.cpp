@@ -11,15 +11,6 @@
 namespace orthant {
 namespace {
 
-// And more than three tenths of the table.
-bool worth_reclaiming(const TableView& view, const UpkeepLimits& limits) {
-  return view.buried_count() >= limits.reclaim_rows && view.buried_count() * 10 > std::uint64_t{view.row_count()} * 3;
-}
-
-bool worth_a_snapshot(const TableView& view, const UpkeepLimits& limits) {
-  return view.rows_since_snapshot() >= std::max(limits.snapshot_growth, view.row_count() / 2);
-}
-
 // What a change of the configuration may not touch.
 Status check_fixed(const CollectionConfig& before, const CollectionConfig& after) {
   if (before.vectors.size() != after.vectors.size()) return invalid_argument("vectors: names cannot be added or removed");
@@ -36,11 +27,8 @@ Status check_fixed(const CollectionConfig& before, const CollectionConfig& after
 }
 
 bool same_indexes(const CollectionConfig& left, const CollectionConfig& right) {
-  return std::ranges::equal(left.vectors, right.vectors, [](const auto& a, const auto& b) {
-    const IndexConfig& x = a.second.index;
-    const IndexConfig& y = b.second.index;
-    return x.residency == y.residency && x.exact_below_bytes == y.exact_below_bytes && x.target_recall == y.target_recall;
-  });
+  return std::ranges::equal(left.vectors, right.vectors,
+                            [](const auto& a, const auto& b) { return a.second.index == b.second.index; });
 }
 
 }  // namespace
@@ -104,41 +92,6 @@ void Collection::Impl::publish(TableView& current, Change& change) {
   }
   if (field_journal_) field_journal_->insert(field_journal_->end(), change.rewritten.begin(), change.rewritten.end());
   version.fetch_add(1, std::memory_order_release);
-}
-
-// What a growing or ageing table needs, after the answer is on its way.
-void Collection::Impl::keep_up(const std::shared_ptr<TableView>& current) {
-  start_calibration(current);
-  if (!journal_ && !field_journal_ && worth_reclaiming(*current, environment.limits) &&
-      current->buried_count() >= next_reclaim_at_) {
-    start_reclaim([this_name = name](Status result) {
-      if (!result && result.error().code != ErrorCode::kCancelled) {
-        log_warning(fmt::format("collection {}: reclaiming buried rows: {}", this_name, result.error().message));
-      }
-    });
-  }
-  if (worth_a_snapshot(*current, environment.limits)) {
-    if (Status saved = current->save_snapshots(environment.limits); !saved) {
-      log_warning(fmt::format("collection {}: index snapshot not saved: {}", name, saved.error().message));
-    }
-  }
-}
-
-void Collection::Impl::start_calibration(const std::shared_ptr<TableView>& current) {
-  bool needed = false;
-  for (Slot slot = 0; slot < current->slot_count(); ++slot) needed |= current->index(slot).needs_calibration();
-  if (!needed || calibrating_.exchange(true)) return;
-  Status submitted = environment.background_pool.submit([self = shared_from_this(), current] {
-    for (Slot slot = 0; slot < current->slot_count(); ++slot) {
-      VectorIndex& index = current->index(slot);
-      if (!index.needs_calibration() || self->environment.stopping.load(std::memory_order_relaxed)) continue;
-      if (Status calibrated = index.calibrate(&self->environment.background_pool); !calibrated) {
-        log_warning(fmt::format("collection {}: calibration: {}", self->name, calibrated.error().message));
-      }
-    }
-    self->calibrating_.store(false);
-  });
-  if (!submitted) calibrating_.store(false);  // asked again after the next write
 }
 
 Status Collection::Impl::change_config(std::move_only_function<Status(CollectionConfig&)> change) {

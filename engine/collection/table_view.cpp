@@ -40,7 +40,7 @@ Result<std::shared_ptr<TableView>> TableView::open(Store& store, const Collectio
   ORTHANT_TRY(view->load_burials());
   ORTHANT_TRY(view->build_field_indexes(record.config.field_indexes, rows < kParallelRows ? nullptr : pool));
   view->slots_.resize(record.slot_names.size());
-  view->snapshot_rows_ = view->slots_.empty() ? 0 : rows;
+  view->snapshot_rows_.store(view->slots_.empty() ? 0 : rows, std::memory_order_relaxed);
   for (Slot slot = 0; slot < view->slots_.size(); ++slot) {
     const VectorConfig& config = record.config.vectors.at(record.slot_names[slot]);
     ORTHANT_TRY(view->open_slot(slot, config.index, rows < kParallelRows ? nullptr : pool));
@@ -70,7 +70,8 @@ Status TableView::open_slot(Slot slot, const IndexConfig& config, ThreadPool* po
                                                        [this](Ordinal ordinal) { return rebuilding_ && buried_.test(ordinal); });
   }
   view.index = ORTHANT_TRY(load_snapshot(slot, config));
-  snapshot_rows_ = std::min(snapshot_rows_, view.index ? view.index->row_count() : 0);
+  const Ordinal saved_rows = view.index ? view.index->row_count() : 0;
+  snapshot_rows_.store(std::min(snapshot_rows_.load(std::memory_order_relaxed), saved_rows), std::memory_order_relaxed);
   if (!view.index && row_count() > 0 && view.floats) {
     rebuilding_ = true;
     auto rebuilt = VectorIndex::rebuild(config, view.floats.get(), row_count(), pool);
@@ -178,11 +179,16 @@ std::filesystem::path TableView::snapshot_file(Slot slot) const {
   return index_path_ / fmt::format("{}-{}.index", table_.number(), slot);
 }
 
+// Rows that are appended and buried meanwhile are taken from the store when the snapshot is loaded. A snapshot must never know of a
+// change that a power cut could take from the store, so the log is synced when all has been read, before the file gets its name.
 Status TableView::save_snapshots(const UpkeepLimits& limits) {
-  if (row_count() < limits.snapshot_rows || rows_since_snapshot() == 0) return {};
-  ORTHANT_TRY(table_.store().sync());
-  for (Slot slot = 0; slot < slots_.size(); ++slot) ORTHANT_TRY(slots_[slot].index->save(snapshot_file(slot)));
-  snapshot_rows_ = row_count();
+  const std::lock_guard lock(snapshot_mutex_);
+  const Ordinal rows = row_count();
+  if (rows < limits.snapshot_rows || rows_since_snapshot() == 0) return {};
+  for (Slot slot = 0; slot < slots_.size(); ++slot) {
+    ORTHANT_TRY(slots_[slot].index->save(snapshot_file(slot), [this] { return table_.store().sync(); }));
+  }
+  snapshot_rows_.store(rows, std::memory_order_relaxed);
   return {};
 }
 

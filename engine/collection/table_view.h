@@ -5,13 +5,14 @@
 // Held by shared_ptr: the collection has the current one, a running search keeps the one it began on. When a reclaim or the
 // deletion of the collection has retired a view, the last holder removes the table from the store.
 //
-// Threads: everything const from any thread; append(), bury(), save_snapshots() and what writes field indexes from the collection's
-// writer, one at a time.
+// Threads: everything const and save_snapshots() from any thread; append(), bury() and what writes field indexes from the
+// collection's writer, one at a time.
 
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <utility>
 #include <vector>
@@ -77,11 +78,10 @@ class TableView {
   const FieldIndexes& fields() const { return fields_; }
   FieldIndexes& fields() { return fields_; }
 
-  // Writes the indexes of tables that are worth it beside each other into `index_path`. The log is synced first: a snapshot must
-  // never know rows that a power cut could take from the store.
+  // Writes the indexes of tables that are worth it beside each other into `index_path`.
   Status save_snapshots(const UpkeepLimits& limits);
   // Rows that a restart would have to encode again because no snapshot holds them.
-  Ordinal rows_since_snapshot() const { return row_count() - snapshot_rows_; }
+  Ordinal rows_since_snapshot() const { return row_count() - snapshot_rows_.load(std::memory_order_relaxed); }
 
   // While one lives the store may know of rows and burials that the view does not show yet. Writer.
   class WriteInProgress {
@@ -99,6 +99,7 @@ class TableView {
 
   // The table is to be removed from the store when the last holder lets go.
   void retire() { retired_.store(true, std::memory_order_release); }
+  bool is_retired() const { return retired_.load(std::memory_order_acquire); }
 
  private:
   struct SlotView {
@@ -123,7 +124,8 @@ class TableView {
   RowBits buried_;
   std::atomic<Ordinal> row_count_{0};
   std::atomic<Ordinal> buried_count_{0};
-  Ordinal snapshot_rows_ = 0;  // writer only
+  std::mutex snapshot_mutex_;  // one saves at a time
+  std::atomic<Ordinal> snapshot_rows_{0};
   // Buried rows are left out of a rebuild; a snapshot's rows are all asked for, whatever was buried since. Set while opening only.
   bool rebuilding_ = false;
   std::atomic<std::uint64_t> write_moment_{0};

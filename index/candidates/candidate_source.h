@@ -67,14 +67,14 @@ class CandidateSource {
   // Takes the rows [covered_count(), end) in, in parallel on `pool` (may be null), publishing progress as it goes. Ends early, and
   // well, when `stop` is set.
   virtual Status extend(Ordinal end, ThreadPool* pool, const std::atomic<bool>& stop) = 0;
+  // The rows have become so many, or so different, that a new source over all of them would serve better.
+  virtual bool is_outgrown() const { return false; }
   // Buried rows that still cost searches.
   virtual std::size_t stale_count() const = 0;
   // Takes them out of the ways of searches.
   virtual Status repair(ThreadPool* pool, const std::atomic<bool>& stop) = 0;
 
   virtual std::size_t memory_bytes() const = 0;
-  // A new structure over the same rows would serve much better: they have grown to several times what this one was made for.
-  virtual bool outgrown() const { return false; }
 
   // ---- snapshots ---- (not beside extend() or repair())
   // What describes the structure besides its columns.

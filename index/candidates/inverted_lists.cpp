@@ -73,7 +73,7 @@ class InvertedLists : public CandidateSource {
   std::size_t stale_count() const override;
   Status repair(ThreadPool* pool, const std::atomic<bool>& stop) override;
   std::size_t memory_bytes() const override;
-  bool outgrown() const override {
+  bool is_outgrown() const override {
     const auto state = state_.use();
     return state->centroids && state->covered() >= kOutgrown * state->trained_rows;
   }

@@ -27,7 +27,7 @@ constexpr bool lists_serve(const IndexConfig& config) {
 }
 
 // Empty lists over the rows of `tables`; both outlive them. lists_serve(config) holds. The first extend() trains the centroids.
-// They are outgrown() at four times as many rows.
+// They are outgrown (is_outgrown()) at four times as many rows.
 std::unique_ptr<CandidateSource> make_lists(const IndexConfig& config, const CodeTables& tables, const ListOptions& options = {});
 
 // Lists as parameters() described them. Their columns() have memory; the caller fills them and calls finish_load(). The tables have

@@ -217,7 +217,7 @@ TEST(InvertedLists, TakeRowsInAsTheyCome) {
     ASSERT_TRUE(lists->extend(rows.tables->row_count(), nullptr, kNever));
     EXPECT_EQ(lists->covered_count(), rows.tables->row_count());
   }
-  EXPECT_FALSE(lists->outgrown());
+  EXPECT_FALSE(lists->is_outgrown());
   const std::vector<float> queries = test::clustered_rows(30, 48, random);
   EXPECT_GE(rows.recall(*lists, queries, lists->largest_effort() / 2), 0.93);
   const auto all =
@@ -233,10 +233,10 @@ TEST(InvertedLists, AreOutgrownByFourTimesTheRows) {
   const auto lists = built_lists(rows);
   rows.append(test::clustered_rows(599, 24, random));
   ASSERT_TRUE(lists->extend(799, nullptr, kNever));
-  EXPECT_FALSE(lists->outgrown());
+  EXPECT_FALSE(lists->is_outgrown());
   rows.append(test::clustered_rows(1, 24, random));
   ASSERT_TRUE(lists->extend(800, nullptr, kNever));
-  EXPECT_TRUE(lists->outgrown());
+  EXPECT_TRUE(lists->is_outgrown());
 }
 
 TEST(InvertedLists, ServeRowsThatAreAllAlike) {
