@@ -99,11 +99,4 @@ bool WordTokens::next(std::string& token) {
   return characters > 0;
 }
 
-std::vector<std::string> word_tokens(std::string_view text) {
-  std::vector<std::string> tokens;
-  WordTokens reader(text);
-  for (std::string token; reader.next(token);) tokens.push_back(token);
-  return tokens;
-}
-
 }  // namespace orthant

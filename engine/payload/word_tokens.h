@@ -4,7 +4,6 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace orthant {
 
@@ -28,7 +27,5 @@ class WordTokens {
   const WordBreak break_;
   const bool lower_case_;
 };
-
-std::vector<std::string> word_tokens(std::string_view text);
 
 }  // namespace orthant
