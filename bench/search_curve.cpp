@@ -1,10 +1,9 @@
 // search_curve: one VectorIndex over vectors of a file: its build, its recall and time at several targets, its snapshot, and the
 // same recall and time after a share of the rows was deleted and inserted again. Prints a JSON line for each thing as it is done,
 // in the words of bench/peers/search/worker.py, whose results it stands beside. One thread; times are CPU times of the process.
-//   search_curve --vectors BASE.npy --queries QUERIES.npy --truth TRUTH.npy [--targets .9,.95,...] [--structure
-//   auto|flat|graph|lists]
-//                [--codes auto|sign|rotated|learned] [--code-bits 1|2|4] [--residency auto|memory|disk] [--updates SHARE]
-//                [--rounds N] [--snapshot FILE]
+//   search_curve --vectors BASE.npy --queries QUERIES.npy --truth TRUTH.npy [--targets .9,.95,...]
+//                [--structure auto|flat|graph|lists] [--codes auto|sign|rotated|learned] [--code-bits 1|2|4]
+//                [--residency auto|memory|disk] [--updates SHARE] [--rounds N] [--snapshot FILE]
 // TRUTH.npy is what bench/peers/search/vectors.py makes: a row a query, the row numbers that count as found, -1 for none.
 
 #include <fcntl.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <ctime>
@@ -258,7 +258,9 @@ void measure_curve(const Bench& bench, const Options& options, bool updated) {
 
 // What the engine does in the background after writes, in the foreground.
 void settle(VectorIndex& index) {
-  succeed_or_exit(index.calibrate(nullptr));
+  const std::atomic<bool> stop = false;
+  while (index.needs_build()) succeed_or_exit(index.build(nullptr, stop));
+  if (index.needs_calibration()) succeed_or_exit(index.calibrate(nullptr));
 }
 
 void append_rows(Bench& bench, std::span<const float> rows) {
@@ -277,14 +279,10 @@ void build(Bench& bench) {
   const auto rows = static_cast<double>(bench.vectors.rows());
   const double cpu_seconds = watch.cpu_seconds();
   const double wall_seconds = watch.wall_seconds();
-  // What finds candidates: the structure that was asked for may not have been taken yet.
-  SearchTrace trace;
-  value_or_exit(bench.index->search(bench.questions.query(0), {}, &trace));
   say(fmt::format(R"({{"event":"built","cpu_seconds":{:.3f},"wall_seconds":{:.3f},"append_seconds":{:.3f},"bytes_measured":{:.1f},)"
-                  R"("bytes_computed":{:.1f},"first_stage":"{}"}})",
+                  R"("bytes_computed":{:.1f},"structure":"{}"}})",
                   cpu_seconds, wall_seconds, append_seconds, static_cast<double>(anonymous_bytes() - before) / rows,
-                  static_cast<double>(bench.index->memory().total()) / rows,
-                  trace.stages.empty() ? "" : trace.stages.front().name));
+                  static_cast<double>(bench.index->memory().total()) / rows, bench.index->structure()));
 }
 
 // Deletes a share of the rows, drawn at random, and inserts them again: new ordinals, the same vectors.

@@ -67,6 +67,14 @@ class Tables(unittest.TestCase):
         self.assertIn("| a graph | 2.0 | 10 | 70 (0.9700) -> 90 (0.9500) | 200 (0.9920) -> - (0.9500: 90) |", text)
         self.assertIn("- a scan: failed (1): no such library.", text)
 
+    def test_tells_what_only_our_own_rows_tell(self):
+        ours = [{"event": "form", "form": "Orthant"},
+                {"event": "built", "cpu_seconds": 1.0, "bytes_computed": 436, "append_seconds": 0.5, "structure": "graph"},
+                {"event": "opened", "rows": 10, "cpu_seconds": 0.25, "wall_seconds": 0.75}]
+        self.assertEqual(report.notes([report.digest(copies(lines)) for lines in (LINES, ours)]),
+                         ["- Orthant (graph): vectors encoded and appended in 0.50 CPU s."
+                          " Snapshot opened in 0.25 CPU s (0.75 s wall)."])
+
     def test_writes_three_files_that_agree(self):
         with tempfile.TemporaryDirectory() as folder:
             stem = pathlib.Path(folder) / "search-99000"

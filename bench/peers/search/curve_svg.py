@@ -3,8 +3,8 @@
 import math
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT = 1080, 640
-LEFT, RIGHT, TOP, BOTTOM = 80, 340, 50, 60
+WIDTH, HEIGHT = 1120, 640
+LEFT, RIGHT, TOP, BOTTOM = 80, 380, 50, 60
 # Recall is drawn by -log10(1 - recall): .9, .99 and .999 lie equally far apart. What is above the last counts as the last.
 LOWEST, HIGHEST = 0.8, 0.9995
 RECALLS = (0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)

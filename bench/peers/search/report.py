@@ -95,8 +95,8 @@ def notes(records):
     for record in records:
         if built := record["built"]:
             if "append_seconds" in built:
-                stage = f" First stage: {built['first_stage']}." if built.get("first_stage") else ""
-                lines.append(f"- {record['form']}: vectors encoded and appended in {built['append_seconds']:.2f} CPU s.{stage}")
+                lines.append(f"- {record['form']} ({built.get('structure', 'flat')}): vectors encoded and appended in"
+                             f" {built['append_seconds']:.2f} CPU s.")
         if opened := record["opened"]:
             lines[-1] += f" Snapshot opened in {opened['cpu_seconds']:.2f} CPU s ({opened['wall_seconds']:.2f} s wall)."
     return lines

@@ -89,6 +89,7 @@ def wanted(form, options):
 
 def measure(folder, options):
     (folder / "results").mkdir(exist_ok=True)
+    (folder / "results/versions.json").write_text(json.dumps(versions()))
     ours = list(ORTHANT) if options.search_curve.exists() else []
     for form in [*ours, *adapters.FORMS]:
         if not wanted(form, options) or (not options.redo and (folder / "results" / f"{slug(form)}.jsonl").exists()):
@@ -116,7 +117,9 @@ def cpu_name():
 
 def write(folder, options):
     """bench/results/search-SIZE.{md,json,svg}."""
-    found = {"date": datetime.date.today().isoformat(), "cpu": cpu_name(), "rows": folder.name, "versions": versions(),
+    kept = folder / "results/versions.json"
+    found = {"date": datetime.date.today().isoformat(), "cpu": cpu_name(), "rows": folder.name,
+             "versions": json.loads(kept.read_text()) if kept.exists() else versions(),
              "forms": [report.digest(lines) for lines in read_results(folder)]}
     options.results.mkdir(parents=True, exist_ok=True)
     report.write(found, options.results / f"search-{folder.name}")
