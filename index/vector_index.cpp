@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cmath>
 #include <mutex>
 
@@ -214,9 +215,10 @@ class VectorIndex::Impl {
     if (config_.form != VectorForm::kFloat32 || trained_codes(config_) == BinaryCodes::kSign) return false;
     const std::size_t rows = tables_.row_count();
     if (rows - tables_.buried_count() < kFewRowsToTrain || exact_is_cheap(rows)) return false;
-    return !quantizer_->is_trained() || rows >= 2 * checked_rows_.load(std::memory_order_relaxed);
+    return rows >= 2 * checked_rows_.load(std::memory_order_relaxed);
   }
-  void note_training_check(std::size_t row_count) { checked_rows_.store(row_count, std::memory_order_relaxed); }
+  // Returns what was noted before.
+  std::size_t note_training_check(std::size_t row_count) { return checked_rows_.exchange(row_count, std::memory_order_relaxed); }
 
   IndexMemory memory() const {
     const std::size_t rows = tables_.row_count();
@@ -296,7 +298,7 @@ class VectorIndex::Impl {
     return result;
   }
 
-  // Rows when the quantizer was trained, or last found to serve still.
+  // Rows when a quantizer was last trained, or this one found to serve still; 0: never.
   std::atomic<std::size_t> checked_rows_{0};
   // The source that the depths were measured with; compared only.
   std::atomic<const CandidateSource*> measured_source_{nullptr};
@@ -342,7 +344,7 @@ Result<std::unique_ptr<VectorIndex>> VectorIndex::load(const std::filesystem::pa
   }
   ORTHANT_TRY(impl->read_resident_floats());
   impl->take_saved_depths(header.calibrated);
-  impl->note_training_check(header.row_count);
+  if (impl->quantizer_ && impl->quantizer_->is_trained()) impl->note_training_check(header.row_count);
   return std::unique_ptr<VectorIndex>(new VectorIndex(std::move(impl)));
 }
 
@@ -403,13 +405,20 @@ bool VectorIndex::needs_training() const {
 
 Result<bool> VectorIndex::has_drifted() const {
   const Ordinal rows = row_count();
-  impl_->note_training_check(rows);
   const std::vector<float> newest =
       ORTHANT_TRY(sample_rows(*impl_->stored_, impl_->tables_, rows / 2, rows, kRowsToCheck, kTrainingSeed));
   return measured_error(*impl_->quantizer_, newest, config().dim) > kDriftedError;
 }
 
+// Whatever comes out, needs_training() does not ask again at once; after an error it does.
 Result<std::unique_ptr<VectorIndex>> VectorIndex::retrained(ThreadPool* pool, const std::atomic<bool>& stop) const {
+  const std::size_t checked_before = impl_->note_training_check(row_count());
+  auto successor = make_successor(pool, stop);
+  if (!successor) impl_->note_training_check(checked_before);
+  return successor;
+}
+
+Result<std::unique_ptr<VectorIndex>> VectorIndex::make_successor(ThreadPool* pool, const std::atomic<bool>& stop) const {
   if (impl_->quantizer_->is_trained() && !ORTHANT_TRY(has_drifted())) return std::unique_ptr<VectorIndex>();
   const Ordinal rows = row_count();
   const std::vector<float> sample =
@@ -427,9 +436,12 @@ Result<std::unique_ptr<VectorIndex>> VectorIndex::retrained(ThreadPool* pool, co
 
 Status VectorIndex::take_over(const VectorIndex& predecessor, ThreadPool* pool) {
   ORTHANT_TRY(append_stored(predecessor.row_count(), pool));
-  const CodeTables& buried = predecessor.impl_->tables_;
-  for (Ordinal ordinal = 0; ordinal < row_count(); ++ordinal) {
-    if (buried.is_buried(ordinal)) bury(ordinal);
+  const CodeTables& tables = predecessor.impl_->tables_;
+  for (std::size_t block = 0; block * kBlockRows < row_count(); ++block) {
+    std::uint64_t missing = tables.buried_word(block) & ~impl_->tables_.buried_word(block);
+    for (; missing != 0; missing &= missing - 1) {
+      bury(static_cast<Ordinal>(block * kBlockRows + static_cast<std::size_t>(std::countr_zero(missing))));
+    }
   }
   return {};
 }

@@ -180,6 +180,7 @@ class VectorIndex {
   // Appends the rows [row_count(), end) of the store; those that it lacks are buried.
   Status append_stored(Ordinal end, ThreadPool* pool);
   Result<bool> has_drifted() const;
+  Result<std::unique_ptr<VectorIndex>> make_successor(ThreadPool* pool, const std::atomic<bool>& stop) const;
 
   std::unique_ptr<Impl> impl_;
 };

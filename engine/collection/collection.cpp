@@ -101,8 +101,10 @@ CollectionStatistics Collection::statistics() const {
   statistics.points = (*view)->live_count();
   statistics.buried_rows = (*view)->buried_count();
   for (Slot slot = 0; slot < (*view)->slot_count(); ++slot) {
-    statistics.indexed_vectors += (*view)->index(slot).live_count();
-    statistics.memory_by_vector.emplace(impl_->slot_names[slot], (*view)->index(slot).memory());
+    const std::shared_ptr<VectorIndex> index = (*view)->index(slot);
+    statistics.indexed_vectors += index->live_count();
+    statistics.memory_by_vector.emplace(impl_->slot_names[slot], index->memory());
+    statistics.codes_by_vector.emplace(impl_->slot_names[slot], index->quantizer_name());
   }
   statistics.field_indexes = (*view)->fields().info();
   return statistics;
@@ -126,7 +128,8 @@ Result<VectorConfig> Collection::vector_config(std::string_view vector_name) con
 Result<PreparedVector> Collection::prepare_floats(std::string_view vector_name, std::span<const float> floats) const {
   const Slot slot = ORTHANT_TRY(impl_->slot_of(vector_name));
   const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
-  const VectorIndex& index = view->index(slot);
+  const std::shared_ptr<VectorIndex> held = view->index(slot);
+  const VectorIndex& index = *held;
   if (index.config().form != VectorForm::kFloat32) {
     return invalid_argument(fmt::format("vector `{}`: floats given, the collection takes ready codes", vector_name));
   }
@@ -138,7 +141,8 @@ Result<PreparedVector> Collection::prepare_floats(std::string_view vector_name, 
 Result<PreparedVector> Collection::prepare_codes(std::string_view vector_name, std::span<const std::uint8_t> codes) const {
   const Slot slot = ORTHANT_TRY(impl_->slot_of(vector_name));
   const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
-  const IndexConfig& config = view->index(slot).config();
+  const std::shared_ptr<VectorIndex> index = view->index(slot);
+  const IndexConfig& config = index->config();
   if (config.form == VectorForm::kFloat32) {
     return invalid_argument(fmt::format("vector `{}`: codes given, the collection takes floats", vector_name));
   }
@@ -152,7 +156,7 @@ Result<PreparedVector> Collection::prepare_codes(std::string_view vector_name, s
 Result<std::vector<float>> Collection::query_from_codes(std::string_view vector_name, std::span<const std::uint8_t> codes) const {
   const PreparedVector prepared = ORTHANT_TRY(prepare_codes(vector_name, codes));
   const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
-  return floats_of(view->index(prepared.slot).config(), prepared.bytes);
+  return floats_of(view->index(prepared.slot)->config(), prepared.bytes);
 }
 
 // ---- writes ----

@@ -169,8 +169,9 @@ Result<std::vector<Record>> Collection::Impl::load_records(const TableView& curr
       having.push_back(ordinals[i]);
       positions.push_back(i);
     }
+    const std::shared_ptr<VectorIndex> index = current.index(slot);
+    const IndexConfig& config = index->config();
     ORTHANT_TRY(current.table().read_vectors(slot, having, [&](std::size_t i, std::string_view bytes) -> Status {
-      const IndexConfig& config = current.index(slot).config();
       if (bytes.size() != stored_row_bytes(config)) {
         return data_corruption(fmt::format("collection {}: a vector has {} bytes", name, bytes.size()));
       }
@@ -183,7 +184,8 @@ Result<std::vector<Record>> Collection::Impl::load_records(const TableView& curr
 
 Result<Collection::SearchAnswer> Collection::search(const VectorSearch& request) const {
   const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
-  const VectorIndex& index = view->index(ORTHANT_TRY(impl_->slot_of(request.vector_name)));
+  const std::shared_ptr<VectorIndex> held = view->index(ORTHANT_TRY(impl_->slot_of(request.vector_name)));
+  const VectorIndex& index = *held;
   if (request.vector.size() != index.config().dim) {
     return invalid_argument(
         fmt::format("Vector dimension error: expected dim: {}, got {}", index.config().dim, request.vector.size()));

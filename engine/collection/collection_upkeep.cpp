@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "engine/collection/collection_impl.h"
 
 namespace orthant {
@@ -20,12 +21,12 @@ bool worth_a_snapshot(const TableView& view, const UpkeepLimits& limits) {
 }
 
 bool needs_work(const VectorIndex& index) {
-  return index.needs_build() || index.needs_calibration();
+  return index.needs_training() || index.needs_build() || index.needs_calibration();
 }
 
 bool needs_work(const TableView& view, const UpkeepLimits& limits) {
   for (Slot slot = 0; slot < view.slot_count(); ++slot) {
-    if (needs_work(view.index(slot))) return true;
+    if (needs_work(*view.index(slot))) return true;
   }
   return worth_a_snapshot(view, limits);
 }
@@ -38,6 +39,9 @@ Status bring_up_to_date(VectorIndex& index, const CollectionEnvironment& environ
   if (environment.stopping.load(std::memory_order_relaxed) || view.is_retired() || !index.needs_calibration()) return {};
   return index.calibrate(&environment.background_pool);
 }
+
+// Rows that the writer may encode by itself when a newly trained index takes over.
+constexpr Ordinal kShortTakeover = 1'000;
 
 }  // namespace
 
@@ -58,7 +62,7 @@ void Collection::Impl::start_upkeep(const std::shared_ptr<TableView>& current) {
   if (!needs_work(*current, environment.limits) || upkeep_runs_.exchange(true)) return;
   Status submitted = environment.background_pool.submit([self = shared_from_this(), current] {
     for (Slot slot = 0; slot < current->slot_count(); ++slot) {
-      if (Status done = bring_up_to_date(current->index(slot), self->environment, *current); !done) {
+      if (Status done = self->work_on(current, slot); !done && done.error().code != ErrorCode::kCancelled) {
         log_warning(
             fmt::format("collection {}: index of vector \"{}\": {}", self->name, self->slot_names[slot], done.error().message));
       }
@@ -71,6 +75,33 @@ void Collection::Impl::start_upkeep(const std::shared_ptr<TableView>& current) {
     self->upkeep_runs_.store(false);
   });
   if (!submitted) upkeep_runs_.store(false);  // asked again after the next write
+}
+
+Status Collection::Impl::work_on(const std::shared_ptr<TableView>& current, Slot slot) {
+  const std::shared_ptr<VectorIndex> index = current->index(slot);
+  if (index->needs_training() && !current->is_retired()) return train(current, slot, index);
+  return bring_up_to_date(*index, environment, *current);
+}
+
+// The successor is whole, calibrated and within some rows of the index when the writer makes the switch.
+Status Collection::Impl::train(const std::shared_ptr<TableView>& current, Slot slot, const std::shared_ptr<VectorIndex>& index) {
+  ThreadPool* pool = &environment.background_pool;
+  std::shared_ptr<VectorIndex> successor = ORTHANT_TRY(index->retrained(pool, environment.stopping));
+  if (!successor) return bring_up_to_date(*index, environment, *current);
+  ORTHANT_TRY(successor->take_over(*index, pool));
+  ORTHANT_TRY(bring_up_to_date(*successor, environment, *current));
+  while (index->row_count() - successor->row_count() > kShortTakeover) ORTHANT_TRY(successor->take_over(*index, pool));
+  return strand.submit_continuation([self = shared_from_this(), current, slot, index, successor] {
+    if (current->is_retired() || current->index(slot) != index) return;
+    if (Status taken = successor->take_over(*index, nullptr); !taken) {
+      log_warning(fmt::format("collection {}: newly trained codes are not used: {}", self->name, taken.error().message));
+      return;
+    }
+    current->replace_index(slot, successor);
+    static Counter& trainings = counter("orthant_index_trainings_total", "Indexes encoded anew by a newly trained quantizer.");
+    trainings.add();
+    self->start_upkeep(current);
+  });
 }
 
 }  // namespace orthant

@@ -175,6 +175,12 @@ void TableView::keep_live(Bitmap& rows) const {
   for (std::size_t i = 0; i < words.size(); ++i) words[i] &= ~buried_.word(i);
 }
 
+void TableView::replace_index(Slot slot, std::shared_ptr<VectorIndex> index) {
+  const std::lock_guard lock(index_mutex_);
+  slots_[slot].index = std::move(index);
+  snapshot_rows_.store(0, std::memory_order_relaxed);  // the file holds the codes of the one before
+}
+
 std::filesystem::path TableView::snapshot_file(Slot slot) const {
   return index_path_ / fmt::format("{}-{}.index", table_.number(), slot);
 }
@@ -186,7 +192,7 @@ Status TableView::save_snapshots(const UpkeepLimits& limits) {
   const Ordinal rows = row_count();
   if (rows < limits.snapshot_rows || rows_since_snapshot() == 0) return {};
   for (Slot slot = 0; slot < slots_.size(); ++slot) {
-    ORTHANT_TRY(slots_[slot].index->save(snapshot_file(slot), [this] { return table_.store().sync(); }));
+    ORTHANT_TRY(index(slot)->save(snapshot_file(slot), [this] { return table_.store().sync(); }));
   }
   snapshot_rows_.store(rows, std::memory_order_relaxed);
   return {};

@@ -5,8 +5,8 @@
 // Held by shared_ptr: the collection has the current one, a running search keeps the one it began on. When a reclaim or the
 // deletion of the collection has retired a view, the last holder removes the table from the store.
 //
-// Threads: everything const and save_snapshots() from any thread; append(), bury() and what writes field indexes from the
-// collection's writer, one at a time.
+// Threads: everything const and save_snapshots() from any thread; append(), bury(), replace_index() and what writes field indexes
+// from the collection's writer, one at a time.
 
 #include <atomic>
 #include <cstdint>
@@ -56,8 +56,13 @@ class TableView {
 
   const StoredTable& table() const { return table_; }
   std::size_t slot_count() const { return slots_.size(); }
-  const VectorIndex& index(Slot slot) const { return *slots_[slot].index; }
-  VectorIndex& index(Slot slot) { return *slots_[slot].index; }
+  // The index that serves now. Another may take its place (replace_index): keep this one for the whole of a search.
+  std::shared_ptr<VectorIndex> index(Slot slot) const {
+    const std::lock_guard lock(index_mutex_);
+    return slots_[slot].index;
+  }
+  // Writer only. `index` holds the same rows and burials as the one before it, which running searches finish on.
+  void replace_index(Slot slot, std::shared_ptr<VectorIndex> index);
 
   Ordinal row_count() const { return row_count_.load(std::memory_order_acquire); }
   std::uint64_t live_count() const { return row_count() - buried_count_.load(std::memory_order_relaxed); }
@@ -104,7 +109,8 @@ class TableView {
  private:
   struct SlotView {
     std::unique_ptr<StoredFloatVectors> floats;  // null for codes that users bring
-    std::unique_ptr<VectorIndex> index;
+    // Replaced by the writer under index_mutex_; the writer reads it without.
+    std::shared_ptr<VectorIndex> index;
     std::size_t row_bytes = 0;
   };
 
@@ -120,6 +126,7 @@ class TableView {
   const StoredTable table_;
   const std::filesystem::path index_path_;
   std::vector<SlotView> slots_;
+  mutable std::mutex index_mutex_;
   FieldIndexes fields_;
   RowBits buried_;
   std::atomic<Ordinal> row_count_{0};
