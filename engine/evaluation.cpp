@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <memory>
@@ -60,9 +61,15 @@ Status check_shapes(const RetrievalSet& set) {
 struct Indexes {
   std::unique_ptr<MemoryFloatVectors> stored;
   std::unique_ptr<VectorIndex> with_floats;
-  std::unique_ptr<VectorIndex> codes_only;
+  std::unique_ptr<VectorIndex> codes_only;  // signs: what ubinary embeddings give
+  std::unique_ptr<VectorIndex> trained;     // the codes that a served collection has; null: the same
 
-  const VectorIndex& serving(SearchStages stages) const { return stages == SearchStages::kFloat32 ? *with_floats : *codes_only; }
+  const VectorIndex& serving(SearchStages stages) const {
+    if (stages == SearchStages::kFloat32) return *with_floats;
+    const bool estimates =
+        stages == SearchStages::kAsymmetric || stages == SearchStages::kAsymmetricInt8Float || stages == SearchStages::kAuto;
+    return estimates && trained ? *trained : *codes_only;
+  }
 };
 
 Status append_rows(Indexes& indexes, const EmbeddingMatrix& vectors, std::size_t first, std::size_t last) {
@@ -79,7 +86,7 @@ Status append_rows(Indexes& indexes, const EmbeddingMatrix& vectors, std::size_t
 }
 
 Result<Indexes> build_indexes(const RetrievalSet& set, const EvaluationOptions& options, ThreadPool* pool) {
-  Indexes indexes{std::make_unique<MemoryFloatVectors>(set.documents.dim), nullptr, nullptr};
+  Indexes indexes{std::make_unique<MemoryFloatVectors>(set.documents.dim), nullptr, nullptr, nullptr};
   IndexConfig config;
   config.dim = set.documents.dim;
   config.metric = options.metric;
@@ -91,6 +98,11 @@ Result<Indexes> build_indexes(const RetrievalSet& set, const EvaluationOptions& 
   for (std::size_t first = 0; first < set.documents.rows; first += kRowsPerAppend) {
     ORTHANT_TRY(append_rows(indexes, set.documents, first, std::min(first + kRowsPerAppend, set.documents.rows)));
   }
+  if (indexes.codes_only->needs_training()) {
+    const std::atomic<bool> never_stops = false;
+    indexes.trained = ORTHANT_TRY(indexes.codes_only->retrained(pool, never_stops));
+  }
+  if (indexes.trained) ORTHANT_TRY(indexes.trained->calibrate(pool));
   ORTHANT_TRY(indexes.codes_only->calibrate(pool));
   return indexes;
 }

@@ -72,6 +72,8 @@ void write_orthant_part(JsonWriter& json, const CollectionInfo& info) {
   for (const auto& [name, config] : info.config.vectors) {
     json.key(name).begin_object().key("form").string(form_name(config.index.form));
     json.key("target_recall").number(config.index.target_recall);
+    json.key("binary_codes").string(binary_codes_name(config.index.binary_codes));
+    json.key("code_bits").number(std::uint64_t{config.index.code_bits});
     if (config.encoder) {
       json.key("encoder").begin_object().key("model").string(config.encoder->model);
       json.key("model_sha256").string(config.encoder->model_sha256);

@@ -80,6 +80,25 @@ FloatResidency residency_of(const JsonFields& options) {
   return on_disk->second == "true" ? FloatResidency::kDisk : FloatResidency::kMemory;
 }
 
+// Ours alone: the quantizer of the first stage and its bits a dimension.
+Status parse_codes(JsonValue params, IndexConfig& index) {
+  if (const auto codes = params.find("binary_codes")) {
+    const std::string name = ORTHANT_TRY(codes->as_string());
+    bool known = false;
+    for (BinaryCodes each : {BinaryCodes::kAuto, BinaryCodes::kSign, BinaryCodes::kRotated, BinaryCodes::kLearned}) {
+      if (name != binary_codes_name(each)) continue;
+      index.binary_codes = each;
+      known = true;
+    }
+    if (!known) return codes->validation_error("expected auto, sign, rotated or learned");
+  }
+  if (const auto bits = params.find("code_bits")) {
+    index.code_bits = static_cast<unsigned>(std::min<std::uint64_t>(ORTHANT_TRY(bits->as_uint()), 8));
+    if (Status valid = validate(index); !valid) return bits->validation_error(valid.error().message);
+  }
+  return {};
+}
+
 Result<VectorConfig> parse_vector_params(JsonValue params, JsonFields& options) {
   ORTHANT_TRY(params.expect_object());
   VectorConfig config;
@@ -96,6 +115,7 @@ Result<VectorConfig> parse_vector_params(JsonValue params, JsonFields& options) 
       return recall->out_of_range("must be above 0.0 and at most 1.0");
     }
   }
+  ORTHANT_TRY(parse_codes(params, config.index));
   return config;
 }
 
