@@ -72,6 +72,7 @@ void write_orthant_part(JsonWriter& json, const CollectionInfo& info) {
   for (const auto& [name, config] : info.config.vectors) {
     json.key(name).begin_object().key("form").string(form_name(config.index.form));
     json.key("target_recall").number(config.index.target_recall);
+    json.key("structure").string(structure_name(config.index.structure));
     json.key("binary_codes").string(binary_codes_name(config.index.binary_codes));
     json.key("code_bits").number(std::uint64_t{config.index.code_bits});
     if (config.encoder) {
@@ -86,6 +87,7 @@ void write_orthant_part(JsonWriter& json, const CollectionInfo& info) {
     if (const auto memory = info.memory_by_vector.find(name); memory != info.memory_by_vector.end()) {
       json.key("memory").begin_object().key("binary_bytes").number(memory->second.binary_bytes);
       json.key("int8_bytes").number(memory->second.int8_bytes).key("float_bytes").number(memory->second.float_bytes);
+      json.key("structure_bytes").number(memory->second.structure_bytes);
       json.key("other_bytes").number(memory->second.other_bytes).end_object();
     }
     json.end_object();

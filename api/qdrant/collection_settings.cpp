@@ -51,6 +51,17 @@ Result<VectorForm> parse_form(JsonValue params) {
   return value->format_error(fmt::format("unknown variant `{}`, expected one of `float32`, `int8`, `ubinary`", name));
 }
 
+// Our extension: how candidates are found.
+Result<IndexStructure> parse_structure(JsonValue params) {
+  const auto value = params.find("structure");
+  if (!value) return IndexStructure::kAuto;
+  const std::string name = ORTHANT_TRY(value->as_string());
+  for (const auto each : {IndexStructure::kAuto, IndexStructure::kFlat, IndexStructure::kGraph, IndexStructure::kLists}) {
+    if (name == structure_name(each)) return each;
+  }
+  return value->format_error(fmt::format("unknown variant `{}`, expected one of `auto`, `flat`, `graph`, `lists`", name));
+}
+
 // Options of a vector that may also be changed later.
 Status parse_vector_options(JsonValue params, JsonFields& fields) {
   ORTHANT_TRY(collect_fields(params, kVectorRules, fields));
@@ -116,6 +127,7 @@ Result<VectorConfig> parse_vector_params(JsonValue params, JsonFields& options) 
     }
   }
   ORTHANT_TRY(parse_codes(params, config.index));
+  config.index.structure = ORTHANT_TRY(parse_structure(params));
   return config;
 }
 

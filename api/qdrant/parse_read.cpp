@@ -48,8 +48,8 @@ Result<SearchParams> parse_params(JsonValue body) {
   const auto value = body.find("params");
   if (!value) return params;
   ORTHANT_TRY(value->expect_object());
-  // Flat scans have no beam: the number is checked and has no effect. Unindexed rows do not exist either.
-  ORTHANT_TRY(find_size(*value, "hnsw_ef", 1, 1));
+  // The beam of a graph. Scans have none: the number is checked and has no effect. Rows that are not indexed do not exist.
+  if (value->find("hnsw_ef")) params.effort = ORTHANT_TRY(find_size(*value, "hnsw_ef", 1, 1));
   ORTHANT_TRY(value->find_bool("indexed_only"));
   params.exact = ORTHANT_TRY(value->find_bool("exact")).value_or(false);
   if (const auto quantization = value->find("quantization")) ORTHANT_TRY(parse_quantization_params(*quantization, params));

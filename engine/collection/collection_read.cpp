@@ -197,6 +197,7 @@ Result<Collection::SearchAnswer> Collection::search(const VectorSearch& request)
   const std::size_t wanted = std::min(request.limit, rows) + std::min(request.offset, rows) + (request.excluded ? 1 : 0);
   params.limit = std::min(wanted, std::max<std::size_t>(rows, 1));
   SearchAnswer answer;
+  params.helpers = &impl_->environment.search_pool;
   const std::vector<ScoredOrdinal> found = ORTHANT_TRY(index.search(request.vector, params, &answer.trace));
   std::vector<Ordinal> ordinals;
   for (const ScoredOrdinal& hit : found) ordinals.push_back(hit.ordinal);

@@ -46,6 +46,23 @@ TEST(CollectionSettings, ReadsNamedVectorsAndTheirForms) {
   EXPECT_TRUE(info_text(*config).contains(R"("b":{"form":"ubinary")"));
 }
 
+TEST(CollectionSettings, ReadsHowVectorsAreCodedAndFound) {
+  const auto config =
+      parse_json(R"({"vectors":{"size":4,"distance":"Dot","structure":"graph","binary_codes":"rotated","code_bits":2}})",
+                 parse_create_collection);
+  ASSERT_TRUE(config) << error_of(config);
+  const IndexConfig& index = config->vectors.at("").index;
+  EXPECT_EQ(index.structure, IndexStructure::kGraph);
+  EXPECT_EQ(index.binary_codes, BinaryCodes::kRotated);
+  EXPECT_EQ(index.code_bits, 2U);
+  EXPECT_TRUE(info_text(*config).contains(R"("structure":"graph","binary_codes":"rotated","code_bits":2)")) << info_text(*config);
+  for (const char* bad :
+       {R"("structure":"tree")", R"("binary_codes":7)", R"("code_bits":3)", R"("binary_codes":"sign","code_bits":2)"}) {
+    const auto refused = parse_json(std::string(R"({"vectors":{"size":4,"distance":"Dot",)") + bad + "}}", parse_create_collection);
+    EXPECT_FALSE(refused) << bad;
+  }
+}
+
 TEST(CollectionSettings, GivesBackWhatWasGivenOverQdrantsDefaults) {
   const auto config = parse_json(
       R"({"vectors":{"size":4,"distance":"Cosine","hnsw_config":{"m":8,"unknown":1}},"hnsw_config":{"ef_construct":200},"shard_number":3,

@@ -34,6 +34,7 @@ TEST(ParseRead, ReadsAQueryWithAllItsOptions) {
   EXPECT_EQ(query->search.rescore, false);
   EXPECT_EQ(query->search.oversampling, 2.5);
   EXPECT_EQ(query->search.target_recall, 0.9);
+  EXPECT_EQ(query->search.effort, 64U);
 }
 
 TEST(ParseRead, TellsTheKindsOfQueriesApart) {
