@@ -222,12 +222,11 @@ class Bench {
   }
 
   template <typename Find>
-  Sums over_queries(Find&& find) const {
+  Sums over_queries(QueryForms forms, Find&& find) const {
     Sums sums;
     for (std::size_t i = 0; i < query_count_; ++i) {
       const double begin = thread_seconds();
-      const PreparedQuery query =
-          prepare_query(config_.metric, quantizer_.get(), query_floats(i), {.estimate = true, .int8 = true});
+      const PreparedQuery query = prepare_query(config_.metric, quantizer_.get(), query_floats(i), forms);
       const double prepared = thread_seconds();
       SourceTrace trace;
       auto candidates = find(query, trace);
@@ -262,7 +261,7 @@ class Bench {
   }
   void measure_flat(std::size_t depth) const {
     const RowMask mask(*tables_, allowed_ ? &*allowed_ : nullptr, rows_);
-    print("flat", depth, over_queries([&](const PreparedQuery& query, SourceTrace&) {
+    print("flat", depth, over_queries({.estimate = true, .int8 = true}, [&](const PreparedQuery& query, SourceTrace&) {
             return FlatScan(*tables_, kernels_, mask, query).estimates(depth);
           }));
   }
@@ -271,8 +270,9 @@ class Bench {
     const auto find = [&](const PreparedQuery& query, SourceTrace& trace) {
       return graph_->candidates(query, mask, depth, effort, &trace);
     };
-    over_queries(find);
-    print(std::to_string(effort).c_str(), depth, over_queries(find));
+    const QueryForms forms = {.weights = true, .int8 = true};
+    over_queries(forms, find);
+    print(std::to_string(effort).c_str(), depth, over_queries(forms, find));
   }
 
   const Options& options_;

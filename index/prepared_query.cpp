@@ -20,10 +20,8 @@ PreparedQuery prepare_query(Metric metric, const BinaryQuantizer* quantizer, std
   prepared.floats.assign(query.begin(), query.end());
   if (metric == Metric::kCosine) normalize(prepared.floats);
   prepared.squared_norm = squared_norm(prepared.floats);
-  if (forms.estimate) {
-    prepared.code = quantizer->code_query(prepared.floats);
-    prepared.estimate = make_estimate_tables(prepared.code);
-  }
+  if (forms.weights || forms.estimate) prepared.code = quantizer->code_query(prepared.floats);
+  if (forms.estimate) prepared.estimate = make_estimate_tables(prepared.code);
   if (forms.hamming) prepared.hamming = quantizer->hamming_tables(prepared.floats);
   if (forms.int8) prepared.int8 = quantize_query(prepared.floats);
   if (forms.bits) {
@@ -31,6 +29,16 @@ PreparedQuery prepare_query(Metric metric, const BinaryQuantizer* quantizer, std
     write_sign_code(query, prepared.bits);
   }
   return prepared;
+}
+
+PreparedQuery with_estimate_tables(const PreparedQuery& query) {
+  PreparedQuery result;
+  result.metric = query.metric;
+  result.floats = query.floats;
+  result.squared_norm = query.squared_norm;
+  result.code = query.code;
+  result.estimate = make_estimate_tables(query.code);
+  return result;
 }
 
 }  // namespace orthant

@@ -16,7 +16,8 @@ namespace orthant {
 
 // Which forms to make besides the floats.
 struct QueryForms {
-  bool estimate = false;  // weights over the bits of 1-bit codes, and look-up tables for their scan
+  bool weights = false;   // over the bits of 1-bit codes: what a candidate source needs
+  bool estimate = false;  // weights and look-up tables, for a scan of the codes
   bool hamming = false;   // look-up tables that count differing bits
   bool int8 = false;
   bool bits = false;  // sign bits, for codes that users bring
@@ -35,6 +36,9 @@ struct PreparedQuery {
 
 // `quantizer` may be null where neither estimate nor hamming is wanted.
 PreparedQuery prepare_query(Metric metric, const BinaryQuantizer* quantizer, std::span<const float> query, QueryForms forms);
+
+// What a scan by estimates needs of a query that was prepared with weights alone.
+PreparedQuery with_estimate_tables(const PreparedQuery& query);
 
 // Divides by the Euclidean norm; a zero vector stays zero.
 void normalize(std::span<float> vector);

@@ -119,7 +119,8 @@ class PlanRun {
     if (covered == mask_.row_count()) return found;
     std::erase_if(found, [covered](const Candidate& candidate) { return candidate.ordinal >= covered; });
     const RowMask tail = mask_.tail(covered);
-    const std::vector<Candidate> scanned = FlatScan(parts_.tables, parts_.kernels, tail, query_).estimates(plan_.first_depth);
+    const PreparedQuery with_tables = with_estimate_tables(query_);
+    const std::vector<Candidate> scanned = FlatScan(parts_.tables, parts_.kernels, tail, with_tables).estimates(plan_.first_depth);
     found.insert(found.end(), scanned.begin(), scanned.end());
     keep_nearest(found, plan_.first_depth);
     return found;
@@ -268,7 +269,9 @@ float hamming_score(const IndexConfig& config, float differing) {
 
 QueryForms forms_for(const RescorePlan& plan, const IndexConfig& config) {
   QueryForms forms;
-  forms.estimate = plan.first == FirstStage::kEstimate;
+  // A source needs no look-up tables; what it does not cover yet is scanned with tables made then.
+  forms.estimate = plan.first == FirstStage::kEstimate && plan.effort == 0;
+  forms.weights = plan.first == FirstStage::kEstimate;
   forms.hamming = plan.first == FirstStage::kHamming && config.form == VectorForm::kFloat32;
   forms.bits = plan.first == FirstStage::kHamming && config.form == VectorForm::kUbinary;
   forms.int8 = plan.first == FirstStage::kInt8 || plan.int8_depth != 0;

@@ -52,7 +52,7 @@ class CandidateSource {
   virtual Ordinal covered_count() const = 0;
 
   // The nearest `depth` rows that it finds with this effort among the covered rows of the mask, in no order, each once; fewer where
-  // the mask lets fewer through. `query` was prepared with QueryForms::estimate. `trace` may be null.
+  // the mask lets fewer through. `query` was prepared with QueryForms::weights. `trace` may be null.
   virtual std::vector<Candidate> candidates(const PreparedQuery& query, const RowMask& mask, std::size_t depth, std::size_t effort,
                                             SourceTrace* trace) const = 0;
   // The smallest and the largest effort that make sense. Twice the effort never finds less, and costs about twice the time.

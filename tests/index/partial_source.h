@@ -23,7 +23,7 @@ class PartialSource : public CandidateSource {
   std::vector<Candidate> candidates(const PreparedQuery& query, const RowMask& mask, std::size_t depth, std::size_t effort,
                                     SourceTrace* trace) const override {
     if (trace != nullptr) *trace = {.visited = 0, .compared = 10 * effort};
-    std::vector<Candidate> found = FlatScan(tables_, kernels_, mask, query).estimates(covered_);
+    std::vector<Candidate> found = FlatScan(tables_, kernels_, mask, with_estimate_tables(query)).estimates(covered_);
     std::erase_if(found, [&](const Candidate& row) { return row.ordinal >= covered_ || !is_found(row.ordinal, effort); });
     std::ranges::sort(found, [](const Candidate& a, const Candidate& b) { return a.distance < b.distance; });
     found.resize(std::min(found.size(), depth));
