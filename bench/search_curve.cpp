@@ -4,6 +4,7 @@
 //   search_curve --vectors BASE.npy --queries QUERIES.npy --truth TRUTH.npy [--targets .9,.95,...]
 //                [--structure auto|flat|graph|lists] [--codes auto|sign|rotated|learned] [--code-bits 1|2|4]
 //                [--residency auto|memory|disk] [--updates SHARE] [--rounds N] [--snapshot FILE]
+//                [--efforts 40,80,... [--effort-target .98]]    beside the calibrated ones: efforts of a graph or lists
 // TRUTH.npy is what bench/peers/search/vectors.py makes: a row a query, the row numbers that count as found, -1 for none.
 
 #include <fcntl.h>
@@ -236,31 +237,44 @@ Times search_times(const Bench& bench, const SearchParams& params, std::size_t r
   return best;
 }
 
-void measure_point(const Bench& bench, double target, bool updated, std::size_t rounds) {
+// `effort` 0: as calibrated.
+void measure_point(const Bench& bench, double target, std::size_t effort, bool updated, std::size_t rounds) {
   SearchParams params;
   params.limit = kNeighbors;
   params.target_recall = target;
+  if (effort != 0) params.effort = effort;
+  const std::string setting = effort == 0 ? "" : fmt::format(R"(,"effort":{})", effort);
   const double recall = bench.recall(params);
   const Times times = search_times(bench, params, rounds);
   say(fmt::format(
-      R"({{"event":"point","setting":{{"target_recall":{}}},"updated":{},"recall":{:.5f},"us_p50":{:.2f},"us_mean":{:.2f},)"
+      R"({{"event":"point","setting":{{"target_recall":{}{}}},"updated":{},"recall":{:.5f},"us_p50":{:.2f},"us_mean":{:.2f},)"
       R"("us_p99":{:.2f},"wall_p50":{:.2f},"wall_p99":{:.2f},"queries":{}}})",
-      target, updated, recall, percentile(times.cpu, 0.5), times.total() / static_cast<double>(times.cpu.size()),
+      target, setting, updated, recall, percentile(times.cpu, 0.5), times.total() / static_cast<double>(times.cpu.size()),
       percentile(times.cpu, 0.99), percentile(times.wall, 0.5), percentile(times.wall, 0.99), bench.questions.count()));
 }
 
 void measure_curve(const Bench& bench, const Options& options, bool updated) {
   std::istringstream targets(options.get("targets", "0.9,0.95,0.98,0.99,0.995,0.998"));
   for (std::string target; std::getline(targets, target, ',');) {
-    measure_point(bench, std::stod(target), updated, std::stoul(options.get("rounds", "2")));
+    measure_point(bench, std::stod(target), 0, updated, std::stoul(options.get("rounds", "2")));
+  }
+  std::istringstream efforts(options.get("efforts", ""));
+  const double target = std::stod(options.get("effort-target", "0.98"));
+  for (std::string effort; bench.index->structure() != "flat" && std::getline(efforts, effort, ',');) {
+    measure_point(bench, target, std::stoul(effort), updated, std::stoul(options.get("rounds", "2")));
   }
 }
 
 // What the engine does in the background after writes, in the foreground.
-void settle(VectorIndex& index) {
+void settle(Bench& bench) {
   const std::atomic<bool> stop = false;
-  while (index.needs_build()) succeed_or_exit(index.build(nullptr, stop));
-  if (index.needs_calibration()) succeed_or_exit(index.calibrate(nullptr));
+  if (bench.index->needs_training()) {
+    std::unique_ptr<VectorIndex> successor = value_or_exit(bench.index->retrained(nullptr, stop));
+    if (successor) succeed_or_exit(successor->take_over(*bench.index, nullptr));
+    if (successor) bench.index = std::move(successor);
+  }
+  while (bench.index->needs_build()) succeed_or_exit(bench.index->build(nullptr, stop));
+  if (bench.index->needs_calibration()) succeed_or_exit(bench.index->calibrate(nullptr));
 }
 
 void append_rows(Bench& bench, std::span<const float> rows) {
@@ -275,7 +289,7 @@ void build(Bench& bench) {
     append_rows(bench, {bench.vectors.row(static_cast<Ordinal>(begin)).data(), rows * bench.vectors.dim()});
   }
   const double append_seconds = watch.cpu_seconds();
-  settle(*bench.index);
+  settle(bench);
   const auto rows = static_cast<double>(bench.vectors.rows());
   const double cpu_seconds = watch.cpu_seconds();
   const double wall_seconds = watch.wall_seconds();
@@ -303,7 +317,7 @@ void update(Bench& bench, double share) {
     }
     append_rows(bench, batch);
   }
-  settle(*bench.index);
+  settle(bench);
   say(fmt::format(R"({{"event":"updated","rows":{},"cpu_seconds":{:.3f},"wall_seconds":{:.3f}}})", rows.size(), watch.cpu_seconds(),
                   watch.wall_seconds()));
 }

@@ -94,7 +94,7 @@ double oversampling(std::size_t depth) {
 }
 
 // Candidates that the margin turns away cost little, and rows in tight clusters of their own show too small a depth.
-constexpr double kSmallestFirstOversampling = 40;
+constexpr double kSmallestFirstOversampling = 16;
 
 // Stages stand in the order of their precision.
 StageDepths deeper(const StageDepths& a, const StageDepths& b) {

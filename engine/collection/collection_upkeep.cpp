@@ -57,10 +57,11 @@ void Collection::Impl::keep_up(const std::shared_ptr<TableView>& current) {
   }
 }
 
-// One task at a time. What comes up meanwhile is seen after the next write.
+// One task at a time. Rows that come meanwhile are looked at when it ends.
 void Collection::Impl::start_upkeep(const std::shared_ptr<TableView>& current) {
   if (!needs_work(*current, environment.limits) || upkeep_runs_.exchange(true)) return;
   Status submitted = environment.background_pool.submit([self = shared_from_this(), current] {
+    const Ordinal rows = current->row_count();
     for (Slot slot = 0; slot < current->slot_count(); ++slot) {
       if (Status done = self->work_on(current, slot); !done && done.error().code != ErrorCode::kCancelled) {
         log_warning(
@@ -73,6 +74,7 @@ void Collection::Impl::start_upkeep(const std::shared_ptr<TableView>& current) {
       }
     }
     self->upkeep_runs_.store(false);
+    if (current->row_count() != rows && !current->is_retired()) self->start_upkeep(current);
   });
   if (!submitted) upkeep_runs_.store(false);  // asked again after the next write
 }

@@ -34,7 +34,7 @@ TEST(ChooseDepths, CoversTheGapsOfAlmostAllNeighbours) {
   EXPECT_EQ(depths.int8_margin, 0.0095f);
   EXPECT_EQ(depths.int8_oversampling, 1);
   EXPECT_EQ(choose_depths(queries, 0.7, 100'000).first_margin, 0.0495f);
-  EXPECT_EQ(choose_depths(queries, 0.7, 100'000).first_oversampling, 40);
+  EXPECT_EQ(choose_depths(queries, 0.7, 100'000).first_oversampling, 16);
 }
 
 TEST(ChooseDepths, FallsBackToInt8WhereTheEstimateIsPoor) {

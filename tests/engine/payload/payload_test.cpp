@@ -92,12 +92,12 @@ TEST(ValidatePayload, LimitsDepth) {
   EXPECT_FALSE(validate_payload(std::string(1'000'000, '{')));
 }
 
-// simdjson's DOM parser is the independent judge on mutated texts. It refuses numbers beyond its types, so that mutations keep away
-// from digits' number.
+// simdjson's DOM parser is the independent judge on mutated texts. It refuses numbers beyond its types, which payloads may hold: the
+// digits here are such that mutations make none.
 TEST(ValidatePayload, AgreesWithSimdjsonOnMutatedTexts) {
   std::mt19937_64 random(test::random_seed());
   const std::string seed_text =
-      "{\"a\": [1, -2.5e3, \"x\\n\\u00e9\\ud83d\\ude00\", null, true, false, {}], \"b\": {\"c\\\"\": [[], [0]]}, \"\xC3\xA9\": "
+      "{\"a\": [1, -2.0e-1, \"x\\n\\u00e9\\ud83d\\ude00\", null, true, false, {}], \"b\": {\"c\\\"\": [[], [0]]}, \"\xC3\xA9\": "
       "\"\xE5\x8C\x97\"}";
   constexpr std::string_view kBytes = "{}[]\",:\\ \ntfn0-1.eu\xC3\xA9\x01";
   simdjson::dom::parser parser;
