@@ -19,6 +19,8 @@ std::size_t line_bytes_for(std::size_t code_bits) {
 
 GraphRows::GraphRows(const CodeTables& tables, Metric metric, std::size_t code_bits, std::size_t degree)
     : tables_(tables),
+      int8_codes_(*tables.int8_codes()),
+      int8_scales_(*tables.int8_scales()),
       metric_(metric),
       code_bits_(code_bits),
       word_count_(code_words(code_bits)),
@@ -58,11 +60,11 @@ void GraphRows::fill_line(Ordinal ordinal) {
 
 float GraphRows::norm_of(Ordinal ordinal) const {
   if (tables_.squared_norms() != nullptr) return *tables_.squared_norms()->row_as<const float>(ordinal);
-  const float scale = *tables_.int8_scales()->row_as<const float>(ordinal);
+  const float scale = *int8_scales_.row_as<const float>(ordinal);
   if (metric_ == Metric::kCosine) return scale == 0 ? 0 : 1;
-  const std::uint8_t* code = tables_.int8_codes()->row(ordinal);
+  const std::uint8_t* code = int8_codes_.row(ordinal);
   std::int64_t squares = 0;
-  for (std::size_t i = 0; i < tables_.int8_codes()->row_bytes(); ++i) squares += (code[i] - 128) * (code[i] - 128);
+  for (std::size_t i = 0; i < int8_codes_.row_bytes(); ++i) squares += (code[i] - 128) * (code[i] - 128);
   return std::min(static_cast<float>(squares) * scale * scale, std::numeric_limits<float>::max());
 }
 

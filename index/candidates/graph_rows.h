@@ -83,6 +83,8 @@ class GraphRows {
   float norm_of(Ordinal ordinal) const;
 
   const CodeTables& tables_;
+  const RowColumn& int8_codes_;
+  const RowColumn& int8_scales_;
   const Metric metric_;
   const std::size_t code_bits_;
   const std::size_t word_count_;
