@@ -20,7 +20,13 @@ class Training {
  public:
   Training(const CodeTables& tables, const DistanceKernels& kernels, std::size_t dim, ThreadPool* pool,
            const std::atomic<bool>& stop)
-      : tables_(tables), kernels_(kernels), dim_(dim), pool_(pool), stop_(stop) {}
+      : tables_(tables),
+        codes_(*tables.int8_codes()),
+        scales_(*tables.int8_scales()),
+        kernels_(kernels),
+        dim_(dim),
+        pool_(pool),
+        stop_(stop) {}
 
   TrainedLists run(Ordinal row_count, std::size_t list_count) {
     sample(row_count, list_count * kSampledPerList);
@@ -54,7 +60,7 @@ class Training {
 
   void decode(std::size_t sampled, std::span<float> out) const {
     const Ordinal row = sample_[sampled];
-    kernels_.decode_i8(tables_.int8_codes()->row(row), dim_, *tables_.int8_scales()->row_as<const float>(row), out.data());
+    kernels_.decode_i8(codes_.row(row), dim_, *scales_.row_as<const float>(row), out.data());
   }
 
   void begin_with_sampled_rows() {
@@ -113,6 +119,8 @@ class Training {
   std::span<float> mean(std::size_t list) { return std::span(means_).subspan(list * dim_, dim_); }
 
   const CodeTables& tables_;
+  const RowColumn& codes_;
+  const RowColumn& scales_;
   const DistanceKernels& kernels_;
   const std::size_t dim_;
   ThreadPool* pool_;
