@@ -7,7 +7,7 @@
 namespace orthant {
 namespace {
 
-// Below, a scan of all codes is as fast as a graph (bench/results/index.md).
+// Below, a scan of all codes is as fast as a graph (docs/decisions/0004-graph.md).
 constexpr std::size_t kGraphRows = 150'000;
 // A structure that was asked for is made from here on; fewer rows are scanned in a microsecond.
 constexpr std::size_t kForcedRows = 1'000;

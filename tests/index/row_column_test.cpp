@@ -106,10 +106,11 @@ TEST(CodeTables, OnAFullDiskRefuseRowsAndLoseNothing) {
   // There is room again.
   for (int i = 0; i < 10; ++i) ASSERT_TRUE(tables.append(rows));
   ASSERT_EQ(tables.row_count(), accepted + 5'000);
+  const RowColumn& squared_norms = *tables.squared_norms();
   for (Ordinal row = 0; row < tables.row_count(); ++row) {
     const std::size_t source = row % 500;
     ASSERT_EQ(std::memcmp(tables.int8_codes()->row(row), rows.int8_codes.data() + source * kDim, kDim), 0) << row;
-    ASSERT_EQ(*tables.squared_norms()->row_as<float>(row), rows.squared_norms[source]) << row;
+    ASSERT_EQ(*squared_norms.row_as<float>(row), rows.squared_norms[source]) << row;
     ASSERT_EQ(tables.bits()->row(row / 64 * 64)[row % 64], rows.bits[source * quantizer->code_bytes()]) << row;
   }
 }
