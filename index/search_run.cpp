@@ -115,7 +115,8 @@ class PlanRun {
   // may be in both.
   std::vector<Candidate> find_and_scan_tail() {
     const std::size_t covered = std::min<std::size_t>(parts_.source->covered_count(), mask_.row_count());
-    std::vector<Candidate> found = parts_.source->candidates(query_, mask_, plan_.first_depth, plan_.effort, &source_trace_);
+    const std::size_t depth = std::max(parts_.source->useful_depth(plan_.first_depth, plan_.effort), plan_.limit);
+    std::vector<Candidate> found = parts_.source->candidates(query_, mask_, depth, plan_.effort, &source_trace_);
     if (covered == mask_.row_count()) return found;
     std::erase_if(found, [covered](const Candidate& candidate) { return candidate.ordinal >= covered; });
     const RowMask tail = mask_.tail(covered);

@@ -59,6 +59,10 @@ class CandidateSource {
   virtual std::size_t smallest_effort() const = 0;
   virtual std::size_t largest_effort() const = 0;
 
+  // Of the `depth` candidates that a plan asks for, how many are worth it with this effort: what the beam of a graph meets beyond
+  // its width it meets by chance, and sorting it out costs as much as the walk.
+  virtual std::size_t useful_depth(std::size_t depth, std::size_t) const { return depth; }
+
   // What a search with this trace costs, in rows of a 1-bit scan that take as long.
   virtual double cost(const SourceTrace& trace) const {
     return static_cast<double>(trace.compared) + kVisitCost * static_cast<double>(trace.visited);

@@ -43,6 +43,7 @@ class Graph final : public CandidateSource {
   std::size_t smallest_effort() const override { return kSmallestEffort; }
   std::size_t largest_effort() const override { return kLargestEffort; }
 
+  std::size_t useful_depth(std::size_t depth, std::size_t effort) const override { return std::min(depth, effort); }
   std::vector<Candidate> candidates(const PreparedQuery& query, const RowMask& mask, std::size_t depth, std::size_t effort,
                                     SourceTrace* trace) const override;
   Status extend(Ordinal end, ThreadPool* pool, const std::atomic<bool>& stop) override;
