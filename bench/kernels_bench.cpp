@@ -1,6 +1,7 @@
 // Kernels of index/ at every level that this CPU has, beside FAISS's own and beside what memory gives. One thread. Rates are rows a
-// second (items_per_second) and bytes of codes a second. "cached" rows fit a second-level cache, "shared" rows a third-level one, "memory" rows no cache.
-// Debian's FAISS is compiled without POPCNT and AVX: compare with faiss-cpu from PyPI too before drawing conclusions.
+// second (items_per_second) and bytes of codes a second. "cached" rows fit a second-level cache, "shared" rows a third-level one,
+// "memory" rows no cache. Debian's FAISS is compiled without POPCNT and AVX: compare with faiss-cpu from PyPI too before drawing
+// conclusions.
 
 #include <omp.h>
 

@@ -150,7 +150,8 @@ class VectorIndex::Impl {
     const IndexSource::Use source(source_);
     const RescorePlan plan = ORTHANT_TRY(plan_for(params, mask, source.get()));
     const PreparedQuery prepared = prepare(query, plan);
-    return scored(plan, ORTHANT_TRY(run_plan(parts_for(params, source.get()), plan, prepared, mask, trace)), params.score_threshold);
+    return scored(plan, ORTHANT_TRY(run_plan(parts_for(params, source.get()), plan, prepared, mask, trace)),
+                  params.score_threshold);
   }
 
   Result<std::vector<std::vector<ScoredOrdinal>>> search_batch(std::span<const float> queries, const SearchParams& params) const {
@@ -166,7 +167,8 @@ class VectorIndex::Impl {
       prepared.push_back(prepare(queries.subspan(first, config_.dim), plan));
     }
     std::vector<std::vector<ScoredOrdinal>> results;
-    for (const std::vector<Candidate>& found : ORTHANT_TRY(run_plan_for_all(parts_for(params, source.get()), plan, prepared, mask))) {
+    for (const std::vector<Candidate>& found :
+         ORTHANT_TRY(run_plan_for_all(parts_for(params, source.get()), plan, prepared, mask))) {
       results.push_back(scored(plan, found, params.score_threshold));
     }
     return results;

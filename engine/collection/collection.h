@@ -87,7 +87,7 @@ struct CollectionStatistics {
   std::uint64_t queued_writes = 0;
   std::uint64_t buried_rows = 0;
   std::map<std::string, IndexMemory> memory_by_vector;
-  std::map<std::string, std::string> codes_by_vector;  // "sign", "rotated", "learned"; empty for users' codes
+  std::map<std::string, std::string> codes_by_vector;   // "sign", "rotated", "learned"; empty for users' codes
   std::map<std::string, FieldIndexInfo> field_indexes;  // those that are built, by path
 };
 

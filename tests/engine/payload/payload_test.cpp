@@ -92,8 +92,8 @@ TEST(ValidatePayload, LimitsDepth) {
   EXPECT_FALSE(validate_payload(std::string(1'000'000, '{')));
 }
 
-// simdjson's DOM parser is the independent judge on mutated texts. It refuses numbers beyond its types, which payloads may hold: the
-// digits here are such that mutations make none.
+// simdjson's DOM parser is the independent judge on mutated texts. It refuses numbers beyond its types, which payloads may hold:
+// the digits here are such that mutations make none.
 TEST(ValidatePayload, AgreesWithSimdjsonOnMutatedTexts) {
   std::mt19937_64 random(test::random_seed());
   const std::string seed_text =
