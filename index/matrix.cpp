@@ -70,10 +70,16 @@ void Panels::multiply(const Matrix& left, std::size_t rows, Matrix& out, ThreadP
       const std::size_t count = std::min(kBlockOfRows, rows - first);
       std::fill_n(out.row(first), count * out.stride(), 0.0f);
       for (std::size_t inner = 0; inner < rows_; inner += kBlockOfInner) {
+        const std::size_t steps = std::min(kBlockOfInner, rows_ - inner);
+        const float* panels = values_.data() + inner * kPanelColumns;
+        const std::size_t panel_stride = rows_ * kPanelColumns;
+        if (count == 1) {
+          kernels.multiply_add_row(left.row(first) + inner, panels, panel_stride, panel_count_, steps, out.row(first));
+          continue;
+        }
         for (std::size_t panel = 0; panel < panel_count_; ++panel) {
-          kernels.multiply_add_panel(left.row(first) + inner, left.stride(),
-                                     values_.data() + (panel * rows_ + inner) * kPanelColumns, count,
-                                     std::min(kBlockOfInner, rows_ - inner), out.row(first) + panel * kPanelColumns, out.stride());
+          kernels.multiply_add_panel(left.row(first) + inner, left.stride(), panels + panel * panel_stride, count, steps,
+                                     out.row(first) + panel * kPanelColumns, out.stride());
         }
       }
     }

@@ -1,6 +1,6 @@
 // Matrix kernels for AVX2 and FMA. A tile of 6 rows x 16 columns keeps 12 sums in registers: two loads of the panel and six
-// broadcasts feed 12 multiply-adds. A single row (a query) keeps 8 sums over 4 steps of the inner loop, else it would wait for the
-// latency of its two.
+// broadcasts feed 12 multiply-adds. A row alone (a query) passes four panels at a time, else it would wait for the latency of its
+// two sums.
 
 #include <immintrin.h>
 
@@ -52,21 +52,30 @@ void multiply_six(const float* left, std::size_t left_stride, const float* panel
 }
 
 void multiply_single(const float* left, const float* panel, std::size_t inner, float* out) {
-  RowSums step0, step1, step2, step3;
-  const auto add = [&](RowSums& sums, std::size_t k) {
+  RowSums sums;
+  for (std::size_t k = 0; k < inner; ++k) {
     const float* columns = panel + k * kPanelColumns;
     step(sums, left + k, _mm256_loadu_ps(columns), _mm256_loadu_ps(columns + 8));
-  };
-  std::size_t k = 0;
-  for (; k + 4 <= inner; k += 4) {
-    add(step0, k);
-    add(step1, k + 1);
-    add(step2, k + 2);
-    add(step3, k + 3);
   }
-  for (; k < inner; ++k) add(step0, k);
-  add_to(out, _mm256_add_ps(_mm256_add_ps(step0.low, step1.low), _mm256_add_ps(step2.low, step3.low)),
-         _mm256_add_ps(_mm256_add_ps(step0.high, step1.high), _mm256_add_ps(step2.high, step3.high)));
+  add_to(out, sums.low, sums.high);
+}
+
+void multiply_four_panels(const float* left, const float* panels, std::size_t panel_stride, std::size_t inner, float* out) {
+  RowSums sums0, sums1, sums2, sums3;
+  const auto add = [&](RowSums& sums, std::size_t k, std::size_t panel) {
+    const float* columns = panels + panel * panel_stride + k * kPanelColumns;
+    step(sums, left + k, _mm256_loadu_ps(columns), _mm256_loadu_ps(columns + 8));
+  };
+  for (std::size_t k = 0; k < inner; ++k) {
+    add(sums0, k, 0);
+    add(sums1, k, 1);
+    add(sums2, k, 2);
+    add(sums3, k, 3);
+  }
+  add_to(out, sums0.low, sums0.high);
+  add_to(out + kPanelColumns, sums1.low, sums1.high);
+  add_to(out + 2 * kPanelColumns, sums2.low, sums2.high);
+  add_to(out + 3 * kPanelColumns, sums3.low, sums3.high);
 }
 
 void multiply_add_panel(const float* left, std::size_t left_stride, const float* panel, std::size_t rows, std::size_t inner,
@@ -78,6 +87,15 @@ void multiply_add_panel(const float* left, std::size_t left_stride, const float*
   for (; row < rows; ++row) multiply_single(left + row * left_stride, panel, inner, out + row * out_stride);
 }
 
+void multiply_add_row(const float* left, const float* panels, std::size_t panel_stride, std::size_t panel_count, std::size_t inner,
+                      float* out) {
+  std::size_t panel = 0;
+  for (; panel + 4 <= panel_count; panel += 4) {
+    multiply_four_panels(left, panels + panel * panel_stride, panel_stride, inner, out + panel * kPanelColumns);
+  }
+  for (; panel < panel_count; ++panel) multiply_single(left, panels + panel * panel_stride, inner, out + panel * kPanelColumns);
+}
+
 void add_scaled(const float* values, float factor, std::size_t count, float* out) {
   const __m256 factors = _mm256_set1_ps(factor);
   for (std::size_t i = 0; i < count; i += 8) {
@@ -87,6 +105,6 @@ void add_scaled(const float* values, float factor, std::size_t count, float* out
 
 }  // namespace
 
-extern const MatrixKernels kAvx2MatrixKernels = {multiply_add_panel, add_scaled};
+extern const MatrixKernels kAvx2MatrixKernels = {multiply_add_panel, multiply_add_row, add_scaled};
 
 }  // namespace orthant
