@@ -1,6 +1,7 @@
 #include "index/calibrate_source.h"
 
 #include <algorithm>
+#include <array>
 #include <mutex>
 #include <random>
 
@@ -13,9 +14,11 @@ constexpr std::size_t kNeighbors = 10;
 constexpr std::size_t kSampledRows = 128;
 constexpr double kTruthTarget = 0.999;
 constexpr double kEffortStep = 1.3;
-// Of the misses that a target allows, what the sample must keep unused for its own error; half of the rest is for the depths.
+// Of the misses that a target allows, what the sample must keep unused for its own error, and what the depths may miss: the smaller
+// shares where a source cannot make up for rows that shallow depths lost, all of them where only the shallowest depths keep the
+// estimate.
 constexpr double kSpared = 0.15;
-constexpr double kShareOfDepths = 0.5;
+constexpr std::array kSharesOfDepths = {0.5, 0.25, 0.1, 1.0};
 // In scans of all rows.
 constexpr double kLargestCostAskedFor = 20;
 
@@ -36,13 +39,15 @@ class SourceCalibration {
   Status measure(CalibratedDepths& result) {
     result.covered_count = covered_;
     queries_ = ORTHANT_TRY(sample_queries(parts_, mask_, kSampledRows, random_));
-    if (queries_.size() == 0 || scan_depths_.depths_for(kTruthTarget).first != FirstStage::kEstimate) return {};
+    if (queries_.size() == 0 || scan_depths_.depths_for(kTruthTarget).first == FirstStage::kFloat) return {};
     ORTHANT_TRY(find_truth());
     std::size_t effort = parts_.source->smallest_effort();
     for (CalibratedDepths::Entry& entry : result.entries) {
       if (entry.target_recall > kTruthTarget) break;
-      const double target = 1 - (1 - entry.target_recall) * kShareOfDepths;
-      entry.source = ORTHANT_TRY(reach(entry.target_recall, target, effort));
+      for (const double share : kSharesOfDepths) {
+        entry.source = ORTHANT_TRY(reach(entry.target_recall, 1 - (1 - entry.target_recall) * share, effort));
+        if (entry.source.effort != 0) break;
+      }
       if (entry.source.effort == 0) break;
       effort = entry.source.effort;
     }
