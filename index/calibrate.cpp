@@ -31,7 +31,7 @@ constexpr double kShareOfDepth = 0.6;
 constexpr std::array kTargets = {0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999};
 
 // Rows on which depths are measured: all, or blocks spread evenly over the index.
-Bitmap sample_rows(const RowMask& mask) {
+Bitmap rows_to_measure(const RowMask& mask) {
   Bitmap rows(mask.row_count());
   const std::size_t stride = std::max<std::size_t>(1, (mask.count() + kLargestSample - 1) / kLargestSample);
   for (std::size_t block = 0; block < mask.block_count(); block += stride) {
@@ -115,7 +115,7 @@ class Calibration {
       : parts_(parts),
         pool_(pool),
         row_count_(parts.tables.row_count()),
-        sample_(sample_rows(RowMask(parts.tables, nullptr, row_count_))),
+        sample_(rows_to_measure(RowMask(parts.tables, nullptr, row_count_))),
         mask_(parts.tables, &sample_, row_count_),
         resident_(parts.tables.floats()) {}
 

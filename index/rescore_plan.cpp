@@ -189,6 +189,21 @@ class Planner {
 
 }  // namespace
 
+std::string_view search_stages_name(SearchStages stages) {
+  switch (stages) {
+    case SearchStages::kAuto: return "auto";
+    case SearchStages::kFloat32: return "float32";
+    case SearchStages::kInt8: return "int8";
+    case SearchStages::kBinary: return "binary";
+    case SearchStages::kAsymmetric: return "asymmetric";
+    case SearchStages::kBinaryFloat: return "binary+float";
+    case SearchStages::kBinaryInt8: return "binary+int8";
+    case SearchStages::kBinaryInt8Float: return "binary+int8+float";
+    case SearchStages::kAsymmetricInt8Float: return "asymmetric+int8+float";
+  }
+  return "auto";
+}
+
 StageDepths CalibratedDepths::depths_for(double target_recall) const {
   if (target_recall >= 1) return {.first = FirstStage::kFloat};
   for (const Entry& entry : entries) {

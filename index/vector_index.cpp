@@ -16,6 +16,7 @@
 #include "index/row_encoder.h"
 #include "index/search_run.h"
 #include "index/snapshot.h"
+#include "index/stored_rows.h"
 #include "index/training_sample.h"
 
 namespace orthant {
@@ -62,21 +63,6 @@ Status check(const IndexConfig& config, const FloatVectors* stored) {
 }
 
 }  // namespace
-
-std::string_view search_stages_name(SearchStages stages) {
-  switch (stages) {
-    case SearchStages::kAuto: return "auto";
-    case SearchStages::kFloat32: return "float32";
-    case SearchStages::kInt8: return "int8";
-    case SearchStages::kBinary: return "binary";
-    case SearchStages::kAsymmetric: return "asymmetric";
-    case SearchStages::kBinaryFloat: return "binary+float";
-    case SearchStages::kBinaryInt8: return "binary+int8";
-    case SearchStages::kBinaryInt8Float: return "binary+int8+float";
-    case SearchStages::kAsymmetricInt8Float: return "asymmetric+int8+float";
-  }
-  return "auto";
-}
 
 class VectorIndex::Impl {
  public:
@@ -349,28 +335,6 @@ Result<std::unique_ptr<VectorIndex>> VectorIndex::load(const std::filesystem::pa
   if (impl->quantizer_ && impl->quantizer_->is_trained()) impl->note_training_check(header.row_count);
   return std::unique_ptr<VectorIndex>(new VectorIndex(std::move(impl)));
 }
-
-namespace {
-
-// The rows [first, last) of the store; those that it lacks are marked absent.
-struct StoredRows {
-  std::vector<float> vectors;
-  std::vector<std::uint8_t> present;
-};
-
-Result<StoredRows> read_stored_rows(const FloatVectors& stored, Ordinal first, Ordinal last) {
-  StoredRows rows;
-  rows.vectors.resize((last - first) * stored.dim());
-  rows.present.resize(last - first);
-  ORTHANT_TRY(stored.scan(first, last, [&](Ordinal ordinal, std::span<const float> row) {
-    std::ranges::copy(row, rows.vectors.begin() + static_cast<std::ptrdiff_t>((ordinal - first) * stored.dim()));
-    rows.present[ordinal - first] = 1;
-    return true;
-  }));
-  return rows;
-}
-
-}  // namespace
 
 Result<std::unique_ptr<VectorIndex>> VectorIndex::rebuild(const IndexConfig& config, const FloatVectors* stored, Ordinal row_count,
                                                           ThreadPool* pool) {
