@@ -116,7 +116,7 @@ TEST(Evaluation, RefusesShapesThatDoNotFit) {
 }
 
 TEST(Evaluation, ReportsEveryStageAgainstFloats) {
-  const RetrievalSet set = topical_set(test::random_seed(), 128, 40, 20);
+  const RetrievalSet set = topical_set(test::sample_seed(), 128, 40, 20);
   ThreadPool pool("test", 2, 64);
   EvaluationOptions options;
   options.timed_seconds = 0;

@@ -26,7 +26,7 @@ class CalibrateSourceTest : public testing::Test {
       : quantizer_(make_binary_quantizer(config_)),
         tables_(config_, quantizer_->code_bytes(), quantizer_->has_row_scales(), false),
         stored_(kDim),
-        random_(test::random_seed()) {
+        random_(test::sample_seed()) {
     std::vector<float> rows = test::clustered_rows(kRows, kDim, random_);
     for (std::size_t row = 0; row < kRows; ++row) normalize(std::span(rows).subspan(row * kDim, kDim));
     stored_.append(rows);

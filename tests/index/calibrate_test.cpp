@@ -82,7 +82,7 @@ double recall_at_10(const VectorIndex& index, std::span<const float> queries, co
 }
 
 TEST(Calibration, ReachesTheTargetOnEveryMetric) {
-  std::mt19937_64 random(test::random_seed());
+  std::mt19937_64 random(test::sample_seed());
   constexpr std::size_t kDim = 64;
   const auto rows = clustered_rows(6000, kDim, random);
   const auto queries = clustered_rows(60, kDim, random);
@@ -97,7 +97,7 @@ TEST(Calibration, ReachesTheTargetOnEveryMetric) {
 
 // All values positive and far from zero: every sign bit is one, so the 1-bit codes say nothing.
 TEST(Calibration, NoticesThatSignsOfUncentredRowsSayNothing) {
-  std::mt19937_64 random(test::random_seed());
+  std::mt19937_64 random(test::sample_seed());
   constexpr std::size_t kDim = 32;
   auto rows = clustered_rows(4000, kDim, random);
   for (float& value : rows) value += 10;
@@ -113,7 +113,7 @@ TEST(Calibration, NoticesThatSignsOfUncentredRowsSayNothing) {
 }
 
 TEST(Calibration, IsNeededOnceTheIndexIsLargeAndAgainAfterItDoubled) {
-  std::mt19937_64 random(test::random_seed());
+  std::mt19937_64 random(test::sample_seed());
   auto filled = fill_index({.dim = 8, .exact_below_bytes = 2000 * 8 * sizeof(float)}, clustered_rows(1500, 8, random));
   EXPECT_FALSE(filled.index->needs_calibration());
   filled.add(clustered_rows(1000, 8, random));

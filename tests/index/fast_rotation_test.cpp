@@ -42,7 +42,7 @@ TEST(FastRotation, KeepsNormsAndDotProductsInAnyDimension) {
 
 // A unit vector must be spread over all dimensions, whatever the overlap of the blocks.
 TEST(FastRotation, SpreadsSingleDimensionsOverAll) {
-  std::mt19937_64 random(test::random_seed());
+  std::mt19937_64 random(test::sample_seed());
   for (std::size_t dim : {384u, 511u, 513u, 1'000u}) {
     const FastRotation rotation(dim, random());
     std::vector<float> scratch(dim);

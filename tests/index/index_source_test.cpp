@@ -36,7 +36,7 @@ void build(VectorIndex& index) {
 
 class IndexSourceTest : public testing::TestWithParam<IndexStructure> {
  protected:
-  IndexSourceTest() : random_(test::random_seed()), rows_(clustered_rows(kRows, kDim, random_)) {}
+  IndexSourceTest() : random_(test::sample_seed()), rows_(clustered_rows(kRows, kDim, random_)) {}
 
   IndexConfig config(Metric metric = Metric::kCosine) const {
     return {.dim = kDim, .metric = metric, .residency = FloatResidency::kDisk, .exact_below_bytes = 0, .structure = GetParam()};

@@ -68,7 +68,7 @@ void expect_same_rows(const VectorIndex& index, const VectorIndex& other, std::m
 }
 
 TEST(Retraining, IsWantedOnceThereAreRowsToLearnFrom) {
-  std::mt19937_64 random(test::random_seed());
+  std::mt19937_64 random(test::sample_seed());
   auto filled = test::fill_index(config_of(), test::clustered_rows(500, kDim, random));
   EXPECT_FALSE(filled.index->needs_training());
   filled.add(test::clustered_rows(2'000, kDim, random));
@@ -84,7 +84,7 @@ TEST(Retraining, IsWantedOnceThereAreRowsToLearnFrom) {
 }
 
 TEST(Retraining, KeepsOrdinalsAndBurialsUnderEveryMetricAndDepth) {
-  std::mt19937_64 random(test::random_seed());
+  std::mt19937_64 random(test::sample_seed());
   for (Metric metric : {Metric::kCosine, Metric::kDot, Metric::kEuclid}) {
     for (unsigned bits : {1u, 2u, 4u}) {
       IndexConfig config = config_of(metric);
@@ -102,7 +102,7 @@ TEST(Retraining, KeepsOrdinalsAndBurialsUnderEveryMetricAndDepth) {
 }
 
 TEST(Retraining, TakesOverWhatHappenedMeanwhile) {
-  std::mt19937_64 random(test::random_seed());
+  std::mt19937_64 random(test::sample_seed());
   auto filled = test::fill_index(config_of(), test::clustered_rows(2'200, kDim, random));
   const auto successor = filled.index->retrained(nullptr, kGoOn).value();
   ASSERT_NE(successor, nullptr);
@@ -114,7 +114,7 @@ TEST(Retraining, TakesOverWhatHappenedMeanwhile) {
 }
 
 TEST(Retraining, HappensAgainOnlyWhenRowsHaveDrifted) {
-  std::mt19937_64 random(test::random_seed());
+  std::mt19937_64 random(test::sample_seed());
   auto filled = test::fill_index(config_of(), test::clustered_rows(2'500, kDim, random));
   auto trained = test::FilledIndex{std::move(filled.stored), retrain(*filled.index)};
   EXPECT_FALSE(trained.index->needs_training());
@@ -132,7 +132,7 @@ TEST(Retraining, HappensAgainOnlyWhenRowsHaveDrifted) {
 }
 
 TEST(Retraining, ComesBackFromASnapshot) {
-  std::mt19937_64 random(test::random_seed());
+  std::mt19937_64 random(test::sample_seed());
   const test::TemporaryDirectory directory;
   for (BinaryCodes codes : {BinaryCodes::kRotated, BinaryCodes::kLearned}) {
     IndexConfig config = config_of();
@@ -157,7 +157,7 @@ TEST(Retraining, ComesBackFromASnapshot) {
 }
 
 TEST(Retraining, StopsWhenAsked) {
-  std::mt19937_64 random(test::random_seed());
+  std::mt19937_64 random(test::sample_seed());
   auto filled = test::fill_index(config_of(), test::clustered_rows(2'100, kDim, random));
   const std::atomic<bool> stop = true;
   const auto stopped = filled.index->retrained(nullptr, stop);
@@ -167,7 +167,7 @@ TEST(Retraining, StopsWhenAsked) {
 
 // A writer appends and buries, searches run, an index is trained and takes the place of the first, again and again.
 TEST(Retraining, LosesNothingBesideWritesAndSearches) {
-  std::mt19937_64 random(test::random_seed());
+  std::mt19937_64 random(test::sample_seed());
   MemoryFloatVectors stored(kDim);
   std::mutex mutex;  // of `current`, and of the writer's turns
   std::shared_ptr<VectorIndex> current = VectorIndex::create(config_of(), &stored).value();

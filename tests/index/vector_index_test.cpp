@@ -104,7 +104,7 @@ double recall(VectorIndex& index, Metric metric, std::span<const float> rows, co
 }
 
 TEST(VectorIndex, CodeStagesFindTheNeighboursOfEveryMetric) {
-  std::mt19937_64 random(test::random_seed());
+  std::mt19937_64 random(test::sample_seed());
   constexpr std::size_t kDim = 96;
   const auto rows = clustered_rows(3000, kDim, random);
   Bitmap half(2900);

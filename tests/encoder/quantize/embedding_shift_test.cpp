@@ -83,7 +83,7 @@ EmbeddingShift shift_by_definition(const EmbeddingMatrix& before, const Embeddin
 }
 
 TEST(EmbeddingShift, IsWhatItsDefinitionSays) {
-  std::mt19937_64 random(test::random_seed());
+  std::mt19937_64 random(test::sample_seed());
   for (const std::size_t texts : {12U, 60U}) {
     const EmbeddingMatrix before = random_rows(random, texts, 40);
     const EmbeddingMatrix after = disturbed(random, before, 0.2F);
@@ -101,7 +101,7 @@ TEST(EmbeddingShift, IsWhatItsDefinitionSays) {
 }
 
 TEST(EmbeddingShift, NothingMovedIsNoShift) {
-  std::mt19937_64 random(test::random_seed());
+  std::mt19937_64 random(test::sample_seed());
   EmbeddingMatrix rows = random_rows(random, 40, 24);
   const auto comparison = EmbeddingComparison::make(rows).value();
   for (float& value : rows.values) value *= 3;  // lengths do not matter
@@ -113,7 +113,7 @@ TEST(EmbeddingShift, NothingMovedIsNoShift) {
 }
 
 TEST(EmbeddingShift, ErrorsThatAreIndependentAddUp) {
-  std::mt19937_64 random(test::random_seed());
+  std::mt19937_64 random(test::sample_seed());
   const EmbeddingMatrix before = random_rows(random, 150, 200);
   const auto comparison = EmbeddingComparison::make(before).value();
   const EmbeddingMatrix first = disturbed(random, before, 0.05F);
@@ -128,7 +128,7 @@ TEST(EmbeddingShift, ErrorsThatAreIndependentAddUp) {
 }
 
 TEST(EmbeddingShift, TooFewTextsAreRefused) {
-  std::mt19937_64 random(test::random_seed());
+  std::mt19937_64 random(test::sample_seed());
   const auto comparison = EmbeddingComparison::make(random_rows(random, 11, 8));
   ASSERT_FALSE(comparison);
   EXPECT_EQ(comparison.error().code, ErrorCode::kInvalidArgument);

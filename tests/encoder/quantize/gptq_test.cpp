@@ -42,7 +42,7 @@ class Gptq : public testing::Test {
     return sample;
   }
 
-  std::mt19937_64 generator_{test::random_seed()};
+  std::mt19937_64 generator_{test::sample_seed()};
 };
 
 std::vector<double> plain_inverse(std::vector<double> matrix, std::size_t n) {

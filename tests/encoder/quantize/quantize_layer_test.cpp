@@ -37,7 +37,7 @@ class QuantizeLayer : public testing::Test {
     return sample;
   }
 
-  std::mt19937_64 generator_{test::random_seed()};
+  std::mt19937_64 generator_{test::sample_seed()};
 };
 
 // Mean squared error of the layer's outputs with activations in 7 bits, as the kernels compute them.

@@ -63,7 +63,7 @@ class GraphThreads : public testing::TestWithParam<Metric> {
 };
 
 TEST_P(GraphThreads, GrowAndRepairBesideSearchesAndAWriter) {
-  const std::uint64_t seed = test::random_seed();
+  const std::uint64_t seed = test::sample_seed();
   std::vector<std::thread> searchers;
   for (std::uint64_t i = 0; i < 2; ++i) searchers.emplace_back([this, seed, i] { search(seed + i); });
   std::thread builder([this] { build(); });

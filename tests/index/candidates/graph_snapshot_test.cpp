@@ -19,7 +19,7 @@ constexpr Ordinal kCovered = 2'500;
 class GraphSnapshot : public testing::Test {
  protected:
   void SetUp() override {
-    std::mt19937_64 random(test::random_seed());
+    std::mt19937_64 random(test::sample_seed());
     rows_ = test::clustered_rows(kRows, kDim, random);
     queries_ = test::clustered_rows(20, kDim, random);
     fixture_.append(std::span(rows_).first(kCovered * kDim));

@@ -33,7 +33,7 @@ class GraphOf : public testing::TestWithParam<Metric> {
     }
     queries_ = test::clustered_rows(kQueries, kDim, random_);
   }
-  std::mt19937_64 random_{test::random_seed()};
+  std::mt19937_64 random_{test::sample_seed()};
   std::vector<float> rows_;
   std::vector<float> queries_;
 };
@@ -166,7 +166,7 @@ INSTANTIATE_TEST_SUITE_P(Metrics, GraphOf, testing::Values(Metric::kCosine, Metr
 
 // Titles of one corpus repeat; more equal rows than a list has slots must not cut the others off.
 TEST(Graph, FindsRowsAmongManyEqualOnes) {
-  std::mt19937_64 random(test::random_seed());
+  std::mt19937_64 random(test::sample_seed());
   auto rows = test::clustered_rows(3'000, kDim, random);
   for (std::size_t row = 0; row < 3'000; ++row) {
     if (row % 20 == 0) std::copy_n(rows.begin(), kDim, rows.begin() + static_cast<std::ptrdiff_t>(row * kDim));
@@ -191,7 +191,7 @@ TEST(Graph, TakesRowsThatAreAllEqualOrZero) {
 }
 
 TEST(Graph, StopsWhenAskedAndGoesOnLater) {
-  std::mt19937_64 random(test::random_seed());
+  std::mt19937_64 random(test::sample_seed());
   test::GraphFixture fixture({.dim = kDim, .metric = Metric::kCosine});
   fixture.append(test::clustered_rows(2'500, kDim, random));
   const std::atomic<bool> stop{true};
@@ -202,7 +202,7 @@ TEST(Graph, StopsWhenAskedAndGoesOnLater) {
 }
 
 TEST(Graph, TakesAtMost250BytesARowOf384Dimensions) {
-  std::mt19937_64 random(test::random_seed());
+  std::mt19937_64 random(test::sample_seed());
   test::GraphFixture fixture({.dim = 384, .metric = Metric::kCosine});
   fixture.append(test::clustered_rows(2'000, 384, random));
   fixture.extend();
