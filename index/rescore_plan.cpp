@@ -35,15 +35,24 @@ double growth(const CalibratedDepths& calibrated, std::size_t row_count) {
   return std::sqrt(static_cast<double>(row_count) / static_cast<double>(calibrated.row_count));
 }
 
+double effort_growth(const CalibratedDepths& calibrated, std::size_t covered_count) {
+  const double more_rows =
+      static_cast<double>(covered_count) / static_cast<double>(std::max<std::size_t>(1, calibrated.covered_count));
+  return std::max(1.0, std::pow(more_rows, kEffortGrowth));
+}
+
 class Planner {
  public:
-  Planner(const IndexConfig& config, const SearchParams& params, const CalibratedDepths& calibrated, const PlanFacts& facts)
+  Planner(const IndexConfig& config, const SearchParams& params, const CalibratedDepths& calibrated, const PlanFacts& facts,
+          PlanTrace* trace)
       : config_(config),
         params_(params),
         facts_(facts),
+        trace_(trace),
         depths_(calibrated.depths_for(target())),
         source_(source_plan(calibrated)) {
     depths_.first_oversampling *= growth(calibrated, facts.row_count);
+    if (trace_ != nullptr) note_facts(calibrated);
     if (source_is_worth_it()) {
       depths_ = source_.depths;
     } else {
@@ -52,6 +61,13 @@ class Planner {
   }
 
   Result<RescorePlan> plan() const {
+    Result<RescorePlan> made = choose();
+    if (trace_ != nullptr && made) note_plan(*made);
+    return made;
+  }
+
+ private:
+  Result<RescorePlan> choose() const {
     switch (config_.form) {
       case VectorForm::kUbinary: return plan_ubinary();
       case VectorForm::kInt8: return plan_int8();
@@ -60,7 +76,45 @@ class Planner {
     return params_.stages == SearchStages::kAuto ? plan_auto() : plan_named();
   }
 
- private:
+  // ---- for "explain" ----
+  void note_facts(const CalibratedDepths& calibrated) {
+    trace_->target_recall = target();
+    trace_->calibrated_target = calibrated.entry_for(target());
+    trace_->calibrated_rows = calibrated.index_rows;
+    trace_->row_count = facts_.row_count;
+    trace_->eligible_count = facts_.eligible_count;
+    trace_->covered_count = facts_.covered_count;
+    trace_->scan_cost = static_cast<double>(facts_.row_count);
+    trace_->listed_cost = static_cast<double>(facts_.eligible_count) * kListedInt8Cost;
+    if (source_.effort != 0) trace_->source_cost = source_cost();
+  }
+  void note_plan(const RescorePlan& plan) const {
+    trace_->effort = plan.effort;
+    trace_->first_depth = plan.first_depth;
+    trace_->int8_depth = plan.int8_depth;
+    if (plan.first_margin != kNoMargin) trace_->first_margin = plan.first_margin;
+    if (plan.int8_margin != kNoMargin) trace_->int8_margin = plan.int8_margin;
+  }
+  void because(std::string_view reason) const {
+    if (trace_ != nullptr) trace_->reason = reason;
+  }
+  RescorePlan exact_because(std::string_view reason) const {
+    because(reason);
+    return exact();
+  }
+  std::string_view reason_of_source() const {
+    if (params_.effort) return "this effort was asked for";
+    const bool forced = config_.structure == IndexStructure::kGraph || config_.structure == IndexStructure::kLists;
+    if (forced && trace_->source_cost >= trace_->scan_cost) return "the collection asks for this structure";
+    return "the structure costs less than a scan of all codes";
+  }
+  std::string_view reason_of_scan() const {
+    if (params_.effort == 0) return "a scan was asked for";
+    if (facts_.covered_count == 0) return "no graph and no lists: all codes are scanned";
+    if (trace_->source_cost == 0) return "the structure does not reach the target: all codes are scanned";
+    return "a scan of all codes costs less than the structure";
+  }
+
   double target() const { return params_.target_recall.value_or(config_.target_recall); }
 
   // As measured, brought to the rows and the limit of this search. An effort of 0: no source.
@@ -73,9 +127,7 @@ class Planner {
       return source;
     }
     const double longer = static_cast<double>(std::max(params_.limit, kMeasuredLimit)) / kMeasuredLimit;
-    const double more_rows =
-        static_cast<double>(facts_.covered_count) / static_cast<double>(std::max<std::size_t>(1, calibrated.covered_count));
-    const double factor = longer * std::max(1.0, std::pow(more_rows, kEffortGrowth));
+    const double factor = longer * effort_growth(calibrated, facts_.covered_count);
     source.effort = static_cast<std::size_t>(std::ceil(static_cast<double>(source.effort) * factor));
     source.cost *= factor;
     return source;
@@ -88,9 +140,15 @@ class Planner {
     if (params_.effort) return true;
     const auto rows = static_cast<double>(facts_.row_count);
     const auto eligible = static_cast<double>(facts_.eligible_count);
-    const double cost = source_.cost * rows / std::max(eligible, 1.0) + (rows - static_cast<double>(facts_.covered_count));
+    const double cost = source_cost();
     const bool forced = config_.structure == IndexStructure::kGraph || config_.structure == IndexStructure::kLists;
     return cost < eligible * kListedInt8Cost && (forced || cost < rows);
+  }
+
+  double source_cost() const {
+    const auto rows = static_cast<double>(facts_.row_count);
+    const auto eligible = static_cast<double>(facts_.eligible_count);
+    return source_.cost * rows / std::max(eligible, 1.0) + (rows - static_cast<double>(facts_.covered_count));
   }
 
   RescorePlan make(FirstStage first, std::size_t first_depth, std::size_t int8_depth, LastStage last) const {
@@ -118,6 +176,7 @@ class Planner {
 
   Result<RescorePlan> plan_ubinary() const {
     if (params_.stages != SearchStages::kAuto && params_.stages != SearchStages::kBinary) return no_such_stages();
+    because("codes that users bring: all are scanned");
     return make(FirstStage::kHamming, params_.limit, 0, LastStage::kNone);
   }
 
@@ -126,6 +185,7 @@ class Planner {
     const bool exact = params_.exact || params_.stages == SearchStages::kFloat32;
     const bool codes_only = params_.stages == SearchStages::kInt8 || (params_.rescore == false && !exact);
     if (!exact && params_.stages != SearchStages::kAuto && params_.stages != SearchStages::kInt8) return no_such_stages();
+    because("codes that users bring: all are scanned");
     if (config_.metric == Metric::kManhattan || codes_only) return make(FirstStage::kInt8, params_.limit, 0, LastStage::kNone);
     const std::size_t depth = exact                  ? facts_.row_count
                               : params_.oversampling ? given_depth(params_.limit, *params_.oversampling)
@@ -134,13 +194,19 @@ class Planner {
   }
 
   Result<RescorePlan> plan_auto() const {
-    if (params_.exact) return exact();
+    if (params_.exact) return exact_because("exact search was asked for");
     const bool floats = params_.rescore.value_or(true);
     const LastStage last = floats ? LastStage::kFloat : LastStage::kNone;
-    if (floats && facts_.exact_is_cheap) return exact();
-    if (floats && (depths_.first == FirstStage::kFloat || facts_.eligible_count <= int8_depth())) return exact();
+    if (floats && facts_.exact_is_cheap) return exact_because("all floats are small and in memory");
+    if (floats && depths_.first == FirstStage::kFloat) return exact_because("no codes reach the target");
+    if (floats && facts_.eligible_count <= int8_depth()) {
+      return exact_because("no more rows may be returned than floats would be read for");
+    }
     const std::size_t depth = first_depth(1);
     if (depths_.first != FirstStage::kEstimate || config_.metric == Metric::kManhattan || few_are_eligible(depth)) {
+      because(config_.metric == Metric::kManhattan     ? "1-bit codes do not estimate this metric: int8 codes are scanned"
+              : depths_.first != FirstStage::kEstimate ? "1-bit codes do not reach the target: int8 codes are scanned"
+                                                       : "few rows may be returned: their int8 codes are scored");
       RescorePlan plan = make(FirstStage::kInt8, floats ? int8_depth() : params_.limit, 0, last);
       plan.first_margin = depths_.int8_margin;
       return plan;
@@ -150,6 +216,7 @@ class Planner {
     if (!params_.oversampling) plan.first_margin = depths_.first_margin;
     plan.int8_margin = depths_.int8_margin;
     plan.effort = source_.effort;
+    if (trace_ != nullptr) because(plan.effort == 0 ? reason_of_scan() : reason_of_source());
     return plan;
   }
 
@@ -161,6 +228,7 @@ class Planner {
 
   Result<RescorePlan> plan_named() const {
     const std::size_t limit = params_.limit;
+    because("these stages were asked for");
     if (config_.metric == Metric::kManhattan &&
         (params_.stages == SearchStages::kAsymmetric || params_.stages == SearchStages::kAsymmetricInt8Float)) {
       return no_such_stages();
@@ -183,6 +251,7 @@ class Planner {
   const IndexConfig& config_;
   const SearchParams& params_;
   const PlanFacts& facts_;
+  PlanTrace* const trace_;  // null: nobody asks
   StageDepths depths_;
   SourcePlan source_;
 };
@@ -221,9 +290,20 @@ SourcePlan CalibratedDepths::source_plan_for(double target_recall) const {
   return {};
 }
 
+std::optional<double> CalibratedDepths::entry_for(double target_recall) const {
+  for (const Entry& entry : entries) {
+    if (entry.target_recall >= target_recall) return entry.target_recall;
+  }
+  return std::nullopt;
+}
+
+std::size_t grown_effort(const CalibratedDepths& calibrated, const SourcePlan& plan, std::size_t covered_count) {
+  return static_cast<std::size_t>(std::ceil(static_cast<double>(plan.effort) * effort_growth(calibrated, covered_count)));
+}
+
 Result<RescorePlan> make_rescore_plan(const IndexConfig& config, const SearchParams& params, const CalibratedDepths& calibrated,
-                                      const PlanFacts& facts) {
-  return Planner(config, params, calibrated, facts).plan();
+                                      const PlanFacts& facts, PlanTrace* trace) {
+  return Planner(config, params, calibrated, facts, trace).plan();
 }
 
 }  // namespace orthant

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "index/index_config.h"
@@ -74,7 +75,12 @@ struct CalibratedDepths {
   // The first entry that reaches the target. A target beyond all of them needs exact search.
   StageDepths depths_for(double target_recall) const;
   SourcePlan source_plan_for(double target_recall) const;
+  // That entry's target; nothing where no entry reaches the target.
+  std::optional<double> entry_for(double target_recall) const;
 };
+
+// The effort of a plan, brought to the rows that the source covers now; at limit 10.
+std::size_t grown_effort(const CalibratedDepths& calibrated, const SourcePlan& plan, std::size_t covered_count);
 
 struct PlanFacts {
   std::size_t row_count = 0;
@@ -83,8 +89,8 @@ struct PlanFacts {
   std::size_t covered_count = 0;   // rows that the candidate source covers; 0: there is none
 };
 
-// invalid_argument when the stages asked for do not exist for this form or metric.
+// invalid_argument when the stages asked for do not exist for this form or metric. `trace` may be null: else it is told why.
 Result<RescorePlan> make_rescore_plan(const IndexConfig& config, const SearchParams& params, const CalibratedDepths& calibrated,
-                                      const PlanFacts& facts);
+                                      const PlanFacts& facts, PlanTrace* trace = nullptr);
 
 }  // namespace orthant

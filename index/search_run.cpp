@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <optional>
 
 #include "base/log.h"
 #include "index/candidates/flat_scan.h"
@@ -29,10 +30,12 @@ class StageTimer {
     stage_.candidates_in = candidates_in;
     begin_ = Clock::now();
   }
+  // For the trace alone.
+  SearchTrace::Stage& stage() { return stage_; }
   void finish(std::size_t candidates_out, const SourceTrace& source = {}) {
     if (trace_ == nullptr) return;
     stage_.visited = source.visited;
-    stage_.compared = source.compared;
+    if (source.compared != 0) stage_.compared = source.compared;
     stage_.candidates_out = candidates_out;
     stage_.microseconds = std::chrono::duration<double, std::micro>(Clock::now() - begin_).count();
     trace_->stages.push_back(std::move(stage_));
@@ -83,8 +86,15 @@ class PlanRun {
     StageTimer timer(trace_, first_stage_name(), mask_.row_count());
     std::vector<Candidate> candidates = ORTHANT_TRY(scan());
     if (plan_.first == FirstStage::kInt8) cut_behind_limit(candidates, plan_.first_margin);
+    if (trace_ != nullptr && candidates.size() < mask_.count()) note_bound(timer.stage(), candidates);
     timer.finish(candidates.size(), source_trace_);
     return candidates;
+  }
+
+  // For the trace alone.
+  static void note_bound(SearchTrace::Stage& stage, const std::vector<Candidate>& handed_on) {
+    const auto farthest = std::ranges::max_element(handed_on, nearer);
+    if (farthest != handed_on.end()) stage.bound = farthest->distance;
   }
 
   std::string_view first_stage_name() const {
@@ -163,10 +173,12 @@ class PlanRun {
     if (parts_.config.metric == Metric::kManhattan) {
       rescore(candidates, DecodedDistances(parts_.tables, parts_.kernels, query_));
     } else {
-      rescore_within_margin(candidates, Int8Distances(parts_.tables, parts_.kernels, query_));
+      timer.stage().entry_bound = rescore_within_margin(candidates, Int8Distances(parts_.tables, parts_.kernels, query_));
     }
+    timer.stage().compared = candidates.size();
     cut_behind_limit(candidates, plan_.int8_margin);
     keep_nearest(candidates, plan_.int8_depth);
+    if (candidates.size() < timer.stage().candidates_in) note_bound(timer.stage(), candidates);
     timer.finish(candidates.size());
   }
 
@@ -179,11 +191,15 @@ class PlanRun {
     std::erase_if(candidates, [last](const Candidate& candidate) { return candidate.distance > last; });
   }
 
-  // The nearest by the coarse distance first: their finer distances bound how far behind a candidate may lie to be worth it.
+  // The nearest by the coarse distance first: their finer distances bound how far behind a candidate may lie to be worth it. Gives
+  // that bound, or nothing where all were rescored.
   template <typename Distances>
-  void rescore_within_margin(std::vector<Candidate>& candidates, const Distances& distances) const {
+  std::optional<float> rescore_within_margin(std::vector<Candidate>& candidates, const Distances& distances) const {
     const std::size_t probed = std::max(kProbedCandidates, 2 * plan_.limit);
-    if (plan_.first_margin == kNoMargin || candidates.size() <= probed) return rescore(candidates, distances);
+    if (plan_.first_margin == kNoMargin || candidates.size() <= probed) {
+      rescore(candidates, distances);
+      return std::nullopt;
+    }
     std::ranges::nth_element(candidates, candidates.begin() + static_cast<std::ptrdiff_t>(probed), nearer);
     rescore(std::span(candidates).first(probed), distances);
     std::vector<Candidate> first(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(probed));
@@ -193,11 +209,13 @@ class PlanRun {
         std::remove_if(rest, candidates.end(), [last](const Candidate& candidate) { return candidate.distance > last; }),
         candidates.end());
     rescore(std::span(candidates).subspan(probed), distances);
+    return last;
   }
 
   void rescore_decoded(std::vector<Candidate>& candidates) {
     StageTimer timer(trace_, "float query rescoring", candidates.size());
     rescore(candidates, DecodedDistances(parts_.tables, parts_.kernels, query_));
+    timer.stage().compared = candidates.size();
     timer.finish(std::min(plan_.limit, candidates.size()));
   }
 
@@ -208,6 +226,7 @@ class PlanRun {
     } else {
       ORTHANT_TRY(read_distances(candidates));
     }
+    timer.stage().compared = candidates.size();
     timer.finish(std::min(plan_.limit, candidates.size()));
     return {};
   }

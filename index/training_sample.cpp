@@ -57,32 +57,45 @@ Result<std::vector<float>> sample_rows(const FloatVectors& stored, const CodeTab
   return rows;
 }
 
-double measured_error(const BinaryQuantizer& quantizer, std::span<const float> rows, std::size_t dim) {
+CodeError code_error(const BinaryQuantizer& quantizer, std::span<const float> rows, std::size_t dim) {
   const std::size_t query_count = std::min(rows.size() / dim / 4, kMostQueries);
-  if (query_count == 0) return 0;
+  if (query_count == 0) return {};
   const auto coded = rows.subspan(query_count * dim);
   const std::size_t count = coded.size() / dim;
   std::vector<std::uint8_t> codes(count * quantizer.code_bytes());
   std::vector<float> scales(quantizer.has_row_scales() ? count : 0);
   quantizer.encode(coded, codes, scales);
   double squares = 0;
+  double relative_squares = 0;
   double measured = 0;
   for (std::size_t i = 0; i < query_count; ++i) {
     const auto query = rows.subspan(i * dim, dim);
     const CodeQuery prepared = quantizer.code_query(query);
+    double query_square = 0;
+    for (const float value : query) query_square += double{value} * value;
     for (std::size_t row = 0; row < count; ++row) {
       const double scale = scales.empty() ? 1 : scales[row];
       double exact = 0;
-      for (std::size_t k = 0; k < dim; ++k) exact -= double{query[k]} * coded[row * dim + k];
+      double row_square = 0;
+      for (std::size_t k = 0; k < dim; ++k) {
+        exact -= double{query[k]} * coded[row * dim + k];
+        row_square += double{coded[row * dim + k]} * coded[row * dim + k];
+      }
       const auto code = std::span<const std::uint8_t>(codes).subspan(row * quantizer.code_bytes(), quantizer.code_bytes());
       const double unit = scale * prepared.error;
-      if (unit == 0) continue;
-      const double error = (estimate_of(prepared, code, scale) - exact) / unit;
-      squares += error * error;
+      if (unit == 0 || query_square * row_square == 0) continue;
+      const double error = estimate_of(prepared, code, scale) - exact;
+      squares += error / unit * (error / unit);
+      relative_squares += error * error / (query_square * row_square);
       ++measured;
     }
   }
-  return measured == 0 ? 0 : std::sqrt(squares / measured);
+  if (measured == 0) return {};
+  return {std::sqrt(relative_squares / measured), std::sqrt(squares / measured)};
+}
+
+double measured_error(const BinaryQuantizer& quantizer, std::span<const float> rows, std::size_t dim) {
+  return code_error(quantizer, rows, dim).ratio;
 }
 
 }  // namespace orthant

@@ -13,6 +13,7 @@
 #include "index/candidates/source_factory.h"
 #include "index/index_source.h"
 #include "index/kernels/dispatch.h"
+#include "index/quality_measurement.h"
 #include "index/row_encoder.h"
 #include "index/search_run.h"
 #include "index/snapshot.h"
@@ -110,14 +111,15 @@ class VectorIndex::Impl {
     return {};
   }
 
-  Result<RescorePlan> plan_for(const SearchParams& params, const RowMask& mask, const CandidateSource* source) const {
+  Result<RescorePlan> plan_for(const SearchParams& params, const RowMask& mask, const CandidateSource* source,
+                               PlanTrace* trace = nullptr) const {
     const PlanFacts facts = {.row_count = mask.row_count(),
                              .eligible_count = mask.count(),
                              .exact_is_cheap = exact_is_cheap(mask.row_count()),
                              .covered_count = source == nullptr ? 0 : source->covered_count()};
     SearchParams bounded = params;
     bounded.limit = std::min(params.limit, facts.eligible_count);
-    return make_rescore_plan(config_, bounded, depths(), facts);
+    return make_rescore_plan(config_, bounded, depths(), facts, trace);
   }
 
   PreparedQuery prepare(std::span<const float> query, const RescorePlan& plan) const {
@@ -134,7 +136,7 @@ class VectorIndex::Impl {
     ORTHANT_TRY(check_query(query, params));
     const RowMask mask(tables_, params.allowed, tables_.row_count());
     const IndexSource::Use source(source_);
-    const RescorePlan plan = ORTHANT_TRY(plan_for(params, mask, source.get()));
+    const RescorePlan plan = ORTHANT_TRY(plan_for(params, mask, source.get(), trace == nullptr ? nullptr : &trace->plan));
     const PreparedQuery prepared = prepare(query, plan);
     return scored(plan, ORTHANT_TRY(run_plan(parts_for(params, source.get()), plan, prepared, mask, trace)),
                   params.score_threshold);
@@ -271,6 +273,8 @@ class VectorIndex::Impl {
   std::unique_ptr<const BinaryQuantizer> quantizer_;
   CodeTables tables_;
   IndexSource source_;
+  // Set before the index serves; nothing where the quantizer came from a snapshot.
+  std::optional<std::size_t> trained_rows_;
 
  private:
   std::vector<ScoredOrdinal> scored(const RescorePlan& plan, const std::vector<Candidate>& candidates,
@@ -393,6 +397,7 @@ Result<std::unique_ptr<VectorIndex>> VectorIndex::make_successor(ThreadPool* poo
   std::unique_ptr<VectorIndex> successor(
       new VectorIndex(std::make_unique<Impl>(config(), impl_->stored_, rows, std::move(quantizer))));
   successor->impl_->note_training_check(rows);
+  successor->impl_->trained_rows_ = sample.size() / config().dim;
   while (successor->row_count() < rows) {
     if (stop.load(std::memory_order_relaxed)) return fail(ErrorCode::kCancelled, "encoding rows anew: stopped");
     ORTHANT_TRY(successor->append_stored(std::min<Ordinal>(rows, successor->row_count() + kRebuildPiece * kRebuildWave), pool));
@@ -496,6 +501,11 @@ const IndexConfig& VectorIndex::config() const {
 }
 IndexMemory VectorIndex::memory() const {
   return impl_->memory();
+}
+
+Result<std::unique_ptr<QualityMeasurement>> VectorIndex::measure_quality(QualityRequest request) const {
+  return start_quality_measurement(*this, impl_->parts(), impl_->source_, impl_->depths(), impl_->trained_rows_,
+                                   std::move(request));
 }
 
 Status VectorIndex::save(const std::filesystem::path& file, const std::function<Status()>& before_commit) const {

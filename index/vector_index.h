@@ -29,6 +29,10 @@ namespace orthant {
 // Rows ready to be appended: codes and (where they stay in memory) floats. Made in parallel, appended by the writer.
 class EncodedRows;
 
+// index/quality.h
+class QualityMeasurement;
+struct QualityRequest;
+
 // Which stages a search runs. kAuto lets the index choose (exact while small, else the calibrated plan). The others are for
 // `orthant eval`, benchmarks and tests.
 enum class SearchStages {
@@ -71,18 +75,46 @@ struct ScoredOrdinal {
   float score = 0;
 };
 
+// Why a search took the way that it took. Costs are in rows of a 1-bit scan that take as long.
+struct PlanTrace {
+  std::string reason;
+  double scan_cost = 0;    // of scanning all rows
+  double source_cost = 0;  // of the graph or lists at the effort that reaches the target, under the search's filter; 0: no such way
+  double listed_cost = 0;  // of scoring the rows that may be returned by their int8 codes
+  std::size_t effort = 0;  // of the graph or lists; 0: rows are scanned
+  std::size_t first_depth = 0;
+  std::size_t int8_depth = 0;
+  // Relative to the norm of the query; nothing where the depth alone decides.
+  std::optional<float> first_margin = std::nullopt;
+  std::optional<float> int8_margin = std::nullopt;
+  double target_recall = 0;
+  // The entry of the calibration table that the target took; nothing before calibration and beyond the table.
+  std::optional<double> calibrated_target = std::nullopt;
+  std::size_t calibrated_rows = 0;  // rows that the index had when it was calibrated; 0: never
+  std::size_t row_count = 0;
+  std::size_t eligible_count = 0;  // rows that could be returned
+  std::size_t covered_count = 0;   // rows in the graph or lists
+};
+
 // What a search did, for "explain", eval and metrics.
 struct SearchTrace {
   struct Stage {
     std::string name;
     std::size_t candidates_in = 0;
     std::size_t candidates_out = 0;
-    // Of a candidate source: rows expanded or lists read, and rows whose distance was estimated.
+    // Of a candidate source: rows expanded or lists read, and rows whose distance was estimated. Of a rescoring stage: rows whose
+    // finer distance was computed.
     std::size_t visited = 0;
     std::size_t compared = 0;
     double microseconds = 0;
+    // The distance (the stage's own, lower is nearer) of the farthest candidate that was handed on; nothing when none was turned
+    // away.
+    std::optional<float> bound = std::nullopt;
+    // The distance of the stage before beyond which candidates were not rescored; nothing when all were.
+    std::optional<float> entry_bound = std::nullopt;
   };
   std::vector<Stage> stages;
+  PlanTrace plan;
 };
 
 struct IndexMemory {
@@ -169,6 +201,10 @@ class VectorIndex {
 
   const IndexConfig& config() const;
   IndexMemory memory() const;
+
+  // Measures what searches find and cost (index/quality.h). The index outlives the measurement. invalid_argument for given queries
+  // that do not fit, or that are too many.
+  Result<std::unique_ptr<QualityMeasurement>> measure_quality(QualityRequest request) const;
 
   // Writes a snapshot with checksum of the rows that are published when it begins: beside, synced, then renamed. Waits for the
   // piece of a build that is under way. Rows buried meanwhile may be missing from it: the caller buries again when it loads.
