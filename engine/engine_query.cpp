@@ -14,6 +14,12 @@
 namespace orthant {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
+double microseconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
+}
+
 const Filter* pointer_to(const std::optional<Filter>& filter) {
   return filter ? &*filter : nullptr;
 }
@@ -65,10 +71,14 @@ class QueryCall : public std::enable_shared_from_this<QueryCall> {
   std::vector<std::vector<float>> vectors_;  // of queries that came as text
   std::vector<TextJob> jobs_;
   std::vector<std::size_t> job_queries_;  // the query of each job
+  std::vector<std::string> job_models_;
   std::vector<Reranking> rerankings_;
   std::atomic<std::size_t> rerankings_under_way_{0};
   std::mutex failure_mutex_;
   Status failure_;  // of the second stage; guarded by failure_mutex_
+  const Clock::time_point begin_ = Clock::now();
+  Clock::time_point encode_begin_;
+  Clock::time_point rerank_begin_;
 };
 
 void QueryCall::start() {
@@ -76,7 +86,11 @@ void QueryCall::start() {
   if (ready) ready = collect_rerankings();
   if (ready) ready = collect_texts();
   if (!ready) return refuse(std::move(ready).error());
+  for (std::size_t i = 0; i < queries_.size(); ++i) {
+    if (queries_[i].explain) results_[i].explanation.emplace();
+  }
   if (jobs_.empty()) return search_all();
+  encode_begin_ = Clock::now();
   engine_.texts.encode(std::move(jobs_),
                        {.purpose = Purpose::kQuery, .deadline = context_.deadline, .cancelled = context_.cancelled},
                        [self = shared_from_this()](Result<EncodedTexts> encoded) {
@@ -98,6 +112,7 @@ Status QueryCall::collect_texts() {
     }
     jobs_.push_back({ORTHANT_TRY(engine_.texts.choose(text->model, queries_[i].vector_name, vector)), text->text});
     job_queries_.push_back(i);
+    job_models_.push_back(jobs_.back().encoder->info().name);
   }
   return {};
 }
@@ -132,6 +147,9 @@ void QueryCall::take_texts(EncodedTexts encoded) {
     const std::size_t i = job_queries_[job];
     vectors_[i] = std::move(encoded.vectors[job]);
     results_[i].query_truncated = encoded.truncated[job];
+    if (results_[i].explanation) {
+      results_[i].explanation->encoding = {job_models_[job], encoded.cached[job], microseconds_since(encode_begin_)};
+    }
   }
   results_.front().tokens_by_model = std::move(encoded.tokens_by_model);
 }
@@ -145,6 +163,7 @@ void QueryCall::search_all() {
     if (!status) return refuse(std::move(status).error());
   }
   if (rerankings_.empty()) return done_(std::move(results_));
+  rerank_begin_ = Clock::now();
   rerank_all();
 }
 
@@ -191,6 +210,10 @@ void QueryCall::finish() {
     QueryResult& result = results_[reranking.query];
     apply_scores(reranking.candidates, reranking.scores, query, result);
     if (Status read = read_contents(*collection_, query, result); !read) return refuse(std::move(read).error());
+    if (result.explanation) {
+      result.explanation->rerank_microseconds = microseconds_since(rerank_begin_);
+      result.explanation->microseconds = microseconds_since(begin_);
+    }
   }
   done_(std::move(results_));
 }
@@ -225,7 +248,8 @@ Status QueryCall::search(std::size_t i, std::span<const float> vector, const std
                        .excluded = excluded,
                        .params = query.search,
                        .payload = query.payload,
-                       .vectors = query.vectors};
+                       .vectors = query.vectors,
+                       .explain = query.explain};
   request.params.score_threshold = query.score_threshold;
   if (query.rerank) {
     request.limit = first_stage_limit(query);
@@ -235,7 +259,10 @@ Status QueryCall::search(std::size_t i, std::span<const float> vector, const std
   }
   Collection::SearchAnswer answer = ORTHANT_TRY(collection_->search(request));
   results_[i].points = std::move(answer.points);
-  results_[i].trace = std::move(answer.trace);
+  if (results_[i].explanation) {
+    results_[i].explanation->search = std::move(answer.explanation);
+    results_[i].explanation->microseconds = microseconds_since(begin_);
+  }
   return {};
 }
 
@@ -248,6 +275,7 @@ Status QueryCall::scroll(std::size_t i) {
                                                     .payload = query.rerank ? PayloadSelector() : query.payload,
                                                     .vectors = query.rerank ? VectorSelector() : query.vectors}));
   for (Record& record : page.points) results_[i].points.push_back({std::move(record), 0});
+  if (results_[i].explanation) results_[i].explanation->microseconds = microseconds_since(begin_);
   return {};
 }
 

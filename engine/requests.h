@@ -14,6 +14,7 @@
 #include "base/point_id.h"
 #include "base/result.h"
 #include "engine/collection/collection_config.h"
+#include "engine/collection/explanation.h"
 #include "engine/collection/records.h"
 #include "engine/payload/field_schema.h"
 #include "engine/payload/filter.h"
@@ -140,6 +141,21 @@ struct QueryRequest {
   std::string lookup_vector;
   // limit and offset count what it gives; score_threshold applies to the first stage.
   std::optional<RerankStage> rerank;
+  // The answer tells how it came about. Changes nothing else.
+  bool explain = false;
+};
+
+// How the answer to a query came about.
+struct QueryExplanation {
+  struct Encoding {
+    std::string model;
+    bool cached = false;      // the text was encoded lately
+    double microseconds = 0;  // with the other texts of the call, and waiting for the model
+  };
+  std::optional<Encoding> encoding;         // of a query that came as text
+  std::optional<SearchExplanation> search;  // nothing where there was nothing to search for
+  std::optional<double> rerank_microseconds;
+  double microseconds = 0;  // from the engine's taking the call to this query's last step
 };
 
 struct QueryResult {
@@ -147,7 +163,7 @@ struct QueryResult {
   // With a second stage: so many points at the front bear its scores, best first; those behind had no text or came after the last
   // candidate, and keep order and scores of the first stage.
   std::optional<std::size_t> reranked;
-  SearchTrace trace;
+  std::optional<QueryExplanation> explanation;  // where it was asked for
   bool query_truncated = false;
   std::map<std::string, std::uint64_t> tokens_by_model;
 };

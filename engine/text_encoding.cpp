@@ -51,6 +51,7 @@ struct Gathering {
   void take_cached(const TextJob& job, std::size_t position, CachedQuery query) {
     texts.vectors[position] = std::move(query.vector);
     texts.truncated[position] = query.truncated;
+    texts.cached[position] = true;
     texts.tokens_by_model[job.encoder->info().name] += query.tokens;
   }
 };
@@ -225,6 +226,7 @@ void TextEncoding::encode(std::vector<TextJob> jobs, const TextEncodingOptions& 
   auto gathering = std::make_shared<Gathering>();
   gathering->texts.vectors.resize(jobs.size());
   gathering->texts.truncated.resize(jobs.size());
+  gathering->texts.cached.resize(jobs.size());
   gathering->done = std::move(done);
   gathering->cache = cache_;
   const EncodeOptions encode_options{.purpose = options.purpose};

@@ -33,6 +33,7 @@ struct TextJob {
 struct EncodedTexts {
   std::vector<std::vector<float>> vectors;
   std::vector<bool> truncated;
+  std::vector<bool> cached;  // the embedding was known already
   std::map<std::string, std::uint64_t> tokens_by_model;
 };
 

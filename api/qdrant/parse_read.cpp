@@ -72,6 +72,7 @@ Result<QueryRequest> parse_query_frame(JsonValue body) {
   request.payload = ORTHANT_TRY(parse_payload_selector(body, false));
   request.vectors = ORTHANT_TRY(parse_vector_selector(body));
   request.search = ORTHANT_TRY(parse_params(body));
+  request.explain = ORTHANT_TRY(body.find_bool("explain")).value_or(false);
   return request;
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -27,9 +28,27 @@ void write_query_results(JsonWriter& json, const std::vector<QueryResult>& resul
     write_scored_points(json, result.points);
     if (!bare && result.reranked) json.key("reranked").number(*result.reranked);
     if (!bare && result.query_truncated) json.key("query_truncated").boolean(true);
+    if (!bare && result.explanation) write_explanation(json.key("explain"), *result.explanation);
     if (!bare) json.end_object();
   }
   if (list) json.end_array();
+}
+
+// Bare lists have no room for it: it stands beside "result", a list where that holds several.
+void write_explanations_of_bare(JsonWriter& json, const std::vector<QueryResult>& results, Layout layout) {
+  const auto asked = [](const QueryResult& result) { return result.explanation.has_value(); };
+  if (std::ranges::none_of(results, asked)) return;
+  json.key("explain");
+  if (layout == Layout::kOneBare) return write_explanation(json, *results.front().explanation);
+  json.begin_array();
+  for (const QueryResult& result : results) {
+    if (result.explanation) {
+      write_explanation(json, *result.explanation);
+    } else {
+      json.null();
+    }
+  }
+  json.end_array();
 }
 
 Response render_queries(Clock::time_point received, const std::vector<QueryResult>& results, Layout layout) {
@@ -37,7 +56,12 @@ Response render_queries(Clock::time_point received, const std::vector<QueryResul
   for (const QueryResult& result : results) {
     for (const auto& [model, count] : result.tokens_by_model) tokens[model] += count;
   }
-  return ok_response(received, [&](JsonWriter& json) { write_query_results(json, results, layout); }, tokens);
+  const bool bare = layout == Layout::kOneBare || layout == Layout::kListBare;
+  const auto write = [&](JsonWriter& json) {
+    write_query_results(json, results, layout);
+    if (bare) write_explanations_of_bare(json, results, layout);
+  };
+  return ok_response(received, write, tokens);
 }
 
 Result<RequestContext> read_context(const Engine& engine, const Request& request) {

@@ -15,6 +15,8 @@ void write_record(JsonWriter& json, const Record& record);
 void write_records(JsonWriter& json, std::span<const Record> records);
 // [{"id", "version", "score", "payload"?, "vector"?}]
 void write_scored_points(JsonWriter& json, std::span<const ScoredPoint> points);
+// How the answer to a query came about, for "explain": true.
+void write_explanation(JsonWriter& json, const QueryExplanation& explanation);
 // {"operation_id", "status"}; "truncated" lists positions of points whose text was cut.
 void write_update_result(JsonWriter& json, const WriteResult& result);
 

@@ -25,6 +25,7 @@
 #include "base/result.h"
 #include "base/thread_pool.h"
 #include "engine/collection/catalog.h"
+#include "engine/collection/explanation.h"
 #include "engine/collection/records.h"
 #include "engine/collection/table_view.h"
 #include "engine/collection/write_op.h"
@@ -66,6 +67,7 @@ struct VectorSearch {
   SearchParams params{};  // limit and allowed are set here
   PayloadSelector payload{};
   VectorSelector vectors{};
+  bool explain = false;
 };
 
 struct PointScroll {
@@ -131,7 +133,7 @@ class Collection {
   // ---- reads ----
   struct SearchAnswer {
     std::vector<ScoredPoint> points;
-    SearchTrace trace;
+    std::optional<SearchExplanation> explanation;  // where it was asked for
   };
   Result<SearchAnswer> search(const VectorSearch& request) const;
   // In the order of `ids`, unknown ones left out.

@@ -31,8 +31,11 @@ class Collection::Impl : public std::enable_shared_from_this<Impl> {
   Result<Slot> slot_of(std::string_view vector_name) const;
 
   // ---- reads (collection_read.cpp) ----
-  // Rows that may be returned; null when there is no filter or an empty one.
-  Result<std::shared_ptr<const AllowedRows>> allowed_rows(const TableView& view, const Filter* filter) const;
+  // Rows that may be returned; null when there is no filter or an empty one. `trace` may be null; it is left alone without a
+  // filter.
+  Result<std::shared_ptr<const AllowedRows>> allowed_rows(const TableView& view, const Filter* filter,
+                                                          std::optional<FilterTrace>* trace = nullptr) const;
+  Result<std::shared_ptr<const AllowedRows>> find_rows(const TableView& view, const Filter& filter, FilterTrace* trace) const;
   Result<std::vector<Record>> load_records(const TableView& view, std::span<const Ordinal> ordinals, const PayloadSelector& payload,
                                            const VectorSelector& vectors) const;
 

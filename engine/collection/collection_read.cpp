@@ -1,6 +1,7 @@
 // What readers ask of a collection. Runs on the callers' threads; each request works on the view that was current when it began.
 
 #include <algorithm>
+#include <chrono>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -16,6 +17,12 @@ namespace {
 constexpr std::size_t kScrollChunk = 256;
 // So many possible rows are looked up singly instead of passing over all points in the order of their ids.
 constexpr std::size_t kFewRows = 1000;
+
+using Clock = std::chrono::steady_clock;
+
+double microseconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
+}
 
 using IdOrdinal = std::pair<PointId, Ordinal>;
 
@@ -129,13 +136,32 @@ void keep_newest_of_equal_ids(std::vector<ScoredPoint>& points) {
 
 }  // namespace
 
-Result<std::shared_ptr<const AllowedRows>> Collection::Impl::allowed_rows(const TableView& current, const Filter* filter) const {
+// The time is that of the answer, without what the explanation itself takes.
+Result<std::shared_ptr<const AllowedRows>> Collection::Impl::allowed_rows(const TableView& current, const Filter* filter,
+                                                                          std::optional<FilterTrace>* trace) const {
   if (filter == nullptr || is_empty(*filter)) return std::shared_ptr<const AllowedRows>();
+  if (trace == nullptr) return find_rows(current, *filter, nullptr);
+  const auto begin = Clock::now();
+  trace->emplace();
+  FilterTrace& told = **trace;
+  auto rows = ORTHANT_TRY(find_rows(current, *filter, &told));
+  told.microseconds = microseconds_since(begin);
+  told.allowed_rows = rows->count;
+  told.live_rows = current.live_count();
+  told.conditions = ORTHANT_TRY(trace_conditions(current, *filter));
+  return rows;
+}
+
+Result<std::shared_ptr<const AllowedRows>> Collection::Impl::find_rows(const TableView& current, const Filter& filter,
+                                                                       FilterTrace* trace) const {
   const std::uint64_t evaluated_at = version.load(std::memory_order_acquire);
-  std::string key = fmt::format("{}:{}", current.table().number(), canonical_key(*filter));
-  if (auto rows = filter_cache.find(key, evaluated_at)) return rows;
+  std::string key = fmt::format("{}:{}", current.table().number(), canonical_key(filter));
+  if (auto rows = filter_cache.find(key, evaluated_at)) {
+    if (trace != nullptr) trace->source = FilterSource::kCache;
+    return rows;
+  }
   auto allowed = std::make_shared<AllowedRows>();
-  allowed->rows = ORTHANT_TRY(matching_rows(current, *filter, slot_names, &environment.search_pool));
+  allowed->rows = ORTHANT_TRY(matching_rows(current, filter, slot_names, &environment.search_pool, trace));
   allowed->count = allowed->rows.count();
   filter_cache.insert(std::move(key), evaluated_at, allowed);
   return std::shared_ptr<const AllowedRows>(std::move(allowed));
@@ -190,18 +216,31 @@ Result<Collection::SearchAnswer> Collection::search(const VectorSearch& request)
     return invalid_argument(
         fmt::format("Vector dimension error: expected dim: {}, got {}", index.config().dim, request.vector.size()));
   }
-  const std::shared_ptr<const AllowedRows> allowed = ORTHANT_TRY(impl_->allowed_rows(*view, request.filter));
+  SearchAnswer answer;
+  if (request.explain) answer.explanation.emplace();
+  SearchExplanation* const told = request.explain ? &*answer.explanation : nullptr;
+  const std::shared_ptr<const AllowedRows> allowed =
+      ORTHANT_TRY(impl_->allowed_rows(*view, request.filter, told == nullptr ? nullptr : &told->filter));
   SearchParams params = request.params;
   params.allowed = allowed ? &allowed->rows : nullptr;
   const std::size_t rows = view->row_count();
   const std::size_t wanted = std::min(request.limit, rows) + std::min(request.offset, rows) + (request.excluded ? 1 : 0);
   params.limit = std::min(wanted, std::max<std::size_t>(rows, 1));
-  SearchAnswer answer;
   params.helpers = &impl_->environment.search_pool;
-  const std::vector<ScoredOrdinal> found = ORTHANT_TRY(index.search(request.vector, params, &answer.trace));
+  const auto search_begin = told == nullptr ? Clock::time_point() : Clock::now();
+  const std::vector<ScoredOrdinal> found =
+      ORTHANT_TRY(index.search(request.vector, params, told == nullptr ? nullptr : &told->trace));
+  if (told != nullptr) {
+    told->search_microseconds = microseconds_since(search_begin);
+    told->config = index.config();
+    told->structure = index.structure();
+    told->quantizer = index.quantizer_name();
+  }
+  const auto record_begin = told == nullptr ? Clock::time_point() : Clock::now();
   std::vector<Ordinal> ordinals;
   for (const ScoredOrdinal& hit : found) ordinals.push_back(hit.ordinal);
   std::vector<Record> records = ORTHANT_TRY(impl_->load_records(*view, ordinals, request.payload, request.vectors));
+  if (told != nullptr) told->record_microseconds = microseconds_since(record_begin);
   for (std::size_t i = 0; i < found.size(); ++i) {
     if (records[i].id == request.excluded) continue;
     answer.points.push_back({std::move(records[i]), found[i].score});

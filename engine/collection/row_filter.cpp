@@ -84,6 +84,14 @@ Result<Bitmap> matching_ids(const TableView& view, const RowFilter& filter, std:
   return rows;
 }
 
+std::string name_of(const Condition& condition) {
+  if (const auto* field = std::get_if<FieldCondition>(&condition)) return field->key;
+  if (const auto* nested = std::get_if<Nested>(&condition)) return "nested " + nested->key;
+  if (std::holds_alternative<HasId>(condition)) return "has_id";
+  if (std::holds_alternative<HasVector>(condition)) return "has_vector";
+  return std::holds_alternative<IdSlice>(condition) ? "slice" : "filter";
+}
+
 }  // namespace
 
 bool is_empty(const Filter& filter) {
@@ -133,17 +141,64 @@ Result<RowBounds> bounds_of(const TableView& view, const FieldIndexes::Fields& f
 }
 
 Result<Bitmap> matching_rows(const TableView& view, const Filter& filter, const std::vector<std::string>& slot_names,
-                             ThreadPool* pool) {
+                             ThreadPool* pool, FilterTrace* trace) {
+  FilterTrace ignored;
+  FilterTrace& told = trace == nullptr ? ignored : *trace;
   const auto fields = view.fields().fields();
   const RowFilter row_filter = ORTHANT_TRY(RowFilter::compile(filter, slot_names, fields->text));
-  if (const auto ids = only_possible_ids(filter)) return matching_ids(view, row_filter, *ids);
+  if (const auto ids = only_possible_ids(filter)) {
+    told.source = FilterSource::kIds;
+    told.read_payloads = ids->size();
+    return matching_ids(view, row_filter, *ids);
+  }
   const RowBounds bounds = ORTHANT_TRY(bounds_of(view, *fields, filter));
+  told.source = FilterSource::kIndexes;
   if (bounds.exact()) return bounds.possible;
   Bitmap matching = bounds.certain_rows();
   Bitmap undecided = bounds.undecided();
+  if (trace != nullptr) {
+    told.read_payloads = undecided.count();
+    told.source = told.read_payloads == view.live_count() ? FilterSource::kPayloads : FilterSource::kIndexesAndPayloads;
+  }
   ORTHANT_TRY(ask_rows(view, row_filter, undecided, pool));
   matching |= undecided;
   return matching;
+}
+
+std::string_view filter_source_name(FilterSource source) {
+  switch (source) {
+    case FilterSource::kCache: return "cache";
+    case FilterSource::kIds: return "ids";
+    case FilterSource::kIndexes: return "indexes";
+    case FilterSource::kIndexesAndPayloads: return "indexes and payloads";
+    case FilterSource::kPayloads: return "payloads";
+  }
+  return "payloads";
+}
+
+Result<std::vector<ConditionTrace>> trace_conditions(const TableView& view, const Filter& filter) {
+  const auto fields = view.fields().fields();
+  std::vector<ConditionTrace> traces;
+  const auto trace_all = [&](std::string_view clause, const std::vector<Condition>& conditions) -> Status {
+    for (const Condition& condition : conditions) {
+      Filter alone;
+      (clause == "must_not" ? alone.must_not : alone.must).push_back(condition);
+      const RowBounds bounds = ORTHANT_TRY(bounds_of(view, *fields, alone));
+      const std::uint64_t possible = bounds.possible.count();
+      const bool unknown = !bounds.exact() && bounds.undecided().count() >= view.live_count();
+      const FilterSource source = std::holds_alternative<HasId>(condition) ? FilterSource::kIds
+                                  : bounds.exact()                         ? FilterSource::kIndexes
+                                  : unknown                                ? FilterSource::kPayloads
+                                                                           : FilterSource::kIndexesAndPayloads;
+      traces.push_back({std::string(clause), name_of(condition), source, possible});
+    }
+    return {};
+  };
+  ORTHANT_TRY(trace_all("must", filter.must));
+  ORTHANT_TRY(trace_all("should", filter.should));
+  ORTHANT_TRY(trace_all("must_not", filter.must_not));
+  if (filter.min_should) ORTHANT_TRY(trace_all("min_should", filter.min_should->conditions));
+  return traces;
 }
 
 bool FilterCache::move_to(std::uint64_t version) {

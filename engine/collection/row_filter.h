@@ -14,6 +14,7 @@
 #include "base/bitmap.h"
 #include "base/result.h"
 #include "base/thread_pool.h"
+#include "engine/collection/explanation.h"
 #include "engine/collection/table_view.h"
 #include "engine/payload/field_indexes.h"
 #include "engine/payload/filter_evaluator.h"
@@ -43,9 +44,13 @@ class RowFilter {
 // What indexes know of the live rows that match, over view.row_count() rows. `fields` are the view's.
 Result<RowBounds> bounds_of(const TableView& view, const FieldIndexes::Fields& fields, const Filter& filter);
 
-// The live rows that match, as a bitmap over view.row_count() rows. `pool` may be null.
+// The live rows that match, as a bitmap over view.row_count() rows. `pool` and `trace` may be null; of the trace, what answered and
+// how many payloads were read is filled in.
 Result<Bitmap> matching_rows(const TableView& view, const Filter& filter, const std::vector<std::string>& slot_names,
-                             ThreadPool* pool);
+                             ThreadPool* pool, FilterTrace* trace = nullptr);
+
+// The conditions of the filter's top level, each by itself.
+Result<std::vector<ConditionTrace>> trace_conditions(const TableView& view, const Filter& filter);
 
 // A set of rows and how many they are.
 struct AllowedRows {

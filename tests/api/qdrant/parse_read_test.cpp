@@ -18,7 +18,7 @@ TEST(ParseRead, ReadsAQueryWithAllItsOptions) {
   const auto query = parse_json(R"({"query":[0.5,1],"using":"title","filter":{"must":[{"has_id":[1]}]},"limit":7,"offset":3,
     "score_threshold":0.25,"with_payload":["a","b"],"with_vector":["title"],"lookup_from":{"collection":"c","vector":"v"},
     "params":{"hnsw_ef":64,"exact":true,"indexed_only":false,"target_recall":0.9,"quantization":{"rescore":false,"oversampling":2.5}},
-    "stray":{"ignored":true}})",
+    "explain":true,"stray":{"ignored":true}})",
                                 parse_query);
   ASSERT_TRUE(query) << error_of(query);
   EXPECT_EQ(std::get<std::vector<float>>(std::get<VectorInput>(query->query)), (std::vector<float>{0.5, 1}));
@@ -35,6 +35,7 @@ TEST(ParseRead, ReadsAQueryWithAllItsOptions) {
   EXPECT_EQ(query->search.oversampling, 2.5);
   EXPECT_EQ(query->search.target_recall, 0.9);
   EXPECT_EQ(query->search.effort, 64U);
+  EXPECT_TRUE(query->explain);
 }
 
 TEST(ParseRead, TellsTheKindsOfQueriesApart) {
