@@ -50,7 +50,10 @@ void Int8Distances::rows(Ordinal first, std::size_t count, float* out) const {
 void Int8Distances::list(std::span<const Ordinal> ordinals, float* out) const {
   std::array<const std::uint8_t*, kBlockRows> rows;
   std::array<std::int32_t, kBlockRows> dots;
-  for (std::size_t i = 0; i < ordinals.size(); ++i) rows[i] = codes_.row(ordinals[i]);
+  for (std::size_t i = 0; i < ordinals.size(); ++i) {
+    rows[i] = codes_.row(ordinals[i]);
+    __builtin_prefetch(scales_.row(ordinals[i]));
+  }
   kernels_.dot_i8_list(query_.int8.values.data(), rows.data(), query_.floats.size(), ordinals.size(), dots.data());
   for (std::size_t i = 0; i < ordinals.size(); ++i) out[i] = distance(dots[i], ordinals[i]);
 }

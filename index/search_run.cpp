@@ -52,6 +52,15 @@ constexpr std::size_t kQueriesAPass = 8;
 // Candidates rescored before a margin decides about the others.
 constexpr std::size_t kProbedCandidates = 48;
 
+std::size_t probed_count(const RescorePlan& plan) {
+  return std::max(kProbedCandidates, 2 * plan.limit);
+}
+
+// Then the probed candidates come first.
+bool scans_estimates(const RescorePlan& plan) {
+  return plan.first == FirstStage::kEstimate && plan.effort == 0;
+}
+
 template <typename Distances>
 void rescore(std::span<Candidate> candidates, const Distances& distances) {
   std::array<Ordinal, kBlockRows> ordinals;
@@ -111,7 +120,8 @@ class PlanRun {
     const FlatScan flat(parts_.tables, parts_.kernels, mask_, query_, parts_.helpers);
     switch (plan_.first) {
       case FirstStage::kInt8: return flat.int8(plan_.first_depth);
-      case FirstStage::kEstimate: return plan_.effort == 0 ? flat.estimates(plan_.first_depth) : find_and_scan_tail();
+      case FirstStage::kEstimate:
+        return plan_.effort == 0 ? flat.estimates(plan_.first_depth, probed_count(plan_)) : find_and_scan_tail();
       case FirstStage::kHamming:
         return parts_.tables.bits() != nullptr ? flat.hamming(plan_.first_depth) : flat.row_major_hamming(plan_.first_depth);
       case FirstStage::kFloat: break;
@@ -187,27 +197,23 @@ class PlanRun {
   // Drops what lies more than the margin behind the limit-th nearest.
   void cut_behind_limit(std::vector<Candidate>& candidates, float relative_margin) const {
     if (relative_margin == kNoMargin || candidates.size() <= plan_.limit) return;
-    const float last = distance_at_rank(candidates, plan_.limit) + margin(relative_margin);
-    std::erase_if(candidates, [last](const Candidate& candidate) { return candidate.distance > last; });
+    drop_farther_than(distance_at_rank(candidates, plan_.limit) + margin(relative_margin), candidates);
   }
 
   // The nearest by the coarse distance first: their finer distances bound how far behind a candidate may lie to be worth it. Gives
   // that bound, or nothing where all were rescored.
   template <typename Distances>
   std::optional<float> rescore_within_margin(std::vector<Candidate>& candidates, const Distances& distances) const {
-    const std::size_t probed = std::max(kProbedCandidates, 2 * plan_.limit);
+    const std::size_t probed = probed_count(plan_);
     if (plan_.first_margin == kNoMargin || candidates.size() <= probed) {
       rescore(candidates, distances);
       return std::nullopt;
     }
-    std::ranges::nth_element(candidates, candidates.begin() + static_cast<std::ptrdiff_t>(probed), nearer);
-    rescore(std::span(candidates).first(probed), distances);
-    std::vector<Candidate> first(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(probed));
-    const float last = distance_at_rank(std::move(first), plan_.limit) + margin(plan_.first_margin);
-    const auto rest = candidates.begin() + static_cast<std::ptrdiff_t>(probed);
-    candidates.erase(
-        std::remove_if(rest, candidates.end(), [last](const Candidate& candidate) { return candidate.distance > last; }),
-        candidates.end());
+    if (!scans_estimates(plan_)) lead_with_nearest(candidates, probed);
+    const auto leaders = std::span(candidates).first(probed);
+    rescore(leaders, distances);
+    const float last = distance_at_rank(leaders, plan_.limit) + margin(plan_.first_margin);
+    drop_farther_than(last, candidates, probed);
     rescore(std::span(candidates).subspan(probed), distances);
     return last;
   }
@@ -307,11 +313,13 @@ Result<std::vector<Candidate>> run_plan(const IndexParts& parts, const RescorePl
 Result<std::vector<std::vector<Candidate>>> run_plan_for_all(const IndexParts& parts, const RescorePlan& plan,
                                                              std::span<const PreparedQuery> queries, const RowMask& mask) {
   std::vector<std::vector<Candidate>> found;
-  const bool shared = plan.first == FirstStage::kEstimate && plan.effort == 0 && plan.limit != 0 && mask.row_count() != 0;
+  const bool shared = scans_estimates(plan) && plan.limit != 0 && mask.row_count() != 0;
   for (std::size_t first = 0; first < queries.size(); first += kQueriesAPass) {
     const auto pass = queries.subspan(first, std::min(kQueriesAPass, queries.size() - first));
     std::vector<std::vector<Candidate>> scanned;
-    if (shared) scanned = estimates_of_all(parts.tables, parts.kernels, mask, pass, plan.first_depth, parts.helpers);
+    if (shared) {
+      scanned = estimates_of_all(parts.tables, parts.kernels, mask, pass, plan.first_depth, probed_count(plan), parts.helpers);
+    }
     for (std::size_t i = 0; i < pass.size(); ++i) {
       found.push_back(ORTHANT_TRY(shared ? PlanRun(parts, plan, pass[i], mask, nullptr).finish(std::move(scanned[i]))
                                          : run_plan(parts, plan, pass[i], mask, nullptr)));

@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <ranges>
+#include <span>
 #include <vector>
 
 #include "index/kernels/distance_kernels.h"
@@ -34,12 +36,30 @@ inline void keep_nearest(std::vector<Candidate>& candidates, std::size_t depth) 
   candidates.resize(depth);
 }
 
-// The distance of the `rank`-th nearest, from 1; the largest float when there are fewer.
-inline float distance_at_rank(std::vector<Candidate> candidates, std::size_t rank) {
-  if (candidates.size() < rank) return std::numeric_limits<float>::max();
-  const auto wanted = candidates.begin() + static_cast<std::ptrdiff_t>(rank) - 1;
-  std::ranges::nth_element(candidates, wanted, nearer);
-  return wanted->distance;
+// Brings the nearest `count` candidates, in no order, before the others.
+inline void lead_with_nearest(std::vector<Candidate>& candidates, std::size_t count) {
+  if (count >= candidates.size()) return;
+  std::ranges::nth_element(candidates, candidates.begin() + static_cast<std::ptrdiff_t>(count), nearer);
+}
+
+// The distance of the `rank`-th nearest, from 1; the largest float when there are fewer. For small ranks.
+inline float distance_at_rank(std::span<const Candidate> candidates, std::size_t rank) {
+  if (candidates.size() < rank || rank == 0) return std::numeric_limits<float>::max();
+  std::vector<float> nearest(rank);
+  const auto distances = candidates | std::views::transform(&Candidate::distance);
+  std::ranges::partial_sort_copy(distances, nearest);
+  return nearest.back();
+}
+
+// Drops what is farther than `last`; the others keep their order. Which stay cannot be predicted, and is not branched on.
+inline void drop_farther_than(float last, std::vector<Candidate>& candidates, std::size_t first = 0) {
+  std::size_t kept = first;
+  for (std::size_t i = first; i < candidates.size(); ++i) {
+    const Candidate candidate = candidates[i];
+    candidates[kept] = candidate;
+    kept += candidate.distance <= last ? 1 : 0;
+  }
+  candidates.resize(kept);
 }
 
 // An array of candidates that grows without touching the new room.
@@ -88,10 +108,11 @@ class NearestCandidates {
     commit(1);
   }
 
-  // In no order. The collector is empty afterwards.
-  std::vector<Candidate> take() {
+  // The nearest `leading` of them first, otherwise in no order. The collector is empty afterwards.
+  std::vector<Candidate> take(std::size_t leading = 0) {
     if (buffer_.size() > depth_) select();
     std::vector<Candidate> nearest(buffer_.begin(), buffer_.end());
+    if (leading != 0) lead_with_nearest(nearest, leading);
     buffer_.shrink(0);
     return nearest;
   }
@@ -142,23 +163,48 @@ class NearestSums {
     if (buffer_.size() >= 4 * depth_ + kSlack) drop_farther();
   }
 
-  // In ascending order of ordinals. The collector is empty afterwards.
-  std::vector<Candidate> take() {
-    drop_farther();
-    std::size_t at_last = depth_ - std::min(depth_, not_farther_ - counts_[last_]);
-    std::vector<Candidate> nearest;
-    nearest.reserve(std::min(depth_, buffer_.size()));
-    for (const Candidate& candidate : buffer_) {
-      const bool kept = candidate.distance < static_cast<float>(last_) || at_last > 0;
-      if (candidate.distance == static_cast<float>(last_) && at_last > 0) --at_last;
-      if (kept) nearest.push_back(candidate);
+  // The nearest `leading` of them first, otherwise in no order. The collector is empty afterwards. One pass without branches on
+  // distances, which cannot be predicted: leaders are written from the front, the others from the back.
+  std::vector<Candidate> take(std::size_t leading = 0) {
+    Cut last = {static_cast<float>(last_), depth_ - std::min(depth_, not_farther_ - counts_[last_])};
+    Cut lead = cut_at(std::min(leading, std::min(depth_, not_farther_)));
+    std::vector<Candidate> nearest(std::min(depth_, not_farther_) + 1);
+    std::size_t front = 0;
+    std::size_t back = nearest.size() - 1;
+    for (const Candidate candidate : buffer_) {
+      const bool kept = last.takes(candidate.distance);
+      const bool leads = lead.takes(candidate.distance);
+      nearest[leads ? front : back] = candidate;
+      front += leads ? 1 : 0;
+      back -= kept && !leads ? 1 : 0;
     }
+    // The place that the scan writes what it drops to.
+    nearest[back] = nearest.back();
+    nearest.pop_back();
     buffer_.shrink(0);
     return nearest;
   }
 
  private:
   static constexpr std::size_t kSlack = 4'096;
+
+  // What is nearer than a distance, and the first few at it.
+  struct Cut {
+    float distance;
+    std::size_t room;
+    bool takes(float candidate) {
+      const bool at_last = candidate == distance && room > 0;
+      room -= at_last ? 1 : 0;
+      return candidate < distance || at_last;
+    }
+  };
+
+  // Takes the nearest `count` of at least so many.
+  Cut cut_at(std::size_t count) const {
+    std::size_t sum = 0;
+    while (sum < last_ && counts_[sum] < count) count -= counts_[sum++];
+    return {static_cast<float>(sum), count};
+  }
 
   static std::size_t largest_below(float bound, std::size_t largest_sum) {
     if (!(bound <= static_cast<float>(largest_sum))) return largest_sum;

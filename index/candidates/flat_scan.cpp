@@ -81,18 +81,20 @@ std::vector<Candidate> FlatScan::hamming(std::size_t depth) const {
   return std::move(TableScan(tables_, kernels_, mask_, pool_).nearest({&table_query, 1}, depth).front());
 }
 
-std::vector<Candidate> FlatScan::estimates(std::size_t depth) const {
+std::vector<Candidate> FlatScan::estimates(std::size_t depth, std::size_t leading) const {
   const TableQuery table_query = estimate_of(query_, tables_);
-  std::vector<Candidate> found = std::move(TableScan(tables_, kernels_, mask_, pool_).nearest({&table_query, 1}, depth).front());
+  const TableScan scan(tables_, kernels_, mask_, pool_);
+  std::vector<Candidate> found = std::move(scan.nearest({&table_query, 1}, depth, leading).front());
   finish_estimates(query_, table_query, found);
   return found;
 }
 
 std::vector<std::vector<Candidate>> estimates_of_all(const CodeTables& tables, const DistanceKernels& kernels, const RowMask& mask,
-                                                     std::span<const PreparedQuery> queries, std::size_t depth, ThreadPool* pool) {
+                                                     std::span<const PreparedQuery> queries, std::size_t depth, std::size_t leading,
+                                                     ThreadPool* pool) {
   std::vector<TableQuery> table_queries;
   for (const PreparedQuery& query : queries) table_queries.push_back(estimate_of(query, tables));
-  std::vector<std::vector<Candidate>> found = TableScan(tables, kernels, mask, pool).nearest(table_queries, depth);
+  std::vector<std::vector<Candidate>> found = TableScan(tables, kernels, mask, pool).nearest(table_queries, depth, leading);
   for (std::size_t i = 0; i < found.size(); ++i) finish_estimates(queries[i], table_queries[i], found[i]);
   return found;
 }

@@ -22,8 +22,9 @@ class FlatScan {
            ThreadPool* pool = nullptr)
       : tables_(tables), kernels_(kernels), mask_(mask), query_(query), pool_(pool) {}
 
-  // The quantizer's estimate of the metric's distance (negated dot product, or squared Euclidean distance).
-  std::vector<Candidate> estimates(std::size_t depth) const;
+  // The quantizer's estimate of the metric's distance (negated dot product, or squared Euclidean distance); the nearest `leading`
+  // come first.
+  std::vector<Candidate> estimates(std::size_t depth, std::size_t leading = 0) const;
   // Differing bits, blocked codes.
   std::vector<Candidate> hamming(std::size_t depth) const;
   // Differing bits, row-major codes that users brought.
@@ -46,6 +47,7 @@ class FlatScan {
 
 // FlatScan::estimates() of several queries in one pass over the codes.
 std::vector<std::vector<Candidate>> estimates_of_all(const CodeTables& tables, const DistanceKernels& kernels, const RowMask& mask,
-                                                     std::span<const PreparedQuery> queries, std::size_t depth, ThreadPool* pool);
+                                                     std::span<const PreparedQuery> queries, std::size_t depth, std::size_t leading,
+                                                     ThreadPool* pool);
 
 }  // namespace orthant

@@ -136,24 +136,24 @@ std::vector<float> TableScan::guess_bounds(std::span<const TableQuery> queries, 
 }
 
 template <typename Nearest>
-TableScan::Found TableScan::scan(std::span<const TableQuery> queries, std::size_t depth, std::span<const float> bounds) const {
+TableScan::Found TableScan::scan(std::span<const TableQuery> queries, Depths depths, std::span<const float> bounds) const {
   const std::size_t end = mask_.row_count() / kBlockRows;
   if (pool_ != nullptr && pool_->queued() == 0 && end - std::min(end, mask_.first_block()) >= kFewestBlocksToShare) {
-    return scan_on_threads<Nearest>(queries, depth, bounds);
+    return scan_on_threads<Nearest>(queries, depths, bounds);
   }
   std::vector<Lane<Nearest>> lanes;
   lanes.reserve(queries.size());
-  for (std::size_t i = 0; i < queries.size(); ++i) lanes.emplace_back(queries[i], depth, bounds[i]);
+  for (std::size_t i = 0; i < queries.size(); ++i) lanes.emplace_back(queries[i], depths.depth, bounds[i]);
   scan_range(lanes, mask_.first_block(), end);
   scan_open_block(lanes);
   Found found;
-  for (Lane<Nearest>& lane : lanes) found.push_back(lane.nearest.take());
+  for (Lane<Nearest>& lane : lanes) found.push_back(lane.nearest.take(depths.leading));
   return found;
 }
 
 // Each piece keeps its nearest; the nearest of all are among them.
 template <typename Nearest>
-TableScan::Found TableScan::scan_on_threads(std::span<const TableQuery> queries, std::size_t depth,
+TableScan::Found TableScan::scan_on_threads(std::span<const TableQuery> queries, Depths depths,
                                             std::span<const float> bounds) const {
   Found found(queries.size());
   std::mutex mutex;
@@ -162,7 +162,7 @@ TableScan::Found TableScan::scan_on_threads(std::span<const TableQuery> queries,
   parallel_for(pool_, end - first, kPieceBlocks, [&](std::size_t piece_begin, std::size_t piece_end) {
     std::vector<Lane<Nearest>> lanes;
     lanes.reserve(queries.size());
-    for (std::size_t i = 0; i < queries.size(); ++i) lanes.emplace_back(queries[i], depth, bounds[i]);
+    for (std::size_t i = 0; i < queries.size(); ++i) lanes.emplace_back(queries[i], depths.depth, bounds[i]);
     scan_range(lanes, first + piece_begin, first + piece_end);
     if (first + piece_end == end) scan_open_block(lanes);
     const std::lock_guard lock(mutex);
@@ -171,25 +171,28 @@ TableScan::Found TableScan::scan_on_threads(std::span<const TableQuery> queries,
       found[i].insert(found[i].end(), nearest.begin(), nearest.end());
     }
   });
-  for (std::vector<Candidate>& nearest : found) keep_nearest(nearest, depth);
-  return found;
-}
-
-template <typename Nearest>
-TableScan::Found TableScan::nearest_with(std::span<const TableQuery> queries, std::size_t depth) const {
-  const std::vector<float> bounds = guess_bounds<Nearest>(queries, depth);
-  Found found = scan<Nearest>(queries, depth, bounds);
-  for (std::size_t i = 0; i < queries.size(); ++i) {
-    if (bounds[i] == kNoBound || found[i].size() == depth || found[i].size() == mask_.count()) continue;
-    found[i] = std::move(scan<Nearest>(queries.subspan(i, 1), depth, std::array{kNoBound}).front());
+  for (std::vector<Candidate>& nearest : found) {
+    keep_nearest(nearest, depths.depth);
+    if (depths.leading != 0) lead_with_nearest(nearest, depths.leading);
   }
   return found;
 }
 
-TableScan::Found TableScan::nearest(std::span<const TableQuery> queries, std::size_t depth) const {
+template <typename Nearest>
+TableScan::Found TableScan::nearest_with(std::span<const TableQuery> queries, Depths depths) const {
+  const std::vector<float> bounds = guess_bounds<Nearest>(queries, depths.depth);
+  Found found = scan<Nearest>(queries, depths, bounds);
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    if (bounds[i] == kNoBound || found[i].size() == depths.depth || found[i].size() == mask_.count()) continue;
+    found[i] = std::move(scan<Nearest>(queries.subspan(i, 1), depths, std::array{kNoBound}).front());
+  }
+  return found;
+}
+
+TableScan::Found TableScan::nearest(std::span<const TableQuery> queries, std::size_t depth, std::size_t leading) const {
   if (queries.empty()) return {};
-  if (queries.front().scales == nullptr) return nearest_with<NearestSums>(queries, depth);
-  return nearest_with<NearestCandidates>(queries, depth);
+  if (queries.front().scales == nullptr) return nearest_with<NearestSums>(queries, {depth, leading});
+  return nearest_with<NearestCandidates>(queries, {depth, leading});
 }
 
 }  // namespace orthant

@@ -31,23 +31,28 @@ class TableScan {
   TableScan(const CodeTables& tables, const DistanceKernels& kernels, const RowMask& mask, ThreadPool* pool)
       : tables_(tables), kernels_(kernels), mask_(mask), pool_(pool) {}
 
-  // For each query the nearest `depth` rows of the mask in no order; of equal distances the lower ordinals. Either all queries have
-  // scales or none has.
-  std::vector<std::vector<Candidate>> nearest(std::span<const TableQuery> queries, std::size_t depth) const;
+  // For each query the nearest `depth` rows of the mask, the nearest `leading` of them first, otherwise in no order; of equal
+  // distances the lower ordinals. Either all queries have scales or none has.
+  std::vector<std::vector<Candidate>> nearest(std::span<const TableQuery> queries, std::size_t depth,
+                                              std::size_t leading = 0) const;
 
  private:
   template <typename Nearest>
   struct Lane;
   using Found = std::vector<std::vector<Candidate>>;
+  struct Depths {
+    std::size_t depth;
+    std::size_t leading;
+  };
 
   template <typename Nearest>
-  Found nearest_with(std::span<const TableQuery> queries, std::size_t depth) const;
+  Found nearest_with(std::span<const TableQuery> queries, Depths depths) const;
   template <typename Nearest>
   std::vector<float> guess_bounds(std::span<const TableQuery> queries, std::size_t depth) const;
   template <typename Nearest>
-  Found scan(std::span<const TableQuery> queries, std::size_t depth, std::span<const float> bounds) const;
+  Found scan(std::span<const TableQuery> queries, Depths depths, std::span<const float> bounds) const;
   template <typename Nearest>
-  Found scan_on_threads(std::span<const TableQuery> queries, std::size_t depth, std::span<const float> bounds) const;
+  Found scan_on_threads(std::span<const TableQuery> queries, Depths depths, std::span<const float> bounds) const;
   template <typename Nearest>
   void scan_range(std::vector<Lane<Nearest>>& lanes, std::size_t first_block, std::size_t end_block) const;
   template <typename Nearest>

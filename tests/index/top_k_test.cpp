@@ -11,7 +11,8 @@ namespace {
 
 // Shows the candidates to the collector as a scan does, and gives what it kept, nearest first.
 template <typename Collector>
-std::vector<Candidate> collect(Collector collector, const std::vector<Candidate>& candidates, std::mt19937_64& random) {
+std::vector<Candidate> collect(Collector collector, const std::vector<Candidate>& candidates, std::mt19937_64& random,
+                               std::size_t leading = 0) {
   for (std::size_t first = 0; first < candidates.size();) {
     const std::size_t batch = std::min<std::size_t>(1 + random() % 300, candidates.size() - first);
     Candidate* room = collector.room(batch);
@@ -23,8 +24,9 @@ std::vector<Candidate> collect(Collector collector, const std::vector<Candidate>
     collector.commit(count);
     first += batch;
   }
-  std::vector<Candidate> kept = collector.take();
-  std::ranges::sort(kept, nearer);
+  std::vector<Candidate> kept = collector.take(leading);
+  std::sort(kept.begin(), kept.begin() + static_cast<std::ptrdiff_t>(std::min(leading, kept.size())), nearer);
+  std::sort(kept.begin() + static_cast<std::ptrdiff_t>(std::min(leading, kept.size())), kept.end(), nearer);
   return kept;
 }
 
@@ -49,6 +51,29 @@ TEST(NearestCollectors, KeepTheNearestAndTheLowerOrdinalsOfTies) {
       }
     }
   }
+}
+
+// Leaders and the others are sorted among themselves alone: all are in order only if the nearest lead.
+TEST(NearestCollectors, LetTheNearestLead) {
+  std::mt19937_64 random(test::random_seed());
+  for (unsigned values : {1u, 7u, 4'000u}) {
+    std::vector<Candidate> candidates;
+    for (std::uint32_t i = 0; i < 9'000; ++i) candidates.push_back({static_cast<float>(random() % values), i});
+    for (std::size_t leading : {1, 48, 300, 500}) {
+      expect_nearest(collect(NearestSums(300, values - 1), candidates, random, leading), candidates, 300);
+      expect_nearest(collect(NearestCandidates(300), candidates, random, leading), candidates, 300);
+    }
+  }
+}
+
+TEST(Candidates, AreDroppedBehindADistance) {
+  std::vector<Candidate> candidates = {{9, 0}, {1, 1}, {4, 2}, {2, 3}, {3, 4}, {4, 5}};
+  EXPECT_EQ(distance_at_rank(candidates, 3), 3);
+  EXPECT_EQ(distance_at_rank(candidates, 7), std::numeric_limits<float>::max());
+  drop_farther_than(3, candidates, 1);
+  std::vector<std::uint32_t> kept;
+  for (const Candidate& candidate : candidates) kept.push_back(candidate.ordinal);
+  EXPECT_EQ(kept, (std::vector<std::uint32_t>{0, 1, 3, 4}));
 }
 
 // Each candidate is nearer than all before it: the worst order for what is kept meanwhile.
