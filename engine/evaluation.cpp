@@ -92,6 +92,8 @@ Result<Indexes> build_indexes(const RetrievalSet& set, const EvaluationOptions& 
   config.metric = options.metric;
   config.target_recall = options.target_recall.value_or(config.target_recall);
   config.residency = FloatResidency::kMemory;
+  // Codes that serve without rescoring too; those made for scans alone do not.
+  config.binary_codes = BinaryCodes::kLearned;
   indexes.with_floats = ORTHANT_TRY(VectorIndex::create(config, indexes.stored.get()));
   config.residency = FloatResidency::kDisk;
   indexes.codes_only = ORTHANT_TRY(VectorIndex::create(config, indexes.stored.get()));

@@ -35,6 +35,12 @@ IndexStructure wanted_structure(const IndexConfig& config, std::size_t live_rows
   return IndexStructure::kFlat;
 }
 
+CodeLength wanted_code_length(const IndexConfig& config, std::size_t live_rows) {
+  const bool free_to_choose = config.binary_codes == BinaryCodes::kAuto && config.code_bits == 1;
+  const bool scanned = wanted_structure(config, live_rows) == IndexStructure::kFlat;
+  return free_to_choose && scanned ? CodeLength::kForScans : CodeLength::kWhole;
+}
+
 bool IndexSource::needs_build(const IndexConfig& config, const CodeTables& tables) const {
   const std::size_t rows = tables.row_count();
   if (wanted_structure(config, rows - tables.buried_count()) == IndexStructure::kFlat) return false;

@@ -24,10 +24,18 @@ bool read_matrix(ByteReader& reader, Matrix& matrix) {
   return true;
 }
 
+// The only one whose matrices hold so many values; 0: none does.
+std::size_t code_dims_of(std::size_t value_count, std::size_t dim) {
+  for (std::size_t code_dims = 1; code_dims <= dim; ++code_dims) {
+    if (code_dims * (dim + code_dims) == value_count) return code_dims;
+  }
+  return 0;
+}
+
 }  // namespace
 
 LearnedQuantizer::LearnedQuantizer(ResidualCoding coding, Matrix rotation, Matrix shaping)
-    : ResidualQuantizer(std::move(coding)),
+    : ResidualQuantizer(std::move(coding), rotation.columns()),
       rotation_(std::move(rotation)),
       shaping_(std::move(shaping)),
       rotation_panels_(rotation_),
@@ -40,9 +48,11 @@ std::unique_ptr<const LearnedQuantizer> LearnedQuantizer::restore(const IndexCon
   if (config.dim > kLargestLearnedDim) return nullptr;
   ByteReader reader(parameters);
   auto coding = read_coding(reader, config);
-  Matrix rotation(config.dim, config.dim);
-  Matrix shaping(config.dim, config.dim);
-  if (!coding || !read_matrix(reader, rotation) || !read_matrix(reader, shaping) || !reader.at_end()) return nullptr;
+  const std::size_t code_dims = code_dims_of(reader.rest().size() / sizeof(float), config.dim);
+  if (!coding || code_dims == 0) return nullptr;
+  Matrix rotation(config.dim, code_dims);
+  Matrix shaping(code_dims, code_dims);
+  if (!read_matrix(reader, rotation) || !read_matrix(reader, shaping) || !reader.at_end()) return nullptr;
   return std::make_unique<LearnedQuantizer>(std::move(*coding), std::move(rotation), std::move(shaping));
 }
 
@@ -59,17 +69,17 @@ void LearnedQuantizer::rotate(Matrix& vectors, std::size_t rows, Matrix& rotated
 }
 
 void LearnedQuantizer::shape_errors(Batch& batch) const {
-  const std::size_t dim = coding().dim;
+  const std::size_t dims = code_dims();
   Matrix& errors = batch.residuals;
   for (std::size_t row = 0; row < batch.rows; ++row) {
     const float* values = batch.rotated.row(row);
-    const std::int8_t* levels = batch.levels.data() + row * dim;
+    const std::int8_t* levels = batch.levels.data() + row * dims;
     float* error = errors.row(row);
-    for (std::size_t i = 0; i < dim; ++i) error[i] = values[i] - batch.steps[row] * static_cast<float>(levels[i]);
+    for (std::size_t i = 0; i < dims; ++i) error[i] = values[i] - batch.steps[row] * static_cast<float>(levels[i]);
   }
   shaping_panels_.multiply(errors, batch.rows, batch.slopes);
   for (std::size_t row = 0; row < batch.rows; ++row) {
-    shape_row(std::span(batch.levels).subspan(row * dim, dim), batch.steps[row], batch.slopes.row(row));
+    shape_row(std::span(batch.levels).subspan(row * dims, dims), batch.steps[row], batch.slopes.row(row));
   }
 }
 

@@ -4,6 +4,7 @@
 // rotated rows and the rotation that brings the rows nearest to them (orthogonal Procrustes). Differences: no reduction of
 // dimensions; rows count by their direction; each turn stays a little near the rotation before it, which keeps the problem regular
 // where the rows do not span the space. The moment of the rows' directions is what errors are shaped by (residual_quantizer.h).
+// Codes for scans may keep fewer dimensions: those that hold most of the rows' energy, rotated among themselves.
 // Under cosine all rows share one scale, so a scan costs what it costs for plain signs. A query costs one product with a dim x dim
 // matrix. Any thread.
 
@@ -15,7 +16,8 @@ inline constexpr std::size_t kLargestLearnedDim = 1'536;
 
 class LearnedQuantizer : public ResidualQuantizer {
  public:
-  // `rotation`: dim x dim, orthonormal; a row x becomes (x - c) * rotation. `shaping`: dim x dim, symmetric, positive definite.
+  // `rotation`: dim x code_dims, columns orthonormal; a row x becomes (x - c) * rotation. `shaping`: code_dims x code_dims,
+  // symmetric, positive definite.
   LearnedQuantizer(ResidualCoding coding, Matrix rotation, Matrix shaping);
 
   // Nothing when the bytes are not those of parameters() for this configuration.
@@ -41,7 +43,7 @@ class LearnedQuantizer : public ResidualQuantizer {
 
 // Trains on `sample` (n x dim, n >= 1). Null when `stop` was set, or when the rows gave no orthonormal rotation.
 std::unique_ptr<const LearnedQuantizer> train_learned_quantizer(const IndexConfig& config, std::span<const float> sample,
-                                                                std::uint64_t seed, ThreadPool* pool,
-                                                                const std::atomic<bool>& stop);
+                                                                std::uint64_t seed, ThreadPool* pool, const std::atomic<bool>& stop,
+                                                                CodeLength length = CodeLength::kWhole);
 
 }  // namespace orthant

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <random>
 
 #include "index/kernels/dispatch.h"
 
@@ -14,6 +15,9 @@ constexpr std::size_t kBlockOfInner = 384;
 // From a condition number of 1,000 the iteration needs some 20 steps; past this it does not converge.
 constexpr int kPolarSteps = 40;
 constexpr double kPolarTolerance = 1e-5;
+constexpr int kLeadingSteps = 16;
+// What is left of a row beside those before it is rounding when it is shorter than this share of the row.
+constexpr double kRoundingShare = 1e-5;
 
 std::size_t padded(std::size_t columns) {
   return (columns + kPanelColumns - 1) / kPanelColumns * kPanelColumns;
@@ -25,6 +29,35 @@ double squared_size(const Matrix& matrix) {
     for (float value : matrix.row_values(row)) sum += double{value} * value;
   }
   return sum;
+}
+
+double dot(std::span<const float> a, std::span<const float> b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += double{a[i]} * b[i];
+  return sum;
+}
+
+// Makes rows orthonormal, each to those before it (Gram and Schmidt's way, twice, since once leaves what was rounded). A row that
+// those before it span is drawn anew.
+void orthonormalize_rows(Matrix& matrix, std::mt19937_64& random) {
+  std::vector<float> along(matrix.rows());
+  for (std::size_t row = 0; row < matrix.rows(); ++row) {
+    const std::span<float> values = matrix.row_values(row);
+    const double before = std::sqrt(dot(values, values));
+    for (int pass = 0; pass < 2; ++pass) {
+      distance_kernels().dot_f32_rows(matrix.row(row), matrix.row(0), matrix.stride(), row, along.data());
+      for (std::size_t other = 0; other < row; ++other) {
+        matrix_kernels().add_scaled(matrix.row(other), -along[other], matrix.stride(), matrix.row(row));
+      }
+    }
+    const double length = std::sqrt(dot(values, values));
+    if (length > kRoundingShare * before && std::isfinite(length)) {
+      for (float& value : values) value = static_cast<float>(value / length);
+      continue;
+    }
+    for (float& value : values) value = static_cast<float>(random() >> 40) - static_cast<float>(1 << 23);
+    --row;
+  }
 }
 
 }  // namespace
@@ -49,6 +82,12 @@ Matrix transposed(const Matrix& matrix) {
   for (std::size_t row = 0; row < matrix.rows(); ++row) {
     for (std::size_t column = 0; column < matrix.columns(); ++column) result.row(column)[row] = matrix.row(row)[column];
   }
+  return result;
+}
+
+Matrix first_columns(const Matrix& matrix, std::size_t count) {
+  Matrix result(matrix.rows(), count);
+  for (std::size_t row = 0; row < matrix.rows(); ++row) std::ranges::copy(matrix.row_values(row).first(count), result.row(row));
   return result;
 }
 
@@ -116,6 +155,20 @@ Matrix polar_factor(const Matrix& matrix, ThreadPool* pool) {
     if (error < kPolarTolerance) break;
   }
   return current;
+}
+
+LeadingDirections leading_directions(const Matrix& moment, std::size_t count, std::uint64_t seed, ThreadPool* pool) {
+  std::mt19937_64 random(seed);
+  LeadingDirections leading = {Matrix(count, moment.rows()), {}};
+  orthonormalize_rows(leading.rows, random);
+  for (int step = 0; step < kLeadingSteps; ++step) {
+    leading.rows = product(leading.rows, moment, pool);
+    orthonormalize_rows(leading.rows, random);
+  }
+  const Matrix moved = product(leading.rows, moment, pool);
+  for (std::size_t row = 0; row < count; ++row)
+    leading.energies.push_back(dot(moved.row_values(row), leading.rows.row_values(row)));
+  return leading;
 }
 
 float orthonormality_error(const Matrix& matrix, ThreadPool* pool) {

@@ -4,7 +4,9 @@
 // made; free functions, any thread. Results do not depend on the number of threads.
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
+#include <vector>
 
 #include "base/aligned_array.h"
 #include "base/thread_pool.h"
@@ -34,6 +36,7 @@ class Matrix {
 Matrix identity(std::size_t size);
 Matrix copy_of(const Matrix& matrix);
 Matrix transposed(const Matrix& matrix);
+Matrix first_columns(const Matrix& matrix, std::size_t count);
 
 class Panels {
  public:
@@ -56,6 +59,15 @@ Matrix product(const Matrix& left, const Matrix& right, ThreadPool* pool);
 // The orthonormal matrix next to a square one, by Newton and Schulz's iteration (Higham, Functions of Matrices, 2008, chapter 8):
 // only products. `matrix` must not be singular; the result's rows are orthonormal to some 1e-5 when it is not nearly so.
 Matrix polar_factor(const Matrix& matrix, ThreadPool* pool);
+
+// Orthonormal directions that carry about the most energy, the most first.
+struct LeadingDirections {
+  Matrix rows;                   // a direction a row
+  std::vector<double> energies;  // along each
+};
+// Of a second moment (symmetric, no negative eigenvalues), by orthogonal iteration (Golub & Van Loan, Matrix Computations, 8.2)
+// from a random start. Neighbouring eigenvectors may come out mixed, which changes little of what all carry together.
+LeadingDirections leading_directions(const Matrix& moment, std::size_t count, std::uint64_t seed, ThreadPool* pool);
 
 // The largest deviation of matrix * transposed(matrix) from the identity.
 float orthonormality_error(const Matrix& matrix, ThreadPool* pool);

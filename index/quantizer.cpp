@@ -55,11 +55,11 @@ std::size_t wanted_training_rows(const IndexConfig& config) {
 
 Result<std::unique_ptr<const BinaryQuantizer>> train_binary_quantizer(const IndexConfig& config, std::span<const float> sample,
                                                                       std::uint64_t seed, ThreadPool* pool,
-                                                                      const std::atomic<bool>& stop) {
+                                                                      const std::atomic<bool>& stop, CodeLength length) {
   const BinaryCodes codes = trained_codes(config);
   if (codes == BinaryCodes::kSign || sample.empty()) return make_binary_quantizer(config);
   if (codes == BinaryCodes::kLearned && sample.size() / config.dim >= kFewestLearnedRows) {
-    std::unique_ptr<const BinaryQuantizer> learned = train_learned_quantizer(config, sample, seed, pool, stop);
+    std::unique_ptr<const BinaryQuantizer> learned = train_learned_quantizer(config, sample, seed, pool, stop, length);
     if (!learned) return fail(ErrorCode::kCancelled, "training of codes: stopped");
     return learned;
   }

@@ -71,6 +71,13 @@ std::unique_ptr<const BinaryQuantizer> make_binary_quantizer(const IndexConfig& 
 // large for a dense rotation; Manhattan distance has no use for estimates.
 BinaryCodes trained_codes(const IndexConfig& config);
 
+// How many dimensions the codes of a trained quantizer hold. A scan reads every code: it is done sooner over short ones, and what
+// they tell less is made good by rescoring more rows. A graph reads few codes, and needs what they tell.
+enum class CodeLength {
+  kWhole,     // all
+  kForScans,  // as many as scans need, where the quantizer learns which: learned_quantizer.h
+};
+
 // Rows that training wants at most.
 std::size_t wanted_training_rows(const IndexConfig& config);
 
@@ -78,7 +85,8 @@ std::size_t wanted_training_rows(const IndexConfig& config);
 // machine give the same quantizer, whatever the pool (may be null). cancelled when `stop` is set.
 Result<std::unique_ptr<const BinaryQuantizer>> train_binary_quantizer(const IndexConfig& config, std::span<const float> sample,
                                                                       std::uint64_t seed, ThreadPool* pool,
-                                                                      const std::atomic<bool>& stop);
+                                                                      const std::atomic<bool>& stop,
+                                                                      CodeLength length = CodeLength::kWhole);
 
 // The quantizer that gave itself this name and these parameters. data_corruption when no quantizer of this configuration did.
 Result<std::unique_ptr<const BinaryQuantizer>> restore_binary_quantizer(const IndexConfig& config, std::string_view name,

@@ -133,7 +133,7 @@ void ResidualQuantizer::code_batch(std::span<const float> rows, Batch& batch) co
   }
   rotate(batch.residuals, batch.rows, batch.rotated);
   for (std::size_t row = 0; row < batch.rows; ++row) {
-    choose_levels(batch.rotated.row_values(row), std::span(batch.levels).subspan(row * dim, dim), batch.steps[row]);
+    choose_levels(batch.rotated.row_values(row), std::span(batch.levels).subspan(row * code_dims_, code_dims_), batch.steps[row]);
   }
   shape_errors(batch);
 }
@@ -141,11 +141,11 @@ void ResidualQuantizer::code_batch(std::span<const float> rows, Batch& batch) co
 void ResidualQuantizer::encode(std::span<const float> rows, std::span<std::uint8_t> codes, std::span<float> scales) const {
   const std::size_t dim = coding_.dim;
   const std::size_t count = rows.size() / dim;
-  Batch batch(dim);
+  Batch batch(dim, code_dims_);
   for (std::size_t first = 0; first < count; first += kBatchRows) {
     code_batch(rows.subspan(first * dim, std::min(kBatchRows, count - first) * dim), batch);
     for (std::size_t row = 0; row < batch.rows; ++row) {
-      const auto levels = std::span<const std::int8_t>(batch.levels).subspan(row * dim, dim);
+      const auto levels = std::span<const std::int8_t>(batch.levels).subspan(row * code_dims_, code_dims_);
       write_level_code(levels, coding_.bits, codes.subspan((first + row) * code_bytes(), code_bytes()));
       if (has_row_scales()) scales[first + row] = unbiased_scale(batch.rotated.row_values(row), levels);
     }
@@ -154,10 +154,10 @@ void ResidualQuantizer::encode(std::span<const float> rows, std::span<std::uint8
 
 std::vector<float> ResidualQuantizer::rotated(std::span<const float> vector) const {
   Matrix source(1, coding_.dim);
-  Matrix target(1, coding_.dim);
+  Matrix target(1, code_dims_);
   std::ranges::copy(vector, source.row(0));
   rotate(source, 1, target);
-  return {target.row(0), target.row(0) + coding_.dim};
+  return {target.row(0), target.row(0) + code_dims_};
 }
 
 CodeQuery ResidualQuantizer::code_query(std::span<const float> query) const {
@@ -177,10 +177,10 @@ CodeQuery ResidualQuantizer::code_query(std::span<const float> query) const {
 LookUpTables ResidualQuantizer::hamming_tables(std::span<const float> query) const {
   std::vector<float> residual(query.begin(), query.end());
   for (std::size_t i = 0; i < residual.size(); ++i) residual[i] -= coding_.centre[i];
-  std::vector<std::uint8_t> code(level_code_bytes(coding_.dim, 1));
+  std::vector<std::uint8_t> code(level_code_bytes(code_dims_, 1));
   write_sign_code(rotated(residual), code);
   const std::vector<std::uint8_t> all(code.size(), 0xff);
-  return make_hamming_tables(as_highest_plane(code, coding_.bits), coding_.dim, as_highest_plane(all, coding_.bits));
+  return make_hamming_tables(as_highest_plane(code, coding_.bits), code_dims_, as_highest_plane(all, coding_.bits));
 }
 
 }  // namespace orthant

@@ -6,7 +6,8 @@
 //
 //   <q, x> = <q, c> + <R q, z>, estimated by <q, c> + scale * <R q, l>.
 //
-// Under cosine, scales vary so little between rows that one serves all (fixed_scale), where the quantizer says so.
+// A rotation may keep fewer dimensions than vectors have (code_dims): then z is a projection, and what it loses is lost to the
+// estimate. Under cosine, scales vary so little between rows that one serves all (fixed_scale), where the quantizer says so.
 //
 // What is left of z, the error e = z - step * l, meets the query as <R q, e>. A query is no random direction: it has the directions
 // of the collection's own rows, above all that of their mean. So levels are then moved, one at a time, while that lowers e' H e,
@@ -51,9 +52,10 @@ bool read_finite(ByteReader& reader, std::span<float> values);
 
 class ResidualQuantizer : public BinaryQuantizer {
  public:
-  explicit ResidualQuantizer(ResidualCoding coding) : coding_(std::move(coding)) {}
+  // `code_dims`: dimensions of the rotated space, at most coding.dim.
+  ResidualQuantizer(ResidualCoding coding, std::size_t code_dims) : coding_(std::move(coding)), code_dims_(code_dims) {}
 
-  std::size_t code_bytes() const override { return level_code_bytes(coding_.dim, coding_.bits); }
+  std::size_t code_bytes() const override { return level_code_bytes(code_dims_, coding_.bits); }
   bool has_row_scales() const override { return coding_.fixed_scale == 0; }
   void encode(std::span<const float> rows, std::span<std::uint8_t> codes, std::span<float> scales) const override;
   CodeQuery code_query(std::span<const float> query) const override;
@@ -61,21 +63,22 @@ class ResidualQuantizer : public BinaryQuantizer {
   bool is_trained() const override { return coding_.trained; }
 
   const ResidualCoding& coding() const { return coding_; }
+  std::size_t code_dims() const { return code_dims_; }
 
   // Rows between their vectors and their codes, at most kBatchRows at once; training looks at them. `residuals` is used up.
   static constexpr std::size_t kBatchRows = 96;
   struct Batch {
-    explicit Batch(std::size_t dim)
+    Batch(std::size_t dim, std::size_t code_dims)
         : residuals(kBatchRows, dim),
-          rotated(kBatchRows, dim),
-          slopes(kBatchRows, dim),
-          levels(kBatchRows * dim),
+          rotated(kBatchRows, code_dims),
+          slopes(kBatchRows, code_dims),
+          levels(kBatchRows * code_dims),
           steps(kBatchRows) {}
     std::size_t rows = 0;
     Matrix residuals;
     Matrix rotated;
     Matrix slopes;                    // for shape_errors
-    std::vector<std::int8_t> levels;  // rows x dim
+    std::vector<std::int8_t> levels;  // rows x code_dims
     std::vector<float> steps;
   };
   void code_batch(std::span<const float> rows, Batch& batch) const;
@@ -91,6 +94,7 @@ class ResidualQuantizer : public BinaryQuantizer {
   void choose_levels(std::span<const float> values, std::span<std::int8_t> levels, float& step) const;
 
   ResidualCoding coding_;
+  std::size_t code_dims_;
 };
 
 // Of n x dim values, n >= 1.

@@ -15,7 +15,7 @@ constexpr float kCentreWeight = 1;
 }  // namespace
 
 RotatedQuantizer::RotatedQuantizer(ResidualCoding coding, std::uint64_t seed)
-    : ResidualQuantizer(std::move(coding)), rotation_(this->coding().dim, seed), seed_(seed) {
+    : ResidualQuantizer(coding, coding.dim), rotation_(this->coding().dim, seed), seed_(seed) {
   double squares = 0;
   for (float value : this->coding().centre) squares += double{value} * value;
   if (squares == 0) return;

@@ -280,9 +280,8 @@ class PlanRun {
 };
 
 // Scores of bits alone: signs as +1 and -1 for the dot product, bits as 0 and 1 for distances.
-float hamming_score(const IndexConfig& config, float differing) {
-  const auto dim = static_cast<float>(config.dim);
-  switch (config.metric) {
+float hamming_score(Metric metric, float dim, float differing) {
+  switch (metric) {
     case Metric::kCosine: return 1 - 2 * differing / dim;
     case Metric::kDot: return dim - 2 * differing;
     case Metric::kEuclid: return std::sqrt(differing);
@@ -328,9 +327,9 @@ Result<std::vector<std::vector<Candidate>>> run_plan_for_all(const IndexParts& p
   return found;
 }
 
-float score_of(const IndexConfig& config, const RescorePlan& plan, float distance) {
+float score_of(const IndexConfig& config, const RescorePlan& plan, std::size_t code_dims, float distance) {
   const bool bits_only = plan.first == FirstStage::kHamming && plan.int8_depth == 0 && plan.last == LastStage::kNone;
-  if (bits_only) return hamming_score(config, distance);
+  if (bits_only) return hamming_score(config.metric, static_cast<float>(code_dims), distance);
   switch (config.metric) {
     case Metric::kCosine:
     case Metric::kDot: return 0.0f - distance;  // never -0

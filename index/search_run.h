@@ -39,6 +39,6 @@ Result<std::vector<std::vector<Candidate>>> run_plan_for_all(const IndexParts& p
                                                              std::span<const PreparedQuery> queries, const RowMask& mask);
 
 // The score that users of the metric see.
-float score_of(const IndexConfig& config, const RescorePlan& plan, float distance);
+float score_of(const IndexConfig& config, const RescorePlan& plan, std::size_t code_dims, float distance);
 
 }  // namespace orthant

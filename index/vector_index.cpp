@@ -13,6 +13,7 @@
 #include "index/candidates/source_factory.h"
 #include "index/index_source.h"
 #include "index/kernels/dispatch.h"
+#include "index/level_codes.h"
 #include "index/quality_measurement.h"
 #include "index/row_encoder.h"
 #include "index/search_run.h"
@@ -179,10 +180,12 @@ class VectorIndex::Impl {
   }
 
   // While floats are small and in memory no search needs a structure.
-  bool needs_build() const { return !exact_is_cheap(tables_.row_count()) && source_.needs_build(config_, tables_); }
+  bool needs_build() const {
+    return !exact_is_cheap(tables_.row_count()) && !codes_are_too_short() && source_.needs_build(config_, tables_);
+  }
 
   Status build(ThreadPool* pool, const std::atomic<bool>& stop) {
-    if (source_.needs_build(config_, tables_)) ORTHANT_TRY(source_.build(parts(), pool, stop));
+    if (!codes_are_too_short() && source_.needs_build(config_, tables_)) ORTHANT_TRY(source_.build(parts(), pool, stop));
     return {};
   }
 
@@ -205,8 +208,17 @@ class VectorIndex::Impl {
     if (config_.form != VectorForm::kFloat32 || trained_codes(config_) == BinaryCodes::kSign) return false;
     const std::size_t rows = tables_.row_count();
     if (rows - tables_.buried_count() < kFewRowsToTrain || exact_is_cheap(rows)) return false;
+    if (codes_are_too_short()) return true;
     return rows >= 2 * checked_rows_.load(std::memory_order_relaxed);
   }
+  std::size_t live_count() const { return tables_.row_count() - tables_.buried_count(); }
+
+  // The index has grown beyond scans, for which its codes were made.
+  bool codes_are_too_short() const {
+    if (!quantizer_ || quantizer_->code_bytes() == level_code_bytes(config_.dim, config_.code_bits)) return false;
+    return wanted_code_length(config_, live_count()) == CodeLength::kWhole;
+  }
+
   // Returns what was noted before.
   std::size_t note_training_check(std::size_t row_count) { return checked_rows_.exchange(row_count, std::memory_order_relaxed); }
 
@@ -277,13 +289,16 @@ class VectorIndex::Impl {
   std::optional<std::size_t> trained_rows_;
 
  private:
+  // Dimensions that 1-bit codes hold.
+  std::size_t code_dims() const { return std::min(config_.dim, 8 * tables_.code_bytes() / config_.code_bits); }
+
   std::vector<ScoredOrdinal> scored(const RescorePlan& plan, const std::vector<Candidate>& candidates,
                                     std::optional<float> threshold) const {
     const bool lower_is_better = lower_score_is_better(config_.metric);
     std::vector<ScoredOrdinal> result;
     result.reserve(candidates.size());
     for (const Candidate& candidate : candidates) {
-      const float score = score_of(config_, plan, candidate.distance);
+      const float score = score_of(config_, plan, code_dims(), candidate.distance);
       if (threshold && !(lower_is_better ? score < *threshold : score > *threshold)) continue;
       result.push_back({candidate.ordinal, score});
     }
@@ -389,11 +404,13 @@ Result<std::unique_ptr<VectorIndex>> VectorIndex::retrained(ThreadPool* pool, co
 }
 
 Result<std::unique_ptr<VectorIndex>> VectorIndex::make_successor(ThreadPool* pool, const std::atomic<bool>& stop) const {
-  if (impl_->quantizer_->is_trained() && !ORTHANT_TRY(has_drifted())) return std::unique_ptr<VectorIndex>();
+  const bool serves = impl_->quantizer_->is_trained() && !impl_->codes_are_too_short();
+  if (serves && !ORTHANT_TRY(has_drifted())) return std::unique_ptr<VectorIndex>();
   const Ordinal rows = row_count();
   const std::vector<float> sample =
       ORTHANT_TRY(sample_rows(*impl_->stored_, impl_->tables_, 0, rows, wanted_training_rows(config()), kTrainingSeed));
-  Quantizer quantizer = ORTHANT_TRY(train_binary_quantizer(config(), sample, kTrainingSeed, pool, stop));
+  const CodeLength length = wanted_code_length(config(), live_count());
+  Quantizer quantizer = ORTHANT_TRY(train_binary_quantizer(config(), sample, kTrainingSeed, pool, stop, length));
   std::unique_ptr<VectorIndex> successor(
       new VectorIndex(std::make_unique<Impl>(config(), impl_->stored_, rows, std::move(quantizer))));
   successor->impl_->note_training_check(rows);

@@ -109,5 +109,31 @@ TEST(Matrix, PolarFactorIsOrthonormalAndLeavesASymmetricPositiveRest) {
   }
 }
 
+// A moment with known eigenvectors: the columns of a random orthonormal matrix.
+TEST(Matrix, LeadingDirectionsCarryAsMuchAsTheLeadingEigenvectors) {
+  std::mt19937_64 random(test::sample_seed());
+  constexpr std::size_t kSize = 60;
+  Matrix start = random_matrix(kSize, kSize, random);
+  for (std::size_t i = 0; i < kSize; ++i) start.row(i)[i] += 3 * std::sqrt(static_cast<float>(kSize));
+  const Matrix vectors = polar_factor(start, nullptr);
+  Matrix scaled = copy_of(vectors);
+  std::vector<double> eigenvalues(kSize);
+  for (std::size_t i = 0; i < kSize; ++i) {
+    eigenvalues[i] = i < 40 ? std::pow(0.9, static_cast<double>(i)) : 0.0;  // it does not span the space
+    for (float& value : scaled.row_values(i)) value *= static_cast<float>(eigenvalues[i]);
+  }
+  const Matrix moment = product(transposed(vectors), scaled, nullptr);
+  for (std::size_t count : {10u, 20u, 50u}) {
+    const LeadingDirections leading = leading_directions(moment, count, 5, nullptr);
+    EXPECT_LT(orthonormality_error(leading.rows, nullptr), 1e-4f) << count;
+    double carried = 0, most = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      carried += leading.energies[i];
+      most += eigenvalues[i];
+    }
+    EXPECT_NEAR(carried, most, 0.08 * most) << count;
+  }
+}
+
 }  // namespace
 }  // namespace orthant

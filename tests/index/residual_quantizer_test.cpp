@@ -291,6 +291,46 @@ TEST(BinaryQuantizers, FallBackToARandomRotationInLargeDimensions) {
   EXPECT_EQ(trained_codes(config_of(BinaryCodes::kAuto, 1, 100, Metric::kManhattan)), BinaryCodes::kSign);
 }
 
+// Rows of 200 dimensions whose energy lies in `wide` of them.
+std::vector<float> narrow_rows(std::size_t count, std::size_t wide, std::mt19937_64& random) {
+  std::vector<float> rows = test::clustered_rows(count, 200, random);
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] *= i % 200 < wide ? 1.0f : 0.1f;
+  for (std::size_t row = 0; row < count; ++row) normalize(std::span(rows).subspan(row * 200, 200));
+  return rows;
+}
+
+TEST(LearnedQuantizer, KeepsForScansTheDimensionsThatTellMost) {
+  std::mt19937_64 random(test::sample_seed());
+  const std::vector<float> sample = narrow_rows(2'000, 70, random);
+  const std::vector<float> rows = narrow_rows(300, 70, random);
+  const std::vector<float> queries = narrow_rows(20, 70, random);
+  for (Metric metric : {Metric::kCosine, Metric::kDot}) {
+    const IndexConfig config = config_of(BinaryCodes::kLearned, 1, 200, metric);
+    const auto whole = train_binary_quantizer(config, sample, 1, nullptr, kGoOn).value();
+    const auto small = train_binary_quantizer(config, sample, 1, nullptr, kGoOn, CodeLength::kForScans).value();
+    EXPECT_EQ(whole->code_bytes(), 25U);
+    ASSERT_EQ(small->code_bytes(), 12U);
+    EXPECT_EQ(small->code_query(std::span(queries).first(200)).weights.size(), 96U);
+    const auto restored = restore_binary_quantizer(config, "learned", small->parameters()).value();
+    EXPECT_EQ(encode(*small, rows, 200).bits, encode(*restored, rows, 200).bits);
+    EXPECT_LT(mean_squared_error(*small, rows, queries, 200), 4 * mean_squared_error(*whole, rows, queries, 200));
+    EXPECT_EQ(small->hamming_tables(std::span(rows).first(200)).largest_sum, 96U);
+  }
+}
+
+TEST(LearnedQuantizer, KeepsAllDimensionsWhereFewerWouldTellTooLittle) {
+  std::mt19937_64 random(test::sample_seed());
+  const auto length = [](std::size_t dim, const std::vector<float>& sample) {
+    const IndexConfig config = config_of(BinaryCodes::kAuto, 1, dim);
+    return train_binary_quantizer(config, sample, 1, nullptr, kGoOn, CodeLength::kForScans).value()->code_bytes();
+  };
+  std::normal_distribution<float> normal;
+  std::vector<float> spread(1'000 * 200);
+  for (float& value : spread) value = normal(random);
+  EXPECT_EQ(length(200, spread), 25U);
+  EXPECT_EQ(length(100, unit_rows(1'000, 100, random)), 13U);  // half of them are less than a group of the scan's sums
+}
+
 TEST(BinaryQuantizers, StopTrainingWhenAsked) {
   const std::atomic<bool> stop = true;
   const std::vector<float> sample(300 * 8, 0.5f);

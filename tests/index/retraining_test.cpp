@@ -156,6 +156,45 @@ TEST(Retraining, ComesBackFromASnapshot) {
   }
 }
 
+// Codes that scans are content with do not serve a graph: they are made anew before it is built.
+TEST(Retraining, ReplacesCodesOfScansOnceAStructureIsWanted) {
+  constexpr std::size_t kWideDim = 200;
+  std::mt19937_64 random(test::sample_seed());
+  const test::TemporaryDirectory directory;
+  IndexConfig config = config_of();
+  config.dim = kWideDim;
+  config.structure = IndexStructure::kFlat;
+  std::vector<float> rows = test::clustered_rows(2'100, kWideDim, random);
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] *= i % kWideDim < 70 ? 1.0f : 0.1f;
+  auto filled = test::fill_index(config, rows);
+  const auto scanned = retrain(*filled.index);
+  ASSERT_NE(scanned, nullptr);
+  EXPECT_EQ(scanned->memory().binary_bytes, 2'100U * 12);
+  EXPECT_FALSE(scanned->needs_training());
+  ASSERT_TRUE(scanned->calibrate(nullptr));
+  ASSERT_TRUE(scanned->save(directory.path() / "index"));
+
+  config.structure = IndexStructure::kGraph;
+  const auto loaded = VectorIndex::load(directory.path() / "index", config, filled.stored.get()).value();
+  EXPECT_EQ(loaded->memory().binary_bytes, 2'100U * 12);
+  EXPECT_FALSE(loaded->needs_build());
+  EXPECT_TRUE(loaded->needs_training());
+  const auto whole = retrain(*loaded);
+  ASSERT_NE(whole, nullptr);
+  EXPECT_EQ(whole->memory().binary_bytes, 2'100U * 25);
+  EXPECT_FALSE(whole->needs_training());
+  EXPECT_TRUE(whole->needs_build());
+
+  const std::span<const float> query = std::span(rows).first(kWideDim);
+  for (const VectorIndex* index : {scanned.get(), loaded.get(), whole.get()}) {
+    const auto found = index->search(query, {}).value();
+    ASSERT_FALSE(found.empty());
+    EXPECT_EQ(found.front().ordinal, 0U);
+    const auto bits_alone = index->search(query, {.stages = SearchStages::kBinary}).value();
+    EXPECT_NEAR(bits_alone.front().score, 1.0f, 0.3f);  // in the range of the bits that there are
+  }
+}
+
 TEST(Retraining, StopsWhenAsked) {
   std::mt19937_64 random(test::sample_seed());
   auto filled = test::fill_index(config_of(), test::clustered_rows(2'100, kDim, random));
