@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -46,23 +48,27 @@ Status write_npy(const std::filesystem::path& path, NpyType type, std::size_t ro
 class NpyWriter {
  public:
   static Result<NpyWriter> create(const std::filesystem::path& path, NpyType type, std::size_t columns);
+  // A one-dimensional array of elements of that NumPy type: "<u8", "|S36".
+  static Result<NpyWriter> create_list(const std::filesystem::path& path, std::string_view descr, std::size_t element_bytes);
   ~NpyWriter();
   NpyWriter(NpyWriter&&) = default;
   NpyWriter& operator=(NpyWriter&&) = delete;
 
-  // Whole rows, row-major.
+  // Whole rows, row-major (of a list: whole elements).
   Status append(std::span<const std::uint8_t> elements);
   // States the number of rows and gives the file its name. Nothing may be appended after that.
   Status finish();
 
  private:
-  NpyWriter(std::filesystem::path path, NpyType type, std::size_t columns);
+  NpyWriter(std::filesystem::path path, std::string descr, std::size_t row_bytes, std::optional<std::size_t> columns);
+  static Result<NpyWriter> start(NpyWriter writer);
   std::string header() const;
 
   std::filesystem::path path_;
   std::filesystem::path beside_;
-  NpyType type_;
-  std::size_t columns_;
+  std::string descr_;
+  std::size_t row_bytes_;
+  std::optional<std::size_t> columns_;  // nothing: one dimension
   std::size_t rows_ = 0;
   std::ofstream out_;
 };
