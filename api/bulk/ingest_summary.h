@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "api/bulk/document_reader.h"
+#include "api/bulk/point_reader.h"
 #include "api/json/json_writer.h"
 #include "engine/requests.h"
 

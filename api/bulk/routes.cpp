@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "api/bulk/document_reader.h"
+#include "api/bulk/vector_reader.h"
 #include "api/bulk/write_window.h"
 #include "api/qdrant/collection_settings.h"
 #include "api/qdrant/envelope.h"
@@ -44,10 +45,21 @@ Result<LineTarget> make_target(const Request& request, const CollectionConfig& c
   return target;
 }
 
+// By the content type: lines of JSON, or ready vectors.
+Result<std::unique_ptr<PointReader>> make_reader(const Request& request, ContentCoding coding, LineTarget target,
+                                                 const CollectionConfig& config, std::size_t max_point_bytes) {
+  if (request.headers.find("content-type") != kVectorsContentType) {
+    return std::make_unique<DocumentReader>(coding, std::move(target), max_point_bytes);
+  }
+  const auto vector = config.vectors.find(target.text_vector);
+  if (vector == config.vectors.end()) return invalid_argument("?vector names the vector to write: the collection has several");
+  return std::make_unique<VectorReader>(coding, target.text_vector, vector->second.index, max_point_bytes);
+}
+
 // One upload: reads the body, parses on the request pool, keeps a few batches in the engine.
 class Upload {
  public:
-  Upload(Engine& engine, Request& request, DocumentReader reader)
+  Upload(Engine& engine, Request& request, std::unique_ptr<PointReader> reader)
       : engine_(engine), request_(request), reader_(std::move(reader)), window_(writer(), kBatchesInFlight) {}
 
   // The first error of the stream itself: damaged compression, a lost connection, a failed write. Lines that were good before it
@@ -59,13 +71,13 @@ class Upload {
       const Result<std::size_t> count = co_await request_.body->read_some(bytes);
       if (!count) status = std::unexpected(count.error());
       if (!count || *count == 0) break;
-      reader_.feed(std::string_view(bytes).substr(0, *count));
+      reader_->feed(std::string_view(bytes).substr(0, *count));
       status = co_await use_input();
       // The client sends less than we can take: its lines go on without waiting for a full batch. While there is no room in the
       // window, more lines gather in the socket.
       if (*count < bytes.size()) co_await put_batch();
     }
-    if (status) status = reader_.finish(batch_);
+    if (status) status = reader_->finish(batch_);
     co_await put_batch();
     co_await window_.wait_until_empty();
     if (window_.failure()) status = std::unexpected(*window_.failure());
@@ -96,13 +108,13 @@ class Upload {
 
   // Turns all input into batches; the last one may be left in batch_.
   Awaitable<Status> use_input() {
-    using Progress = DocumentReader::Progress;
+    using Progress = PointReader::Progress;
     Result<Progress> progress = Progress::kPaused;
     while (progress && *progress == Progress::kPaused) {
-      const auto read = [this] { return reader_.read(batch_); };
+      const auto read = [this] { return reader_->read(batch_); };
       progress = co_await run_on<Progress>(engine_.request_pool(), read);
       const bool refused = !progress && progress.error().code == ErrorCode::kResourceExhausted;
-      if (refused) progress = reader_.read(batch_);
+      if (refused) progress = reader_->read(batch_);
       if (batch_.full()) co_await put_batch();
     }
     if (!progress) co_return std::unexpected(progress.error());
@@ -117,7 +129,7 @@ class Upload {
 
   Engine& engine_;
   Request& request_;
-  DocumentReader reader_;
+  std::unique_ptr<PointReader> reader_;
   WriteWindow window_;
   DocumentBatch batch_;
 };
@@ -163,7 +175,10 @@ Awaitable<Response> ingest_documents(Engine& engine, Request& request) {
   if (!info) co_return refuse(info.error());
   Result<LineTarget> target = make_target(request, info->config);
   if (!target) co_return refuse(target.error());
-  Upload upload(engine, request, DocumentReader(*coding, std::move(*target), engine.settings().max_body_bytes));
+  Result<std::unique_ptr<PointReader>> reader =
+      make_reader(request, *coding, std::move(*target), info->config, engine.settings().max_body_bytes);
+  if (!reader) co_return refuse(reader.error());
+  Upload upload(engine, request, std::move(*reader));
   const Status status = co_await upload.run();
   IngestSummary& summary = upload.summary();
   const std::uint64_t grown = points_in(engine, name) - std::min(points_in(engine, name), info->points_count);

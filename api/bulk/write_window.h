@@ -8,8 +8,8 @@
 #include <optional>
 #include <string>
 
-#include "api/bulk/document_reader.h"
 #include "api/bulk/ingest_summary.h"
+#include "api/bulk/point_reader.h"
 #include "api/http/awaitable.h"
 #include "base/result.h"
 #include "engine/requests.h"

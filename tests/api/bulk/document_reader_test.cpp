@@ -54,7 +54,7 @@ TEST(DocumentReader, ReadsEveryLineInEveryCodingHoweverCut) {
       EXPECT_TRUE(outcome.status);
       ASSERT_EQ(outcome.ids.size(), 2'000);
       EXPECT_EQ(outcome.ids, outcome.lines);
-      EXPECT_LE(outcome.largest_batch, DocumentBatch::kMaxPoints);
+      EXPECT_LE(outcome.largest_batch, DocumentBatch().max_points);
     }
   }
 }

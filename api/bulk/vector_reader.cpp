@@ -1,0 +1,146 @@
+#include "api/bulk/vector_reader.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "api/json/json_reader.h"
+#include "base/bytes.h"
+
+namespace orthant::bulk {
+namespace {
+
+constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
+// Nothing has to be encoded, so a batch may be larger than one of texts; each is synced on its own.
+constexpr std::size_t kBatchPoints = 2048;
+constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
+// Decompressed bytes of one read(): what a bomb can make a thread do in one go.
+constexpr std::size_t kBytesPerCall = std::size_t{8} << 20;
+
+std::size_t bytes_of(const IndexConfig& config) {
+  switch (config.form) {
+    case VectorForm::kFloat32: return config.dim * sizeof(float);
+    case VectorForm::kInt8: return config.dim;
+    case VectorForm::kUbinary: return (config.dim + 7) / 8;
+  }
+  return 0;
+}
+
+template <typename T>
+T value_at(std::string_view bytes, std::size_t offset) {
+  T value;
+  std::memcpy(&value, bytes.data() + offset, sizeof value);
+  return value;
+}
+
+}  // namespace
+
+VectorReader::VectorReader(ContentCoding coding, std::string vector_name, const IndexConfig& config, std::size_t max_payload_bytes)
+    : decompressor_(coding),
+      vector_name_(std::move(vector_name)),
+      config_(config),
+      vector_bytes_(bytes_of(config)),
+      max_payload_bytes_(max_payload_bytes) {}
+
+void VectorReader::feed(std::string_view bytes) {
+  decompressor_.feed(bytes);
+}
+
+Result<PointReader::Progress> VectorReader::read(DocumentBatch& batch) {
+  batch.max_points = kBatchPoints;
+  batch.max_bytes = kBatchBytes;
+  for (std::size_t done = 0; done < kBytesPerCall;) {
+    while (!batch.full() && ORTHANT_TRY(take_point(batch))) {
+    }
+    if (batch.full()) break;
+    pending_.erase(0, used_);
+    used_ = 0;
+    const std::size_t before = pending_.size();
+    pending_.resize(before + kPieceBytes);
+    const Result<std::size_t> count = decompressor_.read(std::span(pending_).subspan(before));
+    pending_.resize(before + count.value_or(0));
+    if (!count) return std::unexpected(count.error());
+    if (*count == 0) return Progress::kNeedsInput;
+    done += *count;
+  }
+  return Progress::kPaused;
+}
+
+Status VectorReader::finish(DocumentBatch& /*batch*/) {
+  if (!decompressor_.at_end()) return invalid_argument("the compressed data ends too early");
+  if (!header_read_) return invalid_argument("the body ends inside its header");
+  if (!rest().empty()) return invalid_argument(fmt::format("the body ends inside point {}", points_ + 1));
+  return {};
+}
+
+Status VectorReader::read_header() {
+  const std::string_view header = rest().substr(0, kVectorsHeaderBytes);
+  if (!header.starts_with(kVectorsMagic)) return invalid_argument("the body does not begin with ORPT");
+  const auto version = value_at<std::uint16_t>(header, 4);
+  const auto form = value_at<std::uint8_t>(header, 6);
+  const auto dim = value_at<std::uint32_t>(header, 8);
+  if (version != kVectorsVersion) return invalid_argument(fmt::format("version {}, expected {}", version, kVectorsVersion));
+  if (form != static_cast<std::uint8_t>(config_.form)) {
+    return invalid_argument(
+        fmt::format("form {}, the collection's vector `{}` has form {}", form, vector_name_, static_cast<int>(config_.form)));
+  }
+  if (dim != config_.dim) {
+    return invalid_argument(fmt::format("{} dimensions, the collection's vector `{}` has {}", dim, vector_name_, config_.dim));
+  }
+  used_ += kVectorsHeaderBytes;
+  header_read_ = true;
+  return {};
+}
+
+Result<bool> VectorReader::take_point(DocumentBatch& batch) {
+  if (!header_read_) {
+    if (rest().size() < kVectorsHeaderBytes) return false;
+    ORTHANT_TRY(read_header());
+  }
+  const std::string_view bytes = rest();
+  if (bytes.size() < kPointHeadBytes) return false;
+  const std::size_t payload_bytes = value_at<std::uint32_t>(bytes, 4);
+  if (payload_bytes > max_payload_bytes_) {
+    return invalid_argument(
+        fmt::format("point {}: a payload of {} bytes, at most {} are taken", points_ + 1, payload_bytes, max_payload_bytes_));
+  }
+  const std::size_t point_bytes = kPointHeadBytes + vector_bytes_ + payload_bytes;
+  if (bytes.size() < point_bytes) return false;
+  used_ += point_bytes;
+  ++points_;
+  auto point = parse_point(bytes.substr(0, kPointHeadBytes), bytes.substr(kPointHeadBytes, vector_bytes_),
+                           bytes.substr(kPointHeadBytes + vector_bytes_, payload_bytes));
+  if (!point) {
+    batch.errors.push_back({points_, point.error().message});
+    return true;
+  }
+  batch.points.push_back(std::move(*point));
+  batch.lines.push_back(points_);
+  batch.bytes += point_bytes;
+  return true;
+}
+
+VectorInput VectorReader::parse_vector(std::string_view bytes) const {
+  if (config_.form != VectorForm::kFloat32) return CodeInput{{bytes.begin(), bytes.end()}};
+  std::vector<float> floats(config_.dim);
+  std::memcpy(floats.data(), bytes.data(), bytes.size());
+  return floats;
+}
+
+Result<PointInput> VectorReader::parse_point(std::string_view head, std::string_view vector, std::string_view payload) const {
+  PointInput point;
+  switch (head.front()) {
+    case 0: point.id = PointId::number(value_at<std::uint64_t>(head, 8)); break;
+    case 1: point.id = PointId::uuid(value_at<PointId::Uuid>(head, 8)); break;
+    default: return invalid_argument(fmt::format("id kind {}, expected 0 or 1", static_cast<int>(head.front())));
+  }
+  point.vectors.emplace_back(vector_name_, parse_vector(vector));
+  if (!payload.empty()) {
+    const JsonDocument document = ORTHANT_TRY(JsonDocument::parse(std::string(payload)));
+    point.payload = ORTHANT_TRY(payload_text(document.root()));
+  }
+  return point;
+}
+
+}  // namespace orthant::bulk
