@@ -26,6 +26,8 @@ constexpr const char* kFirstSteps =
 void add_commands(CLI::App& program, orthant::Action& action) {
   orthant::add_serve_command(program, action);
   orthant::add_ingest_command(program, action);
+  orthant::add_import_command(program, action);
+  orthant::add_export_command(program, action);
   orthant::add_search_command(program, action);
   orthant::add_info_command(program, action);
   orthant::add_doctor_command(program, action);

@@ -42,7 +42,7 @@ class Orthant(ConanFile):
             return
         for reference in (
             "boost/1.81.0", "cli11/2.3.2", "faiss/1.8.0", "fmt/9.1.0", "onednn/3.4", "openssl/[>=3 <4]", "roaring/2.0.4",
-            "rocksdb/8.8.1", "simdjson/3.1.1", "spdlog/1.11.0", "xxhash/0.8.1", "yaml-cpp/0.7.0", "zlib/[>=1.2.11 <2]",
+            "rocksdb/8.8.1", "simdjson/3.1.1", "snappy/1.1.9", "spdlog/1.11.0", "xxhash/0.8.1", "yaml-cpp/0.7.0", "zlib/[>=1.2.11 <2]",
             "zstd/1.5.4",
         ):
             self.requires(reference)

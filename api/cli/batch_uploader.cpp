@@ -38,7 +38,7 @@ Result<BatchAnswer> parse_answer(const JsonDocument& json, const DocumentBatch& 
 Result<BatchAnswer> send_with_patience(Daemon& daemon, const std::string& target, const DocumentBatch& batch) {
   auto pause = kFirstPause;
   for (int attempt = 1;; ++attempt) {
-    const auto json = daemon.call("POST", target, batch.ndjson, "application/x-ndjson");
+    const auto json = daemon.call("POST", target, batch.body, batch.content_type);
     if (json) return parse_answer(*json, batch);
     if (attempt == kAttempts || !is_passing(json.error().code)) return std::unexpected(json.error());
     std::this_thread::sleep_for(pause);
@@ -49,7 +49,7 @@ Result<BatchAnswer> send_with_patience(Daemon& daemon, const std::string& target
 }  // namespace
 
 void DocumentBatch::append(const Document& document, std::uint64_t line_number) {
-  JsonWriter json(ndjson);
+  JsonWriter json(body);
   json.begin_object();
   json.key("id");
   if (document.id.is_uuid()) {
@@ -60,18 +60,19 @@ void DocumentBatch::append(const Document& document, std::uint64_t line_number) 
   json.key("text").string(document.text);
   json.key("payload").raw(document.payload);
   json.end_object();
-  ndjson += '\n';
+  body += '\n';
   line_numbers.push_back(line_number);
   last_line = line_number;
 }
 
-BatchUploader::BatchUploader(std::string collection, std::vector<Daemon> connections)
-    : collection_(std::move(collection)), connections_(std::move(connections)) {}
+BatchUploader::BatchUploader(std::string target, std::vector<Daemon> connections)
+    : target_(std::move(target)), connections_(std::move(connections)) {}
 
-Result<BatchUploader> BatchUploader::create(std::string_view url, std::string_view collection, std::size_t connections) {
+Result<BatchUploader> BatchUploader::create(std::string_view url, std::string_view collection, std::size_t connections,
+                                            std::string_view query) {
   std::vector<Daemon> made;
   for (std::size_t i = 0; i < std::max<std::size_t>(connections, 1); ++i) made.push_back(ORTHANT_TRY(Daemon::at(url)));
-  return BatchUploader(std::string(collection), std::move(made));
+  return BatchUploader(collection_target(collection, fmt::format("/documents{}", query)), std::move(made));
 }
 
 Result<std::optional<BatchAnswer>> BatchUploader::wait() {
@@ -86,10 +87,9 @@ Result<std::optional<BatchAnswer>> BatchUploader::send(DocumentBatch batch) {
   std::optional<BatchAnswer> oldest;
   if (on_their_way_.size() == connections_.size()) oldest = ORTHANT_TRY(wait());
   Daemon& connection = connections_[next_connection_++ % connections_.size()];
-  on_their_way_.push_back(
-      std::async(std::launch::async, [&connection, target = collection_target(collection_, "/documents"), sent = std::move(batch)] {
-        return send_with_patience(connection, target, sent);
-      }));
+  on_their_way_.push_back(std::async(std::launch::async, [&connection, target = target_, sent = std::move(batch)] {
+    return send_with_patience(connection, target, sent);
+  }));
   return oldest;
 }
 

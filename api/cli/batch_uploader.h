@@ -18,8 +18,9 @@ namespace orthant {
 
 // Documents of neighbouring lines of an input file.
 struct DocumentBatch {
-  std::string ndjson;
-  std::vector<std::uint64_t> line_numbers;  // in the input file, one a line of `ndjson`
+  std::string body;  // lines of JSON, or what content_type says
+  std::string_view content_type = "application/x-ndjson";
+  std::vector<std::uint64_t> line_numbers;  // in the input file, one a line or point of `body`
   std::uint64_t last_line = 0;              // the input is dealt with up to here once this batch is answered
 
   void append(const Document& document, std::uint64_t line_number);
@@ -40,7 +41,9 @@ struct BatchAnswer {
 
 class BatchUploader {
  public:
-  static Result<BatchUploader> create(std::string_view url, std::string_view collection, std::size_t connections);
+  // `query`: of the target, "?vector=NAME" or nothing.
+  static Result<BatchUploader> create(std::string_view url, std::string_view collection, std::size_t connections,
+                                      std::string_view query = {});
 
   // Starts to send. Where every connection is busy, waits for the oldest batch and returns its answer. A daemon that is full or
   // away for a moment is asked again for some seconds; sending a batch twice changes nothing.
@@ -49,9 +52,9 @@ class BatchUploader {
   Result<std::optional<BatchAnswer>> wait();
 
  private:
-  BatchUploader(std::string collection, std::vector<Daemon> connections);
+  BatchUploader(std::string target, std::vector<Daemon> connections);
 
-  std::string collection_;
+  std::string target_;
   std::vector<Daemon> connections_;
   std::size_t next_connection_ = 0;
   std::deque<std::future<Result<BatchAnswer>>> on_their_way_;  // after connections_: its end waits for the last batch

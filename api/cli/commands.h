@@ -21,6 +21,8 @@ using Action = std::function<Result<int>()>;
 
 void add_serve_command(CLI::App& program, Action& action);
 void add_ingest_command(CLI::App& program, Action& action);
+void add_import_command(CLI::App& program, Action& action);
+void add_export_command(CLI::App& program, Action& action);
 void add_search_command(CLI::App& program, Action& action);
 void add_encode_command(CLI::App& program, Action& action);
 void add_tokenize_command(CLI::App& program, Action& action);

@@ -18,6 +18,7 @@
 #include "api/cli/daemon.h"
 #include "api/cli/document_reader.h"
 #include "api/cli/ingest_state.h"
+#include "api/cli/make_collection.h"
 #include "api/cli/progress.h"
 #include "api/json/json_writer.h"
 #include "base/digest.h"
@@ -125,7 +126,7 @@ Status Ingestion::read_and_send(DocumentReader& reader, BatchUploader& uploader)
     }
     if (done_before) continue;
     batch_.append(*line->document, line->number);
-    if (batch_.line_numbers.size() >= kBatchDocuments || batch_.ndjson.size() >= kBatchBytes) ORTHANT_TRY(send_batch(uploader));
+    if (batch_.line_numbers.size() >= kBatchDocuments || batch_.body.size() >= kBatchBytes) ORTHANT_TRY(send_batch(uploader));
   }
   ORTHANT_TRY(send_batch(uploader));
   return wait_for_all(uploader);
@@ -158,26 +159,10 @@ Result<bool> Ingestion::run() {
   return state_.refused + refused_here_ == 0;
 }
 
-// A collection for the embeddings of the daemon's first model.
-Status create_collection(Daemon& daemon, const std::string& name) {
-  const JsonDocument models = ORTHANT_TRY(daemon.call("GET", "/models"));
-  std::optional<JsonValue> first;
-  for (const JsonValue model : ORTHANT_TRY(ORTHANT_TRY(models.root().require("result")).require("models")).items()) {
-    if (!first) first = model;
-  }
-  if (!first) return fail(ErrorCode::kFailedPrecondition, "the daemon has no model loaded, so it cannot embed texts");
-  const std::uint64_t dim = ORTHANT_TRY(ORTHANT_TRY(first->require("dim")).as_uint());
-  const std::string body = fmt::format(R"({{"vectors": {{"size": {}, "distance": "Cosine"}}}})", dim);
-  ORTHANT_TRY(daemon.call("PUT", collection_target(name), body));
-  fmt::print(stderr, "created collection {} ({} dimensions, {})\n", name, dim,
-             ORTHANT_TRY(ORTHANT_TRY(first->require("name")).as_string()));
-  return {};
-}
-
 Result<int> run_ingest(const IngestArguments& arguments) {
   Daemon daemon = ORTHANT_TRY(Daemon::at(arguments.url));
   if (!ORTHANT_TRY(daemon.find(collection_target(arguments.collection)))) {
-    ORTHANT_TRY(create_collection(daemon, arguments.collection));
+    ORTHANT_TRY(create_text_collection(daemon, arguments.collection));
   }
   bool all_accepted = true;
   for (const std::string& file : arguments.files) {

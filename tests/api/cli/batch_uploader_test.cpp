@@ -65,7 +65,7 @@ TEST(DocumentBatch, IsNdjsonWithUuidsAndNumbers) {
   DocumentBatch batch;
   batch.append({PointId::number(18446744073709551615u), "a \"b\"\n", R"({"x":1})"}, 3);
   batch.append({*PointId::parse_uuid("550E8400-e29b-41d4-a716-446655440000"), "c", "{}"}, 9);
-  EXPECT_EQ(batch.ndjson,
+  EXPECT_EQ(batch.body,
             "{\"id\":18446744073709551615,\"text\":\"a \\\"b\\\"\\n\",\"payload\":{\"x\":1}}\n"
             "{\"id\":\"550e8400-e29b-41d4-a716-446655440000\",\"text\":\"c\",\"payload\":{}}\n");
   EXPECT_EQ(batch.line_numbers, (std::vector<std::uint64_t>{3, 9}));

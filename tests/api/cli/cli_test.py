@@ -73,9 +73,9 @@ def cosine(a, b):
 class Usage(unittest.TestCase):
     def test_help_teaches_every_command(self):
         text = run("--help").stdout
-        for command in ("serve", "ingest", "search", "info", "doctor", "encode", "tokenize", "eval", "quantize", "bench", "fetch-model", "version"):
+        for command in ("serve", "ingest", "import", "export", "search", "info", "doctor", "encode", "tokenize", "eval", "quantize", "bench", "fetch-model", "version"):
             self.assertIn(command, text)
-        for command in ("ingest", "search", "encode", "tokenize", "eval", "quantize", "doctor", "fetch-model"):
+        for command in ("ingest", "import", "export", "search", "encode", "tokenize", "eval", "quantize", "doctor", "fetch-model"):
             help_text = run(command, "--help").stdout
             self.assertIn("Example", help_text, command)
             self.assertIn(f"orthant {command}", help_text, command)

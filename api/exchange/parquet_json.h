@@ -1,0 +1,38 @@
+#pragma once
+// Values of Parquet columns as JSON. Walks along the rows of one ColumnRows; one thread at a time.
+
+#include <cstddef>
+#include <string>
+
+#include "api/exchange/parquet_column.h"
+#include "api/json/json_writer.h"
+#include "base/result.h"
+
+namespace orthant {
+
+class ColumnJson {
+ public:
+  // Both must outlive this.
+  ColumnJson(const ParquetColumn& column, const ColumnRows& rows) : column_(column), rows_(rows) {}
+
+  // The value of the next row, a list of values, or null. invalid_argument for a text of JSON that is none.
+  Status write_next(JsonWriter& json);
+
+ private:
+  Status write_value(JsonWriter& json);
+
+  const ParquetColumn& column_;
+  const ColumnRows& rows_;
+  std::size_t row_ = 0;
+  std::size_t element_ = 0;
+  std::size_t value_ = 0;
+};
+
+// RFC 3339: "2024-02-29", "2024-02-29T12:00:00.5Z". Years out of 0 to 9999: the number as it is.
+std::string date_text(std::int64_t days);
+std::string timestamp_text(std::int64_t units, std::uint32_t units_a_second, bool in_utc);
+
+// 16 bytes, hyphenated.
+std::string uuid_text(std::string_view bytes);
+
+}  // namespace orthant
