@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "base/machine_memory.h"
 #include "engine/engine_impl.h"
 
 namespace orthant {
@@ -27,6 +28,11 @@ constexpr std::string_view kNoModel = "none";
 
 std::size_t thread_count(const Settings& settings) {
   return settings.threads != 0 ? settings.threads : std::max(1U, std::thread::hardware_concurrency());
+}
+
+// What models, caches and requests need beside indexes is left to them.
+std::size_t memory_budget_of(const Settings& settings) {
+  return settings.memory_budget_bytes != 0 ? settings.memory_budget_bytes : machine_memory_bytes() / 2;
 }
 
 Error damaged(std::string_view name, const Error& cause) {
@@ -59,6 +65,7 @@ Engine::Impl::Impl(const Settings& given, DataDirectory opened_directory, std::u
       background_pool("background", kBackgroundThreads, kBackgroundJobs),
       request_pool("request", kRequestThreads, kQueuedRequests),
       catalog_pool("catalog", 1, kQueuedRequests),
+      memory_budget(memory_budget_of(settings)),
       syncer(*store),
       texts(encode_pool, settings.max_queued_texts_tokens, settings.query_cache_mb << 20),
       environment{.store = *store,
@@ -68,7 +75,10 @@ Engine::Impl::Impl(const Settings& given, DataDirectory opened_directory, std::u
                   .background_pool = background_pool,
                   .index_path = directory.index_path(),
                   .stopping = stopping,
-                  .sync_every_write = settings.sync_every_write} {}
+                  .sync_every_write = settings.sync_every_write,
+                  .memory_budget = &memory_budget} {
+  log_info(fmt::format("vector indexes may take {} MiB of memory together; codes beyond go to disk", memory_budget.limit() >> 20));
+}
 
 Engine::Impl::~Impl() {
   {
@@ -281,7 +291,7 @@ Result<CollectionInfo> Engine::collection_info(std::string_view name) const {
   info.points_count = statistics.points;
   info.indexed_vectors_count = statistics.indexed_vectors;
   info.queued_writes = statistics.queued_writes;
-  info.memory_by_vector = std::move(statistics.memory_by_vector);
+  info.indexes = std::move(statistics.indexes);
   info.field_indexes = std::move(statistics.field_indexes);
   return info;
 }

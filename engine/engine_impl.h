@@ -59,6 +59,7 @@ class Engine::Impl {
   ThreadPool request_pool;
   // One thread: collections are created and removed one after another, by tasks that wait for writers.
   ThreadPool catalog_pool;
+  MemoryBudget memory_budget;
   LogSyncer syncer;
   DelayedTasks delayed;
   TextEncoding texts;

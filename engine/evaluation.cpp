@@ -80,7 +80,7 @@ Status append_rows(Indexes& indexes, const EmbeddingMatrix& vectors, std::size_t
   }
   indexes.stored->append(rows);
   for (VectorIndex* index : {indexes.with_floats.get(), indexes.codes_only.get()}) {
-    index->append(*ORTHANT_TRY(index->encode_rows(rows)));
+    ORTHANT_TRY(index->append(*ORTHANT_TRY(index->encode_rows(rows))));
   }
   return {};
 }

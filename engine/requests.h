@@ -191,7 +191,7 @@ struct CollectionInfo {
   std::uint64_t points_count = 0;
   std::uint64_t indexed_vectors_count = 0;
   std::uint64_t queued_writes = 0;
-  std::map<std::string, IndexMemory> memory_by_vector;
+  std::map<std::string, IndexStatistics> indexes;       // by vector name
   std::map<std::string, FieldIndexInfo> field_indexes;  // those that answer filters, by path
   // Set when the collection stopped taking requests because its data is damaged; the message says what to do.
   std::optional<Error> fault;

@@ -66,6 +66,12 @@ constexpr Row kRows[] = {
      "A request that is not answered in this time is dropped, with status 408."},
     {"block-cache-bytes", &Settings::block_cache_bytes, Unit::kBytes, 0, "N",
      "Cache for stored points (RocksDB's data blocks). Raise it where payloads and float vectors are read often and do not fit."},
+    {"memory-budget-bytes", &Settings::memory_budget_bytes, Unit::kBytes, 0, "N",
+     "Memory that the vector indexes of all collections may take together. The codes of an index that grows beyond what is left go "
+     "to "
+     "files in the data directory, and inverted lists take the place of a graph. 0: half of the machine's memory, or of its "
+     "control "
+     "group's limit. Lower it where other services share the machine."},
     {"max-queued-texts-tokens", &Settings::max_queued_texts_tokens, Unit::kTokens, 512, "N",
      "Tokens of text that may wait for the encoder. Beyond that, requests are answered with status 429; bulk ingestion waits."},
     {"query-cache-mb", &Settings::query_cache_mb, Unit::kMebibytes, 0, "N",

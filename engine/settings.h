@@ -31,7 +31,8 @@ struct Settings {
   std::size_t request_timeout_s = 60;
   std::size_t block_cache_bytes = std::size_t{256} << 20;  // RocksDB's cache of data blocks
   std::size_t max_queued_texts_tokens = std::size_t{1} << 20;
-  std::size_t query_cache_mb = 16;  // MiB of recent query embeddings; 0: none are kept
+  std::size_t memory_budget_bytes = 0;  // of all vector indexes; 0: half of the memory that the process may use
+  std::size_t query_cache_mb = 16;      // MiB of recent query embeddings; 0: none are kept
 };
 
 // What the command line asked for beside settings.

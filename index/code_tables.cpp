@@ -34,8 +34,9 @@ CodeTables::CodeTables(const IndexConfig& config, std::size_t code_bytes, bool r
     return;
   }
   if (config.form == VectorForm::kFloat32) {
-    bits_.emplace(code_bytes, directory);
-    if (row_scales) bit_scales_.emplace(sizeof(float), directory);
+    const std::filesystem::path scanned = config.structure == IndexStructure::kFlat ? std::filesystem::path() : directory;
+    bits_.emplace(code_bytes, scanned);
+    if (row_scales) bit_scales_.emplace(sizeof(float), scanned);
   }
   int8_codes_.emplace(config.dim, directory);
   int8_scales_.emplace(sizeof(float), directory);

@@ -23,7 +23,7 @@ class CodeTables {
  public:
   // `row_scales`: the binary quantizer gives each row a scale. `keep_floats`: floats stay in memory until drop_floats().
   // `directory`: where codes and their factors live in files (CodeResidency::kDisk); empty: in memory. Bits of buried rows and
-  // resident floats are in memory always.
+  // resident floats are in memory always, and the 1-bit codes too where IndexStructure::kFlat scans them.
   CodeTables(const IndexConfig& config, std::size_t code_bytes, bool row_scales, bool keep_floats,
              const std::filesystem::path& directory = {});
 

@@ -20,6 +20,15 @@ Status validate(const IndexConfig& config) {
   return {};
 }
 
+std::string_view code_residency_name(CodeResidency residency) {
+  switch (residency) {
+    case CodeResidency::kAuto: return "auto";
+    case CodeResidency::kMemory: return "memory";
+    case CodeResidency::kDisk: return "disk";
+  }
+  return "auto";
+}
+
 std::string_view binary_codes_name(BinaryCodes codes) {
   switch (codes) {
     case BinaryCodes::kAuto: return "auto";

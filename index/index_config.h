@@ -35,6 +35,15 @@ enum class FloatResidency : std::uint8_t {
   kDisk = 2,
 };
 
+// Where codes and their factors live. On disk they stand in files of their own that vanish with the process (column_file.h): the
+// kernel keeps in its page cache what is used. 1-bit codes that are scanned (IndexStructure::kFlat) stay in memory.
+enum class CodeResidency : std::uint8_t {
+  kAuto = 0,  // in memory while the memory budget lasts (structure_choice.h)
+  kMemory = 1,
+  kDisk = 2,
+};
+std::string_view code_residency_name(CodeResidency residency);  // "auto", "memory", "disk"
+
 // How 1-bit codes (and their extensions to more bits) are made from floats: docs/quantizers.md.
 enum class BinaryCodes : std::uint8_t {
   kAuto = 0,     // what serves best at this dimension
@@ -65,6 +74,9 @@ struct IndexConfig {
   // Bits a dimension of the first stage's codes: 1, 2 or 4. kSign has 1.
   unsigned code_bits = 1;
   IndexStructure structure = IndexStructure::kAuto;
+  CodeResidency code_residency = CodeResidency::kAuto;
+  // Memory that the index may take; 0: what the process has left.
+  std::size_t memory_budget_bytes = 0;
 
   bool operator==(const IndexConfig&) const = default;
 };

@@ -3,15 +3,11 @@
 #include <algorithm>
 
 #include "index/candidates/source_factory.h"
+#include "index/structure_choice.h"
 
 namespace orthant {
 namespace {
 
-// Below, a scan of short codes is as fast as a graph at a recall of .98 and more, and they fit the third-level cache
-// (docs/decisions/0006-short-codes-for-scans.md).
-constexpr std::size_t kGraphRows = 500'000;
-// A structure that was asked for is made from here on; fewer rows are scanned in a microsecond.
-constexpr std::size_t kForcedRows = 1'000;
 // Rows that searches may scan beside the source before it takes them in: some microseconds.
 constexpr std::size_t kTailRows = 4'096;
 // Rows taken in by one call: some seconds.
@@ -24,23 +20,6 @@ bool is_stale(const CandidateSource& source) {
 }
 
 }  // namespace
-
-IndexStructure wanted_structure(const IndexConfig& config, std::size_t live_rows) {
-  if (config.form != VectorForm::kFloat32 || config.metric == Metric::kManhattan) return IndexStructure::kFlat;
-  switch (config.structure) {
-    case IndexStructure::kFlat: break;
-    case IndexStructure::kAuto: return live_rows >= kGraphRows ? IndexStructure::kGraph : IndexStructure::kFlat;
-    case IndexStructure::kGraph:
-    case IndexStructure::kLists: return live_rows >= kForcedRows ? config.structure : IndexStructure::kFlat;
-  }
-  return IndexStructure::kFlat;
-}
-
-CodeLength wanted_code_length(const IndexConfig& config, std::size_t live_rows) {
-  const bool free_to_choose = config.binary_codes == BinaryCodes::kAuto && config.code_bits == 1;
-  const bool scanned = wanted_structure(config, live_rows) == IndexStructure::kFlat;
-  return free_to_choose && scanned ? CodeLength::kForScans : CodeLength::kWhole;
-}
 
 bool IndexSource::needs_build(const IndexConfig& config, const CodeTables& tables) const {
   const std::size_t rows = tables.row_count();

@@ -20,12 +20,6 @@
 
 namespace orthant {
 
-// The structure that an index with so many live rows is to have: kFlat, kGraph or kLists. kFlat where the configuration has none.
-IndexStructure wanted_structure(const IndexConfig& config, std::size_t live_rows);
-
-// How long codes are to be: as short as scans need where the choice is left to us and scans are all that reads them.
-CodeLength wanted_code_length(const IndexConfig& config, std::size_t live_rows);
-
 class IndexSource {
  public:
   // Null get() when there is no source.

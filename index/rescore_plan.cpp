@@ -104,8 +104,10 @@ class Planner {
   }
   std::string_view reason_of_source() const {
     if (params_.effort) return "this effort was asked for";
-    const bool forced = config_.structure == IndexStructure::kGraph || config_.structure == IndexStructure::kLists;
-    if (forced && trace_->source_cost >= trace_->scan_cost) return "the collection asks for this structure";
+    const bool named = config_.structure == IndexStructure::kGraph || config_.structure == IndexStructure::kLists;
+    if (named && trace_->source_cost >= trace_->scan_cost) return "the collection asks for this structure";
+    if (forced() && trace_->source_cost >= trace_->scan_cost)
+      return "codes are on disk, where all of them had better not be scanned";
     return "the structure costs less than a scan of all codes";
   }
   std::string_view reason_of_scan() const {
@@ -141,8 +143,13 @@ class Planner {
     const auto rows = static_cast<double>(facts_.row_count);
     const auto eligible = static_cast<double>(facts_.eligible_count);
     const double cost = source_cost();
-    const bool forced = config_.structure == IndexStructure::kGraph || config_.structure == IndexStructure::kLists;
-    return cost < eligible * kListedInt8Cost && (forced || cost < rows);
+    return cost < eligible * kListedInt8Cost && (forced() || cost < rows);
+  }
+
+  // Rows that are not in memory had better not be scanned.
+  bool forced() const {
+    return config_.structure == IndexStructure::kGraph || config_.structure == IndexStructure::kLists ||
+           config_.code_residency == CodeResidency::kDisk;
   }
 
   double source_cost() const {

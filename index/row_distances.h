@@ -10,10 +10,22 @@
 #include <vector>
 
 #include "index/code_tables.h"
+#include "index/cold_rows.h"
 #include "index/kernels/distance_kernels.h"
 #include "index/prepared_query.h"
 
 namespace orthant {
+
+// For the time in which one thread computes distances to `rows`: int8 codes and scales that are not in memory are read together.
+class ColdInt8Rows {
+ public:
+  ColdInt8Rows(const RowColumn& codes, const RowColumn& scales, std::span<const Ordinal> rows)
+      : codes_(codes, rows), scales_(scales, rows) {}
+
+ private:
+  const ColdRows codes_;
+  const ColdRows scales_;
+};
 
 // int8 codes against the query's int8 form. Not for kManhattan, which no dot product gives.
 class Int8Distances {
@@ -26,6 +38,7 @@ class Int8Distances {
         query_(query) {}
   void rows(Ordinal first, std::size_t count, float* out) const;
   void list(std::span<const Ordinal> ordinals, float* out) const;
+  ColdInt8Rows cold(std::span<const Ordinal> rows) const { return {codes_, scales_, rows}; }
 
  private:
   float distance(std::int32_t dot, Ordinal ordinal) const;
@@ -48,6 +61,7 @@ class DecodedDistances {
         buffer_(query.floats.size()) {}
   void rows(Ordinal first, std::size_t count, float* out) const;
   void list(std::span<const Ordinal> ordinals, float* out) const;
+  ColdInt8Rows cold(std::span<const Ordinal> rows) const { return {codes_, scales_, rows}; }
 
  private:
   const RowColumn& codes_;

@@ -61,15 +61,32 @@ bool scans_estimates(const RescorePlan& plan) {
   return plan.first == FirstStage::kEstimate && plan.effort == 0;
 }
 
+std::vector<Ordinal> ordinals_of(std::span<const Candidate> candidates) {
+  std::vector<Ordinal> ordinals;
+  ordinals.reserve(candidates.size());
+  for (const Candidate& candidate : candidates) ordinals.push_back(candidate.ordinal);
+  return ordinals;
+}
+
 template <typename Distances>
-void rescore(std::span<Candidate> candidates, const Distances& distances) {
-  std::array<Ordinal, kBlockRows> ordinals;
+void rescore(std::span<Candidate> candidates, std::span<const Ordinal> ordinals, const Distances& distances) {
   std::array<float, kBlockRows> values;
   for (std::size_t first = 0; first < candidates.size(); first += kBlockRows) {
     const std::size_t count = std::min(kBlockRows, candidates.size() - first);
-    for (std::size_t i = 0; i < count; ++i) ordinals[i] = candidates[first + i].ordinal;
-    distances.list({ordinals.data(), count}, values.data());
+    distances.list(ordinals.subspan(first, count), values.data());
     for (std::size_t i = 0; i < count; ++i) candidates[first + i].distance = values[i];
+  }
+}
+
+// Rows that are not in memory are asked for together.
+template <typename Distances>
+void rescore(std::span<Candidate> candidates, const Distances& distances) {
+  const std::vector<Ordinal> ordinals = ordinals_of(candidates);
+  if constexpr (requires { distances.cold(ordinals); }) {
+    const auto cold = distances.cold(ordinals);
+    rescore(candidates, ordinals, distances);
+  } else {
+    rescore(candidates, ordinals, distances);
   }
 }
 
@@ -240,9 +257,7 @@ class PlanRun {
   // One batched read. When a row is gone, reads row by row and leaves out those that are.
   Status read_distances(std::vector<Candidate>& candidates) {
     const std::size_t dim = parts_.config.dim;
-    std::vector<Ordinal> ordinals;
-    ordinals.reserve(candidates.size());
-    for (const Candidate& candidate : candidates) ordinals.push_back(candidate.ordinal);
+    const std::vector<Ordinal> ordinals = ordinals_of(candidates);
     std::vector<float> rows(ordinals.size() * dim);
     std::vector<float> distances(ordinals.size());
     const Status whole = parts_.stored->read(ordinals, rows);

@@ -23,11 +23,13 @@
 #include "base/thread_pool.h"
 #include "index/float_vectors.h"
 #include "index/index_config.h"
+#include "index/memory_budget.h"
 
 namespace orthant {
 
 // Rows ready to be appended: codes and (where they stay in memory) floats. Made in parallel, appended by the writer.
 class EncodedRows;
+class BinaryQuantizer;
 
 // index/quality.h
 class QualityMeasurement;
@@ -123,22 +125,25 @@ struct IndexMemory {
   std::size_t float_bytes = 0;
   std::size_t structure_bytes = 0;  // a graph or lists
   std::size_t other_bytes = 0;
+  std::size_t disk_bytes = 0;  // of codes that live in files: none of it is in the sums above
   std::size_t total() const { return binary_bytes + int8_bytes + float_bytes + structure_bytes + other_bytes; }
 };
 
 class VectorIndex {
  public:
-  // `stored` must outlive the index; null for VectorForm::kInt8 and kUbinary.
-  static Result<std::unique_ptr<VectorIndex>> create(const IndexConfig& config, const FloatVectors* stored);
+  // `stored` must outlive the index; null for VectorForm::kInt8 and kUbinary. Without a home codes stay in memory.
+  static Result<std::unique_ptr<VectorIndex>> create(const IndexConfig& config, const FloatVectors* stored,
+                                                     const IndexHome& home = {});
 
   // Reads what save() wrote. data_corruption when the file is damaged (checksum) or was made for another configuration: the caller
-  // then rebuilds. The result holds the rows [0, row_count()) as of the save, burials included.
+  // then rebuilds. The result holds the rows [0, row_count()) as of the save, burials included. Codes that live in files are copied
+  // out of the snapshot: their files hold nothing that outlasts the process, so nothing of them can be found half written.
   static Result<std::unique_ptr<VectorIndex>> load(const std::filesystem::path& file, const IndexConfig& config,
-                                                   const FloatVectors* stored);
+                                                   const FloatVectors* stored, const IndexHome& home = {});
 
   // A new index over rows [0, row_count) of `stored`; rows that it lacks are buried. In parallel on `pool` (may be null).
   static Result<std::unique_ptr<VectorIndex>> rebuild(const IndexConfig& config, const FloatVectors* stored, Ordinal row_count,
-                                                      ThreadPool* pool);
+                                                      ThreadPool* pool, const IndexHome& home = {});
 
   ~VectorIndex();
   VectorIndex(const VectorIndex&) = delete;
@@ -156,8 +161,11 @@ class VectorIndex {
   Result<std::shared_ptr<const EncodedRows>> encode_codes(std::span<const std::uint8_t> codes,
                                                           std::span<const std::uint8_t> present = {}) const;
 
-  // The rows get the ordinals row_count(), row_count() + 1, ...; visible to searches when this returns.
-  void append(const EncodedRows& rows);
+  // The rows get the ordinals row_count(), row_count() + 1, ...; visible to searches when this returns. io_error when codes live on
+  // disk and it is full: then nothing has changed, and the same rows may be appended later. make_room() finds that out beforehand:
+  // once it has returned well, appending so many rows does not fail.
+  Status append(const EncodedRows& rows);
+  Status make_room(std::size_t rows);
   // The row is never returned again. Burying twice is allowed.
   void bury(Ordinal ordinal);
 
@@ -178,7 +186,12 @@ class VectorIndex {
   // rows as it served those it was trained on; cancelled when `stop` is set. Long; beside searches and the writer, one at a time.
   bool needs_training() const;
   Result<std::unique_ptr<VectorIndex>> retrained(ThreadPool* pool, const std::atomic<bool>& stop) const;
-  // On that successor, before it serves: appends what the index has appended since and buries what it has buried. By the writer
+  // The memory that is left for this index (IndexHome, IndexConfig::memory_budget_bytes) does not hold its codes any more: moved()
+  // gives an index over the same rows with its codes on disk, by the same quantizer. Long; beside searches and the writer, one at a
+  // time. An index on disk stays there.
+  bool needs_move() const;
+  Result<std::unique_ptr<VectorIndex>> moved(ThreadPool* pool, const std::atomic<bool>& stop) const;
+  // On either successor, before it serves: appends what the index has appended since and buries what it has buried. By the writer
   // last, so that nothing happens between this and the switch.
   Status take_over(const VectorIndex& predecessor, ThreadPool* pool);
   // "sign", "rotated" or "learned"; empty for users' codes.
@@ -199,7 +212,9 @@ class VectorIndex {
   std::string_view structure() const;
   Ordinal structure_rows() const;
 
-  const IndexConfig& config() const;
+  const IndexConfig& config() const;  // as it was given
+  // Where its codes live: kMemory or kDisk.
+  CodeResidency code_residency() const;
   IndexMemory memory() const;
 
   // Measures what searches find and cost (index/quality.h). The index outlives the measurement. invalid_argument for given queries
@@ -216,7 +231,9 @@ class VectorIndex {
   // Appends the rows [row_count(), end) of the store; those that it lacks are buried.
   Status append_stored(Ordinal end, ThreadPool* pool);
   Result<bool> has_drifted() const;
-  Result<std::unique_ptr<VectorIndex>> make_successor(ThreadPool* pool, const std::atomic<bool>& stop) const;
+  Result<std::unique_ptr<VectorIndex>> train_successor(ThreadPool* pool, const std::atomic<bool>& stop) const;
+  Result<std::unique_ptr<VectorIndex>> make_successor(std::unique_ptr<const BinaryQuantizer> quantizer, CodeResidency residency,
+                                                      ThreadPool* pool, const std::atomic<bool>& stop) const;
 
   std::unique_ptr<Impl> impl_;
 };

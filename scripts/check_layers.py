@@ -11,7 +11,8 @@ ENCODER_DOORS = {f"encoder/{name}.h" for name in ("encoder", "embedding", "encod
                                                     "calibration_texts", "stage_times", "weight_precision")}
 ENCODER_DOORS |= {f"encoder/{name}.h" for name in ("reranker", "rerank_batcher", "sparse_encoder", "sparse_batcher")}
 ENCODER_DOORS.add("encoder/tokenizer/tokenizer.h")  # TokenizedText is part of the encoder's door
-INDEX_DOORS = {f"index/{name}.h" for name in ("vector_index", "index_config", "float_vectors", "memory_float_vectors", "quality")}
+INDEX_DOORS = {f"index/{name}.h" for name in ("vector_index", "index_config", "memory_budget", "float_vectors", "memory_float_vectors",
+                                                "quality")}
 ENGINE_DOORS = {f"engine/{name}.h" for name in ("engine", "settings", "requests", "evaluation")}
 ENGINE_DOORS |= {"engine/collection/collection.h", "engine/collection/collection_config.h", "engine/collection/explanation.h",
                  "engine/payload/filter.h",

@@ -66,6 +66,19 @@ std::string_view form_name(VectorForm form) {
   return "float32";
 }
 
+// How the index stands now: what was chosen, and what it takes.
+void write_index(JsonWriter& json, const IndexStatistics& index) {
+  json.key("index").begin_object().key("structure").string(index.structure);
+  json.key("structure_rows").number(index.structure_rows);
+  json.key("codes").string(code_residency_name(index.codes));
+  json.key("quantizer").string(index.quantizer).end_object();
+  const IndexMemory& memory = index.memory;
+  json.key("memory").begin_object().key("binary_bytes").number(memory.binary_bytes);
+  json.key("int8_bytes").number(memory.int8_bytes).key("float_bytes").number(memory.float_bytes);
+  json.key("structure_bytes").number(memory.structure_bytes).key("other_bytes").number(memory.other_bytes);
+  json.key("disk_bytes").number(memory.disk_bytes).end_object();
+}
+
 // What only Orthant has stands apart: clients parse the vectors' parameters strictly.
 void write_orthant_part(JsonWriter& json, const CollectionInfo& info) {
   json.begin_object().key("vectors").begin_object();
@@ -84,12 +97,8 @@ void write_orthant_part(JsonWriter& json, const CollectionInfo& info) {
       if (config.encoder->document_prompt) json.key("document_prompt").string(*config.encoder->document_prompt);
       json.end_object();
     }
-    if (const auto memory = info.memory_by_vector.find(name); memory != info.memory_by_vector.end()) {
-      json.key("memory").begin_object().key("binary_bytes").number(memory->second.binary_bytes);
-      json.key("int8_bytes").number(memory->second.int8_bytes).key("float_bytes").number(memory->second.float_bytes);
-      json.key("structure_bytes").number(memory->second.structure_bytes);
-      json.key("other_bytes").number(memory->second.other_bytes).end_object();
-    }
+    json.key("memory_budget_bytes").number(std::uint64_t{config.index.memory_budget_bytes});
+    if (const auto index = info.indexes.find(name); index != info.indexes.end()) write_index(json, index->second);
     json.end_object();
   }
   json.end_object().end_object();

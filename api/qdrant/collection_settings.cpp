@@ -91,6 +91,32 @@ FloatResidency residency_of(const JsonFields& options) {
   return on_disk->second == "true" ? FloatResidency::kDisk : FloatResidency::kMemory;
 }
 
+// Qdrant's `always_ram`: of the vector's own quantization, else of the collection's. False: codes may live on disk.
+CodeResidency code_residency_of(const CollectionSettings& settings, const std::string& vector) {
+  std::string given = settings.quantization_config;
+  if (const auto options = settings.vectors.find(vector); options != settings.vectors.end()) {
+    const auto own = options->second.find("quantization_config");
+    if (own != options->second.end()) given = own->second;
+  }
+  if (given.empty()) return CodeResidency::kAuto;
+  const auto document = JsonDocument::parse(given);
+  if (!document || !document->root().is_object()) return CodeResidency::kAuto;
+  for (const JsonValue kind : document->root().items()) {
+    if (!kind.is_object()) continue;
+    const auto always_ram = kind.find("always_ram");
+    if (always_ram && always_ram->raw() == "true") return CodeResidency::kMemory;
+    if (always_ram && always_ram->raw() == "false") return CodeResidency::kDisk;
+    const auto memory = kind.find("memory");
+    if (memory && memory->raw() == "\"pinned\"") return CodeResidency::kMemory;
+    if (memory && memory->raw() == "\"cold\"") return CodeResidency::kDisk;
+  }
+  return CodeResidency::kAuto;
+}
+
+void apply_code_residency(const CollectionSettings& settings, CollectionConfig& config) {
+  for (auto& [name, vector] : config.vectors) vector.index.code_residency = code_residency_of(settings, name);
+}
+
 // Ours alone: the quantizer of the first stage and its bits a dimension.
 Status parse_codes(JsonValue params, IndexConfig& index) {
   if (const auto codes = params.find("binary_codes")) {
@@ -128,6 +154,9 @@ Result<VectorConfig> parse_vector_params(JsonValue params, JsonFields& options) 
   }
   ORTHANT_TRY(parse_codes(params, config.index));
   config.index.structure = ORTHANT_TRY(parse_structure(params));
+  if (const auto budget = params.find("memory_budget_bytes")) {
+    config.index.memory_budget_bytes = static_cast<std::size_t>(ORTHANT_TRY(budget->as_uint()));
+  }
   return config;
 }
 
@@ -232,6 +261,7 @@ Result<CollectionConfig> parse_create_collection(JsonValue body) {
   ORTHANT_TRY(parse_sections(body, settings));
   ORTHANT_TRY(collect_fields(body, params_rules(), settings.params));
   apply_indexing_threshold(settings, config);
+  apply_code_residency(settings, config);
   config.dialect_json = settings.to_json();
   return config;
 }
@@ -267,6 +297,7 @@ Status apply_change(const CollectionChange& change, CollectionConfig& config) {
   std::erase_if(settings.metadata, [](const auto& field) { return field.second == "null"; });
   if (change.has_quantization) settings.quantization_config = change.given.quantization_config;
   apply_indexing_threshold(settings, config);
+  apply_code_residency(settings, config);
   config.dialect_json = settings.to_json();
   return {};
 }

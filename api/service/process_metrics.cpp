@@ -61,9 +61,14 @@ void update_collections(const Engine& engine) {
     return gauge("collection_vectors_memory_bytes", "Memory of a collection's vectors",
                  fmt::format("id=\"{}\"", escape_label(name)));
   };
+  const auto disk_bytes = [](const std::string& name) -> Gauge& {
+    return gauge("collection_vectors_disk_bytes", "Bytes of a collection's codes that live in files in place of memory",
+                 fmt::format("id=\"{}\"", escape_label(name)));
+  };
   for (const std::string& name : seen) {
     points(name).set(0);
     bytes(name).set(0);
+    disk_bytes(name).set(0);
   }
   const std::vector<std::string> names = engine.collection_names();
   std::int64_t total = 0;
@@ -72,9 +77,14 @@ void update_collections(const Engine& engine) {
     if (!info) continue;
     seen.insert(name);
     std::size_t memory = 0;
-    for (const auto& [vector, parts] : info->memory_by_vector) memory += parts.total();
+    std::size_t disk = 0;
+    for (const auto& [vector, index] : info->indexes) {
+      memory += index.memory.total();
+      disk += index.memory.disk_bytes;
+    }
     points(name).set(static_cast<std::int64_t>(info->points_count));
     bytes(name).set(static_cast<std::int64_t>(memory));
+    disk_bytes(name).set(static_cast<std::int64_t>(disk));
     total += static_cast<std::int64_t>(info->indexed_vectors_count);
   }
   gauge("collections_total", "Collections").set(static_cast<std::int64_t>(names.size()));

@@ -7,11 +7,13 @@
 namespace orthant {
 namespace {
 
-// 2 added the encoder's prompts, 3 the field indexes, 4 the codes and the structure of vector indexes.
-constexpr std::uint8_t kFormat = 4;
+// 2 added the encoder's prompts, 3 the field indexes, 4 the codes and the structure of vector indexes, 5 where codes
+// live.
+constexpr std::uint8_t kFormat = 5;
 constexpr std::uint8_t kFormatWithPrompts = 2;
 constexpr std::uint8_t kFormatWithFieldIndexes = 3;
 constexpr std::uint8_t kFormatWithStructure = 4;
+constexpr std::uint8_t kFormatWithCodeResidency = 5;
 constexpr std::size_t kMaxNameBytes = 255;
 
 std::unexpected<Error> damaged() {
@@ -28,6 +30,8 @@ void append_index(std::string& out, const IndexConfig& index) {
   append_value(out, index.binary_codes);
   append_value(out, static_cast<std::uint8_t>(index.code_bits));
   append_value(out, index.structure);
+  append_value(out, index.code_residency);
+  append_value(out, static_cast<std::uint64_t>(index.memory_budget_bytes));
 }
 
 void append_optional(std::string& out, const std::optional<std::string>& text) {
@@ -74,6 +78,12 @@ Result<IndexConfig> read_index(ByteReader& reader, std::uint8_t format) {
     const auto bits = reader.read<std::uint8_t>();
     if (!known_codes || !bits || !read_enum(reader, IndexStructure::kLists, index.structure)) return damaged();
     index.code_bits = *bits;
+  }
+  if (format >= kFormatWithCodeResidency) {
+    const bool known_residency = read_enum(reader, CodeResidency::kDisk, index.code_residency);
+    const auto budget = reader.read<std::uint64_t>();
+    if (!known_residency || !budget) return damaged();
+    index.memory_budget_bytes = *budget;
   }
   if (!validate(index)) return damaged();
   return index;

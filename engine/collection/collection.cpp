@@ -13,6 +13,14 @@ namespace {
 // Commands waiting for one collection's writer; past this the caller is asked to come back.
 constexpr std::size_t kQueuedCommands = 4096;
 
+IndexStatistics statistics_of(const VectorIndex& index) {
+  return {.memory = index.memory(),
+          .quantizer = std::string(index.quantizer_name()),
+          .structure = std::string(index.structure()),
+          .structure_rows = index.structure_rows(),
+          .codes = index.code_residency()};
+}
+
 Status check_dimension(std::size_t expected, std::size_t found) {
   if (expected == found) return {};
   return invalid_argument(fmt::format("Vector dimension error: expected dim: {}, got {}", expected, found));
@@ -56,8 +64,8 @@ Collection::~Collection() = default;
 
 Result<std::unique_ptr<Collection>> Collection::open(const CollectionEnvironment& environment, std::string name,
                                                      CollectionRecord record) {
-  std::shared_ptr<TableView> view =
-      ORTHANT_TRY(TableView::open(environment.store, record, environment.index_path, &environment.search_pool));
+  std::shared_ptr<TableView> view = ORTHANT_TRY(
+      TableView::open(environment.store, record, environment.index_path, &environment.search_pool, environment.memory_budget));
   const std::uint64_t last_operation = ORTHANT_TRY(view->table().last_operation());
   auto impl = std::make_shared<Impl>(environment, std::move(name), std::move(record), view, last_operation);
   impl->start_upkeep(view);
@@ -103,8 +111,7 @@ CollectionStatistics Collection::statistics() const {
   for (Slot slot = 0; slot < (*view)->slot_count(); ++slot) {
     const std::shared_ptr<VectorIndex> index = (*view)->index(slot);
     statistics.indexed_vectors += index->live_count();
-    statistics.memory_by_vector.emplace(impl_->slot_names[slot], index->memory());
-    statistics.codes_by_vector.emplace(impl_->slot_names[slot], index->quantizer_name());
+    statistics.indexes.emplace(impl_->slot_names[slot], statistics_of(*index));
   }
   statistics.field_indexes = (*view)->fields().info();
   return statistics;

@@ -46,6 +46,7 @@ struct CollectionEnvironment {
   const std::atomic<bool>& stopping;  // long background work ends early
   bool sync_every_write = false;
   UpkeepLimits limits{};
+  MemoryBudget* memory_budget = nullptr;  // of the indexes of all collections; null: no limit
 };
 
 struct WriteCommand {
@@ -88,8 +89,7 @@ struct CollectionStatistics {
   std::uint64_t indexed_vectors = 0;
   std::uint64_t queued_writes = 0;
   std::uint64_t buried_rows = 0;
-  std::map<std::string, IndexMemory> memory_by_vector;
-  std::map<std::string, std::string> codes_by_vector;   // "sign", "rotated", "learned"; empty for users' codes
+  std::map<std::string, IndexStatistics> indexes;       // by vector name
   std::map<std::string, FieldIndexInfo> field_indexes;  // those that are built, by path
 };
 

@@ -21,7 +21,7 @@ void Collection::Impl::start_reclaim(ReclaimDone done) {
   CollectionRecord target = record();
   target.table = 0;
   continue_reclaim(std::make_shared<Reclaim>(environment.store, std::move(target), environment.index_path,
-                                             &environment.background_pool, environment.stopping),
+                                             &environment.background_pool, environment.memory_budget, environment.stopping),
                    std::move(done));
 }
 

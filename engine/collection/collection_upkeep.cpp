@@ -1,6 +1,7 @@
 // What a growing or ageing table needs beside its writes: reclaiming, and for its indexes structures, calibration and snapshots.
 
 #include <algorithm>
+#include <string>
 
 #include <fmt/format.h>
 
@@ -21,7 +22,7 @@ bool worth_a_snapshot(const TableView& view, const UpkeepLimits& limits) {
 }
 
 bool needs_work(const VectorIndex& index) {
-  return index.needs_training() || index.needs_build() || index.needs_calibration();
+  return index.needs_training() || index.needs_move() || index.needs_build() || index.needs_calibration();
 }
 
 bool needs_work(const TableView& view, const UpkeepLimits& limits) {
@@ -31,13 +32,11 @@ bool needs_work(const TableView& view, const UpkeepLimits& limits) {
   return worth_a_snapshot(view, limits);
 }
 
-// A structure takes in some seconds' rows a round, so that a dropped collection and the end of the process do not wait for it.
-Status bring_up_to_date(VectorIndex& index, const CollectionEnvironment& environment, const TableView& view) {
-  while (index.needs_build() && !environment.stopping.load(std::memory_order_relaxed) && !view.is_retired()) {
-    ORTHANT_TRY(index.build(&environment.background_pool, environment.stopping));
-  }
-  if (environment.stopping.load(std::memory_order_relaxed) || view.is_retired() || !index.needs_calibration()) return {};
-  return index.calibrate(&environment.background_pool);
+std::string described(const VectorIndex& index) {
+  const IndexMemory memory = index.memory();
+  return fmt::format("{} over {} rows, codes {} {}, {} MiB of memory, {} MiB of disk", index.structure(), index.structure_rows(),
+                     index.code_residency() == CodeResidency::kDisk ? "on" : "in", code_residency_name(index.code_residency()),
+                     memory.total() >> 20, memory.disk_bytes >> 20);
 }
 
 // Rows that the writer may encode by itself when a newly trained index takes over.
@@ -81,27 +80,49 @@ void Collection::Impl::start_upkeep(const std::shared_ptr<TableView>& current) {
 
 Status Collection::Impl::work_on(const std::shared_ptr<TableView>& current, Slot slot) {
   const std::shared_ptr<VectorIndex> index = current->index(slot);
-  if (index->needs_training() && !current->is_retired()) return train(current, slot, index);
-  return bring_up_to_date(*index, environment, *current);
+  if ((index->needs_training() || index->needs_move()) && !current->is_retired()) return succeed(current, slot, index);
+  return bring_up_to_date(*current, slot, *index);
 }
 
-// The successor is whole, calibrated and within some rows of the index when the writer makes the switch.
-Status Collection::Impl::train(const std::shared_ptr<TableView>& current, Slot slot, const std::shared_ptr<VectorIndex>& index) {
+// A structure takes in some seconds' rows a round, so that a dropped collection and the end of the process do not wait for it.
+Status Collection::Impl::bring_up_to_date(const TableView& current, Slot slot, VectorIndex& index) {
+  const std::string before(index.structure());
+  while (index.needs_build() && !environment.stopping.load(std::memory_order_relaxed) && !current.is_retired()) {
+    ORTHANT_TRY(index.build(&environment.background_pool, environment.stopping));
+  }
+  if (environment.stopping.load(std::memory_order_relaxed) || current.is_retired()) return {};
+  if (index.structure() != before) {
+    log_info(fmt::format("collection {}: vector \"{}\": {}", name, slot_names[slot], described(index)));
+  }
+  return index.needs_calibration() ? index.calibrate(&environment.background_pool) : Status();
+}
+
+// The successor has newly trained codes, or codes on disk; it is whole, calibrated and within some rows of the index when the
+// writer makes the switch.
+Status Collection::Impl::succeed(const std::shared_ptr<TableView>& current, Slot slot, const std::shared_ptr<VectorIndex>& index) {
   ThreadPool* pool = &environment.background_pool;
-  std::shared_ptr<VectorIndex> successor = ORTHANT_TRY(index->retrained(pool, environment.stopping));
-  if (!successor) return bring_up_to_date(*index, environment, *current);
+  const bool move = index->needs_move();
+  std::shared_ptr<VectorIndex> successor =
+      ORTHANT_TRY(move ? index->moved(pool, environment.stopping) : index->retrained(pool, environment.stopping));
+  if (!successor) return bring_up_to_date(*current, slot, *index);
+  if (move) {
+    log_info(fmt::format("collection {}: vector \"{}\": its codes do not fit into memory any more and go to disk", name,
+                         slot_names[slot]));
+  }
   ORTHANT_TRY(successor->take_over(*index, pool));
-  ORTHANT_TRY(bring_up_to_date(*successor, environment, *current));
+  ORTHANT_TRY(bring_up_to_date(*current, slot, *successor));
   while (index->row_count() - successor->row_count() > kShortTakeover) ORTHANT_TRY(successor->take_over(*index, pool));
-  return strand.submit_continuation([self = shared_from_this(), current, slot, index, successor] {
+  return strand.submit_continuation([self = shared_from_this(), current, slot, index, successor, move] {
     if (current->is_retired() || current->index(slot) != index) return;
     if (Status taken = successor->take_over(*index, nullptr); !taken) {
-      log_warning(fmt::format("collection {}: newly trained codes are not used: {}", self->name, taken.error().message));
+      log_warning(fmt::format("collection {}: the index that was to take over is not used: {}", self->name, taken.error().message));
       return;
     }
     current->replace_index(slot, successor);
     static Counter& trainings = counter("orthant_index_trainings_total", "Indexes encoded anew by a newly trained quantizer.");
-    trainings.add();
+    if (!move) trainings.add();
+    static Counter& moves = counter("orthant_index_moves_total", "Indexes whose codes went to disk because memory was short.");
+    if (move) moves.add();
     self->start_upkeep(current);
   });
 }

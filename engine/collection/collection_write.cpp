@@ -70,6 +70,8 @@ Result<std::uint64_t> Collection::Impl::apply(WriteOp op) {
   const std::uint64_t operation_id = last_operation_ + 1;
   op = ORTHANT_TRY(resolve(std::move(op), *current, slot_names, &environment.search_pool));
   Change change = ORTHANT_TRY(build_change(op, *current, operation_id));
+  // What the store has taken must find room in the indexes.
+  ORTHANT_TRY(current->make_room(change.rows.rows));
   const TableView::WriteInProgress in_progress(*current);
   ORTHANT_TRY(environment.store.write(change.batch));
   last_operation_ = operation_id;
@@ -84,7 +86,7 @@ void Collection::Impl::publish(TableView& current, Change& change) {
   rows.add(change.rows.rows);
   operations.add();
   current.fields().apply(std::move(change.fields));
-  if (change.rows.rows > 0) current.append(change.rows);
+  if (change.rows.rows > 0) ignore_error(current.append(change.rows), "apply() has made room for them");
   current.bury(change.burials);
   if (journal_) {
     journal_->burials.insert(journal_->burials.end(), change.burials.begin(), change.burials.end());

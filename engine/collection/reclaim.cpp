@@ -32,7 +32,7 @@ Status Reclaim::run_round(const StoredTable& old_table, Ordinal row_count, const
   ORTHANT_TRY(follow_rewritten(old_table, journal));
   ORTHANT_TRY(follow_burials(old_table, journal));
   ORTHANT_TRY(copy_rows(old_table, rows_done(), row_count));
-  if (first_round) view_ = ORTHANT_TRY(TableView::open(store_, target_, index_path_, pool_));
+  if (first_round) view_ = ORTHANT_TRY(TableView::open(store_, target_, index_path_, pool_, budget_));
   return {};
 }
 
@@ -96,7 +96,10 @@ Status Reclaim::copy_chunk(const StoredTable& old_table, std::span<const std::pa
   }
   // In the first round there is no view yet: it is built over all rows at once, in parallel.
   EncodedBatch encoded;
-  if (view_) encoded = ORTHANT_TRY(view_->encode(views));
+  if (view_) {
+    encoded = ORTHANT_TRY(view_->encode(views));
+    ORTHANT_TRY(view_->make_room(encoded.rows));
+  }
   ORTHANT_TRY(store_.write(batch));
   if (view_) {
     FieldChanges fields;
@@ -104,7 +107,7 @@ Status Reclaim::copy_chunk(const StoredTable& old_table, std::span<const std::pa
       fields.added.push_back(view_->fields().read(next_ordinal_ + static_cast<Ordinal>(i), rows[i].second.payload));
     }
     view_->fields().apply(std::move(fields));
-    view_->append(encoded);
+    ORTHANT_TRY(view_->append(encoded));
   }
   next_ordinal_ += static_cast<Ordinal>(rows.size());
   return {};

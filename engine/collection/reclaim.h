@@ -31,9 +31,14 @@ struct RowJournal {
 class Reclaim {
  public:
   // `target` is the new record; its table number is given here.
-  Reclaim(Store& store, CollectionRecord target, std::filesystem::path index_path, ThreadPool* pool,
+  Reclaim(Store& store, CollectionRecord target, std::filesystem::path index_path, ThreadPool* pool, MemoryBudget* budget,
           const std::atomic<bool>& stopping)
-      : store_(store), target_(std::move(target)), index_path_(std::move(index_path)), pool_(pool), stopping_(stopping) {}
+      : store_(store),
+        target_(std::move(target)),
+        index_path_(std::move(index_path)),
+        pool_(pool),
+        budget_(budget),
+        stopping_(stopping) {}
   // Retires the new table unless the switch was made.
   ~Reclaim();
   Reclaim(const Reclaim&) = delete;
@@ -60,6 +65,7 @@ class Reclaim {
   CollectionRecord target_;
   const std::filesystem::path index_path_;
   ThreadPool* const pool_;
+  MemoryBudget* const budget_;
   const std::atomic<bool>& stopping_;
   Ordinal next_ordinal_ = 0;
   std::vector<Ordinal> new_ordinals_;  // by old ordinal; kNoOrdinal where the row was not live

@@ -11,6 +11,7 @@
 
 #include "base/point_id.h"
 #include "engine/payload/filter.h"
+#include "index/vector_index.h"
 
 namespace orthant {
 
@@ -42,6 +43,15 @@ struct Record {
 struct ScoredPoint {
   Record record;
   float score = 0;
+};
+
+// How a vector's index stands.
+struct IndexStatistics {
+  IndexMemory memory;
+  std::string quantizer;             // "sign", "rotated", "learned"; empty for users' codes
+  std::string structure;             // what serves searches: "flat", "graph", "lists"
+  std::uint64_t structure_rows = 0;  // rows that it covers
+  CodeResidency codes = CodeResidency::kMemory;
 };
 
 }  // namespace orthant

@@ -19,8 +19,8 @@ constexpr Ordinal kCatchUpRows = 1024;
 
 }  // namespace
 
-TableView::TableView(StoredTable table, std::filesystem::path index_path)
-    : table_(std::move(table)), index_path_(std::move(index_path)) {}
+TableView::TableView(StoredTable table, std::filesystem::path index_path, MemoryBudget* budget)
+    : table_(std::move(table)), index_path_(std::move(index_path)), home_{index_path_, budget} {}
 
 TableView::~TableView() {
   if (!retired_.load(std::memory_order_acquire)) return;
@@ -33,8 +33,9 @@ TableView::~TableView() {
 }
 
 Result<std::shared_ptr<TableView>> TableView::open(Store& store, const CollectionRecord& record,
-                                                   const std::filesystem::path& index_path, ThreadPool* pool) {
-  std::shared_ptr<TableView> view(new TableView(StoredTable(store, record.table), index_path));
+                                                   const std::filesystem::path& index_path, ThreadPool* pool,
+                                                   MemoryBudget* budget) {
+  std::shared_ptr<TableView> view(new TableView(StoredTable(store, record.table), index_path, budget));
   const Ordinal rows = ORTHANT_TRY(view->table_.row_count());
   view->row_count_.store(rows, std::memory_order_release);
   ORTHANT_TRY(view->load_burials());
@@ -74,11 +75,11 @@ Status TableView::open_slot(Slot slot, const IndexConfig& config, ThreadPool* po
   snapshot_rows_.store(std::min(snapshot_rows_.load(std::memory_order_relaxed), saved_rows), std::memory_order_relaxed);
   if (!view.index && row_count() > 0 && view.floats) {
     rebuilding_ = true;
-    auto rebuilt = VectorIndex::rebuild(config, view.floats.get(), row_count(), pool);
+    auto rebuilt = VectorIndex::rebuild(config, view.floats.get(), row_count(), pool, home_);
     rebuilding_ = false;
     view.index = ORTHANT_TRY(std::move(rebuilt));
   }
-  if (!view.index) view.index = ORTHANT_TRY(VectorIndex::create(config, view.floats.get()));
+  if (!view.index) view.index = ORTHANT_TRY(VectorIndex::create(config, view.floats.get(), home_));
   ORTHANT_TRY(catch_up(slot));
   for (const Slot buried_in : {kAllSlots, slot}) {
     ORTHANT_TRY(table_.scan_burials(buried_in, [&view](Ordinal ordinal) { view.index->bury(ordinal); }));
@@ -91,7 +92,7 @@ Result<std::unique_ptr<VectorIndex>> TableView::load_snapshot(Slot slot, const I
   const std::filesystem::path file = snapshot_file(slot);
   std::error_code error;
   if (!std::filesystem::exists(file, error)) return std::unique_ptr<VectorIndex>();
-  auto loaded = VectorIndex::load(file, config, slots_[slot].floats.get());
+  auto loaded = VectorIndex::load(file, config, slots_[slot].floats.get(), home_);
   if (!loaded) {
     log_warning(fmt::format("index snapshot {} is not used, the index is rebuilt: {}", file.string(), loaded.error().message));
     return std::unique_ptr<VectorIndex>();
@@ -117,7 +118,7 @@ Status TableView::catch_up(Slot slot) {
     }));
     std::vector<std::vector<std::string_view>> vectors(count, std::vector<std::string_view>(slot + 1U));
     for (Ordinal i = 0; i < count; ++i) vectors[i][slot] = rows[i];
-    index.append(*ORTHANT_TRY(encode_slot(slot, vectors)));
+    ORTHANT_TRY(index.append(*ORTHANT_TRY(encode_slot(slot, vectors))));
   }
   return {};
 }
@@ -150,9 +151,16 @@ Result<std::shared_ptr<const EncodedRows>> TableView::encode_slot(Slot slot,
   return view.index->encode_codes({bytes, vectors.size() * view.row_bytes}, present);
 }
 
-void TableView::append(const EncodedBatch& batch) {
-  for (Slot slot = 0; slot < slots_.size(); ++slot) slots_[slot].index->append(*batch.by_slot[slot]);
+Status TableView::make_room(Ordinal rows) {
+  for (SlotView& view : slots_) ORTHANT_TRY(view.index->make_room(rows));
+  return {};
+}
+
+Status TableView::append(const EncodedBatch& batch) {
+  ORTHANT_TRY(make_room(batch.rows));
+  for (Slot slot = 0; slot < slots_.size(); ++slot) ORTHANT_TRY(slots_[slot].index->append(*batch.by_slot[slot]));
   row_count_.store(row_count() + batch.rows, std::memory_order_release);
+  return {};
 }
 
 void TableView::bury(std::span<const std::pair<Slot, Ordinal>> burials) {

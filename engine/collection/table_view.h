@@ -47,9 +47,11 @@ struct UpkeepLimits {
 class TableView {
  public:
   // Brings the view of record.table up: from an index snapshot in `index_path` and the rows after it, or from the store alone.
-  // `pool` (may be null) is used for large tables.
+  // `pool` (may be null) is used for large tables. Codes on disk live in `index_path` too; `budget` (may be null) outlives the
+  // view.
   static Result<std::shared_ptr<TableView>> open(Store& store, const CollectionRecord& record,
-                                                 const std::filesystem::path& index_path, ThreadPool* pool);
+                                                 const std::filesystem::path& index_path, ThreadPool* pool,
+                                                 MemoryBudget* budget = nullptr);
   ~TableView();
   TableView(const TableView&) = delete;
   TableView& operator=(const TableView&) = delete;
@@ -74,8 +76,11 @@ class TableView {
 
   // `vectors[i][slot]`: the encoded bytes of row i, empty where the row lacks the vector.
   Result<EncodedBatch> encode(std::span<const std::vector<std::string_view>> vectors) const;
-  // The rows get the ordinals row_count(), ...; the row count is published last.
-  void append(const EncodedBatch& batch);
+  // Makes sure that append() will find room for so many rows: before they are written to the store, which has no way back. io_error
+  // when codes live on disk and it is full.
+  Status make_room(Ordinal rows);
+  // The rows get the ordinals row_count(), ...; the row count is published last. Fails only where make_room() would have.
+  Status append(const EncodedBatch& batch);
   // kAllSlots: the whole row.
   void bury(std::span<const std::pair<Slot, Ordinal>> burials);
 
@@ -114,7 +119,7 @@ class TableView {
     std::size_t row_bytes = 0;
   };
 
-  TableView(StoredTable table, std::filesystem::path index_path);
+  TableView(StoredTable table, std::filesystem::path index_path, MemoryBudget* budget);
   std::filesystem::path snapshot_file(Slot slot) const;
   Status load_burials();
   Status build_field_indexes(const FieldSchemas& schemas, ThreadPool* pool);
@@ -125,6 +130,7 @@ class TableView {
 
   const StoredTable table_;
   const std::filesystem::path index_path_;
+  const IndexHome home_;
   std::vector<SlotView> slots_;
   mutable std::mutex index_mutex_;
   FieldIndexes fields_;

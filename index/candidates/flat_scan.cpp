@@ -26,12 +26,21 @@ class GatheredRows {
   void flush() {
     if (size_ == 0) return;
     std::array<float, kBlockRows> values;
-    distances_.list({ordinals_.data(), size_}, values.data());
+    compute(std::span(ordinals_).first(size_), values.data());
     for (std::size_t i = 0; i < size_; ++i) nearest_.offer({values[i], ordinals_[i]});
     size_ = 0;
   }
 
  private:
+  void compute(std::span<const Ordinal> ordinals, float* values) const {
+    if constexpr (requires { distances_.cold(ordinals); }) {
+      const auto cold = distances_.cold(ordinals);
+      distances_.list(ordinals, values);
+    } else {
+      distances_.list(ordinals, values);
+    }
+  }
+
   const Distances& distances_;
   NearestCandidates& nearest_;
   std::array<Ordinal, kBlockRows> ordinals_;

@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 #include "index/memory_float_vectors.h"
 #include "index/vector_index.h"
 
@@ -22,7 +24,7 @@ struct FilledIndex {
       prepared.insert(prepared.end(), vector.begin(), vector.end());
     }
     stored->append(prepared);
-    index->append(*index->encode_rows(prepared).value());
+    EXPECT_TRUE(index->append(*index->encode_rows(prepared).value()));
   }
 };
 

@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include "index/structure_choice.h"
 #include "tests/index/brute_force.h"
 #include "tests/index/filled_index.h"
 #include "tests/support/random.h"

@@ -2,15 +2,14 @@
 
 #include "index/row_column.h"
 
-#include <csignal>
 #include <cstring>
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
 #include "index/code_tables.h"
 #include "index/cold_rows.h"
 #include "index/row_encoder.h"
+#include "tests/support/file_limit.h"
 #include "tests/support/random.h"
 #include "tests/support/temporary_directory.h"
 
@@ -27,24 +26,6 @@ bool holds(const RowColumn& column, std::size_t end) {
   }
   return true;
 }
-
-// Files of this process may not grow past so many bytes, for the time of this object.
-class FileLimit {
- public:
-  explicit FileLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit limit = {bytes, before_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileLimit() {
-    setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-
- private:
-  rlimit before_{};
-  void (*handler_)(int);
-};
 
 TEST(RowColumn, InAFileHoldsWhatOneInMemoryHolds) {
   const test::TemporaryDirectory directory;
@@ -94,7 +75,7 @@ TEST(CodeTables, OnAFullDiskRefuseRowsAndLoseNothing) {
   const EncodedRows rows = encode_float_rows(config, *quantizer, false, vectors, {});
   Ordinal accepted = 0;
   {
-    const FileLimit limit(rlim_t{1} << 20);
+    const test::FileLimit limit(rlim_t{1} << 20);
     Status appended;
     for (; appended && accepted < 100'000; accepted += appended ? 500 : 0) appended = tables.append(rows);
     ASSERT_FALSE(appended);

@@ -80,6 +80,30 @@ TEST(CollectionSettings, GivesBackWhatWasGivenOverQdrantsDefaults) {
   EXPECT_FALSE(info.contains("unknown"));
 }
 
+TEST(CollectionSettings, AlwaysRamSaysWhereCodesLive) {
+  const auto codes = [](const std::string& own, const std::string& common) {
+    const std::string body = R"({"vectors":{"v":{"size":4,"distance":"Dot")" + own + "}}" + common + "}";
+    return parse_json(body, parse_create_collection).value().vectors.at("v").index.code_residency;
+  };
+  const std::string in_memory = R"(,"quantization_config":{"scalar":{"type":"int8","always_ram":true}})";
+  const std::string on_disk = R"(,"quantization_config":{"binary":{"always_ram":false}})";
+  EXPECT_EQ(codes("", ""), CodeResidency::kAuto);
+  EXPECT_EQ(codes("", R"(,"quantization_config":{"binary":{}})"), CodeResidency::kAuto);
+  EXPECT_EQ(codes("", in_memory), CodeResidency::kMemory);
+  EXPECT_EQ(codes("", on_disk), CodeResidency::kDisk);
+  EXPECT_EQ(codes(in_memory, on_disk), CodeResidency::kMemory);
+  EXPECT_EQ(codes(on_disk, in_memory), CodeResidency::kDisk);
+}
+
+TEST(CollectionSettings, AVectorMayHaveAMemoryBudget) {
+  const auto parse = [](const char* budget) {
+    return parse_json(std::string(R"({"vectors":{"size":4,"distance":"Dot","memory_budget_bytes":)") + budget + "}}",
+                      parse_create_collection);
+  };
+  EXPECT_EQ(parse("1000000").value().vectors.at("").index.memory_budget_bytes, 1'000'000U);
+  EXPECT_TRUE(error_of(parse("-1")).contains("memory_budget_bytes")) << error_of(parse("-1"));
+}
+
 TEST(CollectionSettings, IndexingThresholdSetsWhereSearchesAreExact) {
   const auto bytes = [](const char* threshold) {
     const std::string body =
@@ -124,9 +148,10 @@ TEST(CollectionSettings, ChangesMergeIntoWhatIsThere) {
   CollectionConfig config =
       parse_json(
           R"({"vectors":{"size":4,"distance":"Cosine","on_disk":true},"hnsw_config":{"m":8},"metadata":{"a":1,"b":2},
-          "quantization_config":{"binary":{}}})",
+          "quantization_config":{"binary":{"always_ram":false}}})",
           parse_create_collection)
           .value();
+  EXPECT_EQ(config.vectors.at("").index.code_residency, CodeResidency::kDisk);
   const auto change = parse_json(
       R"({"vectors":{"":{"on_disk":false}},"hnsw_config":{"ef_construct":50},"metadata":{"b":null,"c":3},"params":{"replication_factor":2},
           "quantization_config":"Disabled"})",
@@ -134,6 +159,7 @@ TEST(CollectionSettings, ChangesMergeIntoWhatIsThere) {
   ASSERT_TRUE(change) << error_of(change);
   ASSERT_TRUE(apply_change(*change, config));
   const std::string info = info_text(config);
+  EXPECT_EQ(config.vectors.at("").index.code_residency, CodeResidency::kAuto);
   EXPECT_EQ(config.vectors.at("").index.residency, FloatResidency::kMemory);
   for (const char* part : {R"("on_disk":false,"size":4)", R"("m":8)", R"("ef_construct":50)", R"("metadata":{"a":1,"c":3})",
                            R"("replication_factor":2)", R"("quantization_config":null)"}) {

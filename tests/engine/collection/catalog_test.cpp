@@ -10,8 +10,13 @@ CollectionRecord sample() {
   record.table = 7;
   record.slot_names = {"", "b", "a"};  // slot order need not be name order
   record.config.dialect_json = R"({"x":1})";
-  record.config.vectors[""].index = {
-      .dim = 384, .metric = Metric::kDot, .residency = FloatResidency::kDisk, .exact_below_bytes = 5, .target_recall = 0.5};
+  record.config.vectors[""].index = {.dim = 384,
+                                     .metric = Metric::kDot,
+                                     .residency = FloatResidency::kDisk,
+                                     .exact_below_bytes = 5,
+                                     .target_recall = 0.5,
+                                     .code_residency = CodeResidency::kDisk,
+                                     .memory_budget_bytes = 77};
   record.config.vectors[""].encoder = EncoderIdentity{"model", "abc", "float32", "mean", 384, "query: ", ""};
   record.config.vectors[""].index.binary_codes = BinaryCodes::kRotated;
   record.config.vectors[""].index.code_bits = 2;
@@ -74,6 +79,8 @@ TEST(Catalog, ReadsARecordOfVersionThreeForEver) {
   EXPECT_EQ(index.binary_codes, BinaryCodes::kAuto);
   EXPECT_EQ(index.code_bits, 1U);
   EXPECT_EQ(index.structure, IndexStructure::kAuto);
+  EXPECT_EQ(index.code_residency, CodeResidency::kAuto);
+  EXPECT_EQ(index.memory_budget_bytes, 0U);
 }
 
 TEST(Catalog, ReadsAnEncoderOfVersionOneWithoutPrompts) {
@@ -109,7 +116,7 @@ TEST(Catalog, RecordThatIsCutOrHasAByteTooManyIsDamaged) {
 
 TEST(Catalog, RecordOfANewerVersionIsRefused) {
   std::string bytes = encode(sample());
-  bytes.front() = 5;
+  ++bytes.front();
   EXPECT_EQ(decode_collection_record(bytes).error().code, ErrorCode::kFailedPrecondition);
 }
 

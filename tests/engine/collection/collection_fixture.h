@@ -21,7 +21,7 @@ namespace orthant::test {
 // What a daemon holds; opening another one on the same directory after this is destroyed is a restart.
 class Host {
  public:
-  explicit Host(const std::filesystem::path& path, UpkeepLimits limits = {})
+  explicit Host(const std::filesystem::path& path, UpkeepLimits limits = {}, MemoryBudget* budget = nullptr)
       : directory_(DataDirectory::open(path).value()),
         store_(Store::open({.path = directory_.store_path(), .block_cache_bytes = std::size_t{8} << 20}).value()),
         environment_{.store = *store_,
@@ -32,7 +32,8 @@ class Host {
                      .index_path = directory_.index_path(),
                      .stopping = stopping_,
                      .sync_every_write = false,
-                     .limits = limits} {}
+                     .limits = limits,
+                     .memory_budget = budget} {}
   ~Host() {
     stopping_ = true;
     background_pool_.stop();

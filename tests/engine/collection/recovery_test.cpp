@@ -222,7 +222,7 @@ TEST_F(Recovery, WritesGoOnDuringAReclaim) {
 
 // The index is replaced by one with newly trained codes while points come and go.
 TEST_F(Recovery, LosesNothingWhileCodesAreTrainedAndKeepsThemInASnapshot) {
-  const auto codes = [this] { return collection_->statistics().codes_by_vector.at(""); };
+  const auto codes = [this] { return collection_->statistics().indexes.at("").quantizer; };
   const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   for (std::uint64_t id = kPoints; codes() != "learned"; ++id) {
     ASSERT_LT(std::chrono::steady_clock::now(), give_up) << codes();
