@@ -20,6 +20,13 @@ double microseconds_since(Clock::time_point begin) {
   return std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
 }
 
+// Queries of one call that one pass over the codes serves at most.
+constexpr std::size_t kQueriesTogether = 8;
+
+bool all_finite(std::span<const float> vector) {
+  return std::ranges::all_of(vector, [](float value) { return std::isfinite(value); });
+}
+
 const Filter* pointer_to(const std::optional<Filter>& filter) {
   return filter ? &*filter : nullptr;
 }
@@ -58,6 +65,12 @@ class QueryCall : public std::enable_shared_from_this<QueryCall> {
   void take_scores(Reranking& reranking, Result<RerankResult> scored);
   void finish();
   Status run(std::size_t i);
+  bool is_plain(std::size_t i) const;
+  std::vector<std::vector<std::size_t>> groups() const;
+  void run_group(std::span<const std::size_t> group, std::span<Status> statuses);
+  bool search_together(std::span<const std::size_t> group);
+  std::span<const float> given_vector(std::size_t i) const;
+  VectorSearch search_for(std::size_t i, std::span<const float> vector, const std::optional<PointId>& excluded) const;
   Status search(std::size_t i, std::span<const float> vector, const std::optional<PointId>& excluded);
   Status scroll(std::size_t i);
   Result<std::vector<float>> vector_of_point(const QueryRequest& query, const PointId& id) const;
@@ -156,8 +169,9 @@ void QueryCall::take_texts(EncodedTexts encoded) {
 
 void QueryCall::search_all() {
   std::vector<Status> statuses(queries_.size());
-  parallel_for(&engine_.search_pool, queries_.size(), 1, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) statuses[i] = run(i);
+  const std::vector<std::vector<std::size_t>> grouped = groups();
+  parallel_for(&engine_.search_pool, grouped.size(), 1, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) run_group(grouped[i], statuses);
   });
   for (Status& status : statuses) {
     if (!status) return refuse(std::move(status).error());
@@ -218,6 +232,51 @@ void QueryCall::finish() {
   done_(std::move(results_));
 }
 
+// A vector came with the query, or its text became one.
+bool QueryCall::is_plain(std::size_t i) const {
+  const auto* input = std::get_if<VectorInput>(&queries_[i].query);
+  return input != nullptr && !std::holds_alternative<CodeInput>(*input) && all_finite(given_vector(i));
+}
+
+std::span<const float> QueryCall::given_vector(std::size_t i) const {
+  const auto* floats = std::get_if<std::vector<float>>(std::get_if<VectorInput>(&queries_[i].query));
+  return floats != nullptr ? *floats : vectors_[i];
+}
+
+// Neighbouring queries that one pass over the codes can serve, as few together as keep all threads busy.
+std::vector<std::vector<std::size_t>> QueryCall::groups() const {
+  const std::size_t threads = std::max<std::size_t>(1, engine_.search_pool.thread_count());
+  const std::size_t most = std::clamp<std::size_t>((queries_.size() + threads - 1) / threads, 1, kQueriesTogether);
+  std::vector<std::vector<std::size_t>> grouped;
+  std::optional<VectorSearch> last;  // what the last group searches for; nothing when nothing can join it
+  for (std::size_t i = 0; i < queries_.size(); ++i) {
+    std::optional<VectorSearch> request;
+    if (is_plain(i)) request = search_for(i, given_vector(i), std::nullopt);
+    if (request && last && grouped.back().size() < most && can_share(*last, *request)) {
+      grouped.back().push_back(i);
+      continue;
+    }
+    grouped.push_back({i});
+    last = std::move(request);
+  }
+  return grouped;
+}
+
+// What fails together is done again one by one, so that each query has its own error.
+void QueryCall::run_group(std::span<const std::size_t> group, std::span<Status> statuses) {
+  if (group.size() > 1 && check_wanted(context_) && search_together(group)) return;
+  for (const std::size_t i : group) statuses[i] = run(i);
+}
+
+bool QueryCall::search_together(std::span<const std::size_t> group) {
+  std::vector<VectorSearch> requests;
+  for (const std::size_t i : group) requests.push_back(search_for(i, given_vector(i), std::nullopt));
+  Result<std::vector<Collection::SearchAnswer>> answers = collection_->search_together(requests);
+  if (!answers) return false;
+  for (std::size_t i = 0; i < group.size(); ++i) results_[group[i]].points = std::move((*answers)[i].points);
+  return true;
+}
+
 Status QueryCall::run(std::size_t i) {
   ORTHANT_TRY(check_wanted(context_));
   const QueryRequest& query = queries_[i];
@@ -235,11 +294,8 @@ Status QueryCall::run(std::size_t i) {
   return search(i, vectors_[i], std::nullopt);
 }
 
-Status QueryCall::search(std::size_t i, std::span<const float> vector, const std::optional<PointId>& excluded) {
+VectorSearch QueryCall::search_for(std::size_t i, std::span<const float> vector, const std::optional<PointId>& excluded) const {
   const QueryRequest& query = queries_[i];
-  if (!std::ranges::all_of(vector, [](float value) { return std::isfinite(value); })) {
-    return invalid_argument("query vector: holds NaN or infinity");
-  }
   VectorSearch request{.vector_name = query.vector_name,
                        .vector = vector,
                        .filter = pointer_to(query.filter),
@@ -257,7 +313,12 @@ Status QueryCall::search(std::size_t i, std::span<const float> vector, const std
     request.payload = {};
     request.vectors = {};
   }
-  Collection::SearchAnswer answer = ORTHANT_TRY(collection_->search(request));
+  return request;
+}
+
+Status QueryCall::search(std::size_t i, std::span<const float> vector, const std::optional<PointId>& excluded) {
+  if (!all_finite(vector)) return invalid_argument("query vector: holds NaN or infinity");
+  Collection::SearchAnswer answer = ORTHANT_TRY(collection_->search(search_for(i, vector, excluded)));
   results_[i].points = std::move(answer.points);
   if (results_[i].explanation) {
     results_[i].explanation->search = std::move(answer.explanation);

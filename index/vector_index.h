@@ -70,6 +70,8 @@ struct SearchParams {
   // Threads that may help with a scan of some hundred thousand rows while nothing waits for them; null: none. The results are the
   // same. The search may run on one of them.
   ThreadPool* helpers = nullptr;
+
+  bool operator==(const SearchParams&) const = default;
 };
 
 struct ScoredOrdinal {

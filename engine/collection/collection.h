@@ -71,6 +71,9 @@ struct VectorSearch {
   bool explain = false;
 };
 
+// Of one vector, without filters and explanations, in the same way and as deep.
+bool can_share(const VectorSearch& a, const VectorSearch& b);
+
 struct PointScroll {
   std::optional<PointId> from{};
   const Filter* filter = nullptr;
@@ -136,6 +139,8 @@ class Collection {
     std::optional<SearchExplanation> explanation;  // where it was asked for
   };
   Result<SearchAnswer> search(const VectorSearch& request) const;
+  // The same of each of several searches that can_share(): where codes are scanned, one pass over them serves all.
+  Result<std::vector<SearchAnswer>> search_together(std::span<const VectorSearch> requests) const;
   // In the order of `ids`, unknown ones left out.
   Result<std::vector<Record>> retrieve(std::span<const PointId> ids, const PayloadSelector& payload,
                                        const VectorSelector& vectors) const;

@@ -208,25 +208,65 @@ Result<std::vector<Record>> Collection::Impl::load_records(const TableView& curr
   return records;
 }
 
+namespace {
+
+Status check_dimension(const VectorSearch& request, const VectorIndex& index) {
+  if (request.vector.size() == index.config().dim) return {};
+  return invalid_argument(
+      fmt::format("Vector dimension error: expected dim: {}, got {}", index.config().dim, request.vector.size()));
+}
+
+std::size_t wanted_rows(const VectorSearch& request, std::size_t rows) {
+  return std::min(request.limit, rows) + std::min(request.offset, rows) + (request.excluded ? 1 : 0);
+}
+
+}  // namespace
+
+bool can_share(const VectorSearch& a, const VectorSearch& b) {
+  const auto plain = [](const VectorSearch& request) {
+    return (request.filter == nullptr || is_empty(*request.filter)) && !request.explain;
+  };
+  return plain(a) && plain(b) && a.vector_name == b.vector_name && a.limit == b.limit && a.offset == b.offset &&
+         a.excluded.has_value() == b.excluded.has_value() && a.params == b.params;
+}
+
+SearchParams Collection::Impl::params_for(const VectorSearch& request, const TableView& current, const AllowedRows* allowed) const {
+  SearchParams params = request.params;
+  params.allowed = allowed != nullptr ? &allowed->rows : nullptr;
+  const std::size_t rows = current.row_count();
+  params.limit = std::min(wanted_rows(request, rows), std::max<std::size_t>(rows, 1));
+  params.helpers = &environment.search_pool;
+  return params;
+}
+
+// What was found, read from the store, as the request wants it.
+Result<std::vector<ScoredPoint>> Collection::Impl::points_of(const TableView& current, const VectorSearch& request,
+                                                             std::span<const ScoredOrdinal> found) const {
+  std::vector<Ordinal> ordinals;
+  for (const ScoredOrdinal& hit : found) ordinals.push_back(hit.ordinal);
+  std::vector<Record> records = ORTHANT_TRY(load_records(current, ordinals, request.payload, request.vectors));
+  std::vector<ScoredPoint> points;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (records[i].id == request.excluded) continue;
+    points.push_back({std::move(records[i]), found[i].score});
+  }
+  keep_newest_of_equal_ids(points);
+  points.erase(points.begin(), points.begin() + static_cast<std::ptrdiff_t>(std::min(request.offset, points.size())));
+  if (points.size() > request.limit) points.resize(request.limit);
+  return points;
+}
+
 Result<Collection::SearchAnswer> Collection::search(const VectorSearch& request) const {
   const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
   const std::shared_ptr<VectorIndex> held = view->index(ORTHANT_TRY(impl_->slot_of(request.vector_name)));
   const VectorIndex& index = *held;
-  if (request.vector.size() != index.config().dim) {
-    return invalid_argument(
-        fmt::format("Vector dimension error: expected dim: {}, got {}", index.config().dim, request.vector.size()));
-  }
+  ORTHANT_TRY(check_dimension(request, index));
   SearchAnswer answer;
   if (request.explain) answer.explanation.emplace();
   SearchExplanation* const told = request.explain ? &*answer.explanation : nullptr;
   const std::shared_ptr<const AllowedRows> allowed =
       ORTHANT_TRY(impl_->allowed_rows(*view, request.filter, told == nullptr ? nullptr : &told->filter));
-  SearchParams params = request.params;
-  params.allowed = allowed ? &allowed->rows : nullptr;
-  const std::size_t rows = view->row_count();
-  const std::size_t wanted = std::min(request.limit, rows) + std::min(request.offset, rows) + (request.excluded ? 1 : 0);
-  params.limit = std::min(wanted, std::max<std::size_t>(rows, 1));
-  params.helpers = &impl_->environment.search_pool;
+  const SearchParams params = impl_->params_for(request, *view, allowed.get());
   const auto search_begin = told == nullptr ? Clock::time_point() : Clock::now();
   const std::vector<ScoredOrdinal> found =
       ORTHANT_TRY(index.search(request.vector, params, told == nullptr ? nullptr : &told->trace));
@@ -237,19 +277,26 @@ Result<Collection::SearchAnswer> Collection::search(const VectorSearch& request)
     told->quantizer = index.quantizer_name();
   }
   const auto record_begin = told == nullptr ? Clock::time_point() : Clock::now();
-  std::vector<Ordinal> ordinals;
-  for (const ScoredOrdinal& hit : found) ordinals.push_back(hit.ordinal);
-  std::vector<Record> records = ORTHANT_TRY(impl_->load_records(*view, ordinals, request.payload, request.vectors));
+  answer.points = ORTHANT_TRY(impl_->points_of(*view, request, found));
   if (told != nullptr) told->record_microseconds = microseconds_since(record_begin);
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    if (records[i].id == request.excluded) continue;
-    answer.points.push_back({std::move(records[i]), found[i].score});
-  }
-  keep_newest_of_equal_ids(answer.points);
-  answer.points.erase(answer.points.begin(),
-                      answer.points.begin() + static_cast<std::ptrdiff_t>(std::min(request.offset, answer.points.size())));
-  if (answer.points.size() > request.limit) answer.points.resize(request.limit);
   return answer;
+}
+
+Result<std::vector<Collection::SearchAnswer>> Collection::search_together(std::span<const VectorSearch> requests) const {
+  const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
+  std::vector<SearchAnswer> answers;
+  if (requests.empty()) return answers;
+  const std::shared_ptr<VectorIndex> index = view->index(ORTHANT_TRY(impl_->slot_of(requests.front().vector_name)));
+  std::vector<float> queries;
+  for (const VectorSearch& request : requests) {
+    ORTHANT_TRY(check_dimension(request, *index));
+    queries.insert(queries.end(), request.vector.begin(), request.vector.end());
+  }
+  const auto found = ORTHANT_TRY(index->search_batch(queries, impl_->params_for(requests.front(), *view, nullptr)));
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    answers.push_back({ORTHANT_TRY(impl_->points_of(*view, requests[i], found[i])), std::nullopt});
+  }
+  return answers;
 }
 
 Result<std::vector<Record>> Collection::retrieve(std::span<const PointId> ids, const PayloadSelector& payload,

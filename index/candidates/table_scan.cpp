@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -15,12 +16,12 @@ namespace orthant {
 namespace {
 
 // Blocks a kernel call scans before the bound is brought up to date, a power of two. Of several queries, the later ones find the
-// codes in the first-level cache, and the processor goes on fetching ahead as for one (from memory, 8 queries a pass, runs of
-// 4: 1.86 times the queries a second of single ones, runs of 16: 1.5 times, with fetches of our own less).
+// codes in the first-level cache, and the processor goes on fetching ahead as for one.
 constexpr std::size_t kRunBlocks = 16;
-constexpr std::size_t run_blocks(std::size_t query_count) {
+constexpr std::size_t kSharedRunBytes = std::size_t{12} << 10;
+std::size_t run_blocks(std::size_t query_count, std::size_t code_bytes) {
   if (query_count == 1) return kRunBlocks;
-  return query_count < 4 ? 2 : 4;
+  return std::clamp<std::size_t>(std::bit_floor(kSharedRunBytes / (kBlockRows * code_bytes)), 1, kRunBlocks);
 }
 // One in so many blocks is looked at to guess the bound, but neither too few nor more than a large scan needs.
 constexpr std::size_t kBlocksPerSample = 32;
@@ -77,7 +78,7 @@ struct TableScan::Lane {
 template <typename Nearest>
 void TableScan::scan_range(std::vector<Lane<Nearest>>& lanes, std::size_t first_block, std::size_t end_block) const {
   std::array<std::uint64_t, kRunBlocks> masks;
-  const std::size_t run = run_blocks(lanes.size());
+  const std::size_t run = run_blocks(lanes.size(), tables_.code_bytes());
   for (std::size_t block = first_block; block < end_block;) {
     const std::size_t row = block * kBlockRows;
     const std::size_t chunk_end = chunk_first_row(chunk_of(row) + 1) / kBlockRows;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
+#include <random>
 #include <set>
 #include <thread>
 
@@ -11,6 +12,7 @@
 #include "engine/collection/catalog.h"
 #include "engine/storage/data_directory.h"
 #include "tests/engine/engine_fixture.h"
+#include "tests/support/random.h"
 
 namespace orthant::test {
 namespace {
@@ -247,6 +249,53 @@ TEST_F(EngineTest, RefusesBadQueries) {
   request.query = VectorInput(TextInput{"words", "m"});
   request.vector_name = "";
   expect_error(ErrorCode::kNotFound, "model `m` is not loaded; loaded: none", query(*engine_, "c", request));
+}
+
+// Queries of a call that are alike share a pass over the codes; nothing of that shows.
+TEST_F(EngineTest, AnswersQueriesOfABatchAsOneByOne) {
+  constexpr std::size_t kDim = 24;
+  std::mt19937_64 random(random_seed());
+  std::normal_distribution<float> normal;
+  const auto vector = [&] {
+    std::vector<float> values(kDim);
+    for (float& value : values) value = normal(random);
+    return values;
+  };
+  for (Metric metric : {Metric::kCosine, Metric::kEuclid}) {
+    const std::string name(metric_name(metric));
+    CollectionConfig config = one_vector(kDim, metric);
+    config.vectors[""].index.residency = FloatResidency::kDisk;  // codes are scanned
+    ASSERT_TRUE(create(*engine_, name, config).has_value());
+    std::vector<PointInput> points;
+    for (std::uint64_t id = 0; id < 1'500; ++id)
+      points.push_back(point(id, vector(), R"({"even": )" + std::to_string(id % 2) + "}"));
+    ASSERT_TRUE(write(*engine_, name, upsert(std::move(points))).has_value());
+    std::vector<QueryRequest> requests(40);
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      requests[i].query = VectorInput(vector());
+      requests[i].payload.enabled = i % 5 == 0;
+      if (i >= 25 && i < 28) requests[i].limit = 3;
+      if (i == 29) requests[i].query = PointId::number(7);
+      if (i == 30) requests[i].query = std::monostate();
+      if (i >= 32) requests[i].offset = 2;
+      if (i >= 36) requests[i].score_threshold = metric == Metric::kCosine ? 0.5F : 5.0F;
+    }
+    const auto together = wait_for<std::vector<QueryResult>>(
+        [&](Done<std::vector<QueryResult>> done) { engine_->query(name, requests, {}, std::move(done)); });
+    ASSERT_TRUE(together.has_value());
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      const QueryResult alone = query(*engine_, name, requests[i]).value();
+      ASSERT_EQ(ids_of((*together)[i].points), ids_of(alone.points)) << i;
+      for (std::size_t rank = 0; rank < alone.points.size(); ++rank) {
+        ASSERT_EQ((*together)[i].points[rank].score, alone.points[rank].score) << i;
+        ASSERT_EQ((*together)[i].points[rank].record.payload, alone.points[rank].record.payload) << i;
+      }
+    }
+    requests[21].query = VectorInput(std::vector<float>{1, 2});
+    expect_error(ErrorCode::kInvalidArgument, "Vector dimension error: expected dim: 24, got 2",
+                 wait_for<std::vector<QueryResult>>(
+                     [&](Done<std::vector<QueryResult>> done) { engine_->query(name, requests, {}, std::move(done)); }));
+  }
 }
 
 TEST_F(EngineTest, TakesReadyCodes) {
