@@ -1,6 +1,6 @@
 #pragma once
-// AlignedArray<T>: a fixed-size, zeroed array that starts on a cache line; from 2 MiB on it starts on a huge page and asks the
-// kernel for one. Owns its memory; move-only. Kernels may therefore use aligned loads on the first element.
+// AlignedArray<T>: a fixed-size, zeroed array that starts on a cache line, from 2 MiB on in huge pages of its own. Owns its memory;
+// move-only. Kernels may therefore use aligned loads on the first element.
 
 #include <cstddef>
 #include <cstdlib>
@@ -10,12 +10,11 @@
 #include <span>
 #include <type_traits>
 
-#include <sys/mman.h>
+#include "base/huge_pages.h"
 
 namespace orthant {
 
 inline constexpr std::size_t kCacheLineBytes = 64;
-inline constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
 
 template <typename T>
   requires std::is_trivially_copyable_v<T>
@@ -25,13 +24,15 @@ class AlignedArray {
   explicit AlignedArray(std::size_t size) : size_(size) {
     if (size == 0) return;
     const std::size_t wanted = size * sizeof(T);
-    const std::size_t alignment = wanted >= kHugePageBytes ? kHugePageBytes : kCacheLineBytes;
-    const std::size_t rounded = (wanted + alignment - 1) / alignment * alignment;
-    void* memory = std::aligned_alloc(alignment, rounded);
+    if (wanted >= kHugePageBytes) {
+      data_ = Memory(static_cast<T*>(map_huge_pages(wanted)), Free{wanted});
+      return;
+    }
+    const std::size_t rounded = (wanted + kCacheLineBytes - 1) / kCacheLineBytes * kCacheLineBytes;
+    void* memory = std::aligned_alloc(kCacheLineBytes, rounded);
     if (memory == nullptr) throw std::bad_alloc();
-    if (alignment == kHugePageBytes) madvise(memory, rounded, MADV_HUGEPAGE);
     std::memset(memory, 0, rounded);
-    data_.reset(static_cast<T*>(memory));
+    data_ = Memory(static_cast<T*>(memory), Free{});
   }
 
   T* data() { return data_.get(); }
@@ -44,9 +45,14 @@ class AlignedArray {
 
  private:
   struct Free {
-    void operator()(T* memory) const { std::free(memory); }
+    std::size_t mapped_bytes = 0;  // 0: from the heap
+    void operator()(T* memory) const {
+      if (mapped_bytes == 0) return std::free(memory);
+      unmap_huge_pages(memory, mapped_bytes);
+    }
   };
-  std::unique_ptr<T, Free> data_;
+  using Memory = std::unique_ptr<T, Free>;
+  Memory data_;
   std::size_t size_ = 0;
 };
 

@@ -5,20 +5,17 @@
 #include <new>
 #include <utility>
 
-#include <sys/mman.h>
-
 #include "base/aligned_array.h"
+#include "base/huge_pages.h"
 
 namespace orthant {
 namespace {
 
-// Not zeroed, unlike AlignedArray: untouched pages cost no memory.
+// Untouched pages cost no memory, so chunks are not zeroed here, unlike AlignedArray's.
 std::uint8_t* allocate_chunk(std::size_t wanted) {
-  const std::size_t alignment = wanted >= kHugePageBytes ? kHugePageBytes : kCacheLineBytes;
-  const std::size_t rounded = (wanted + alignment - 1) / alignment * alignment;
-  void* memory = std::aligned_alloc(alignment, rounded);
+  const std::size_t rounded = (wanted + kCacheLineBytes - 1) / kCacheLineBytes * kCacheLineBytes;
+  void* memory = std::aligned_alloc(kCacheLineBytes, rounded);
   if (memory == nullptr) throw std::bad_alloc();
-  if (alignment == kHugePageBytes) madvise(memory, rounded, MADV_HUGEPAGE);
   return static_cast<std::uint8_t*>(memory);
 }
 
@@ -41,8 +38,11 @@ RowColumn::RowColumn(std::size_t row_bytes, const std::filesystem::path& directo
       file_(directory.empty() ? nullptr : std::make_unique<ColumnFile>(directory)) {}
 
 void RowColumn::Release::operator()(std::uint8_t* memory) const {
-  if (mapped_bytes == 0) return std::free(memory);
-  unmap_chunk(memory, mapped_bytes);
+  switch (origin) {
+    case Origin::kHeap: return std::free(memory);
+    case Origin::kHugePages: return unmap_huge_pages(memory, bytes);
+    case Origin::kFile: return unmap_chunk(memory, bytes);
+  }
 }
 
 Status RowColumn::reserve(std::size_t row_count) {
@@ -52,8 +52,11 @@ Status RowColumn::reserve(std::size_t row_count) {
 
 Result<RowColumn::Chunk> RowColumn::make_chunk(std::size_t rows) {
   const std::size_t bytes = rows * row_bytes_;
-  if (chunk_first_row(chunks_.size()) < first_file_row_) return Chunk(allocate_chunk(bytes), Release{});
-  return Chunk(ORTHANT_TRY(file_->map(bytes)), Release{bytes});
+  if (chunk_first_row(chunks_.size()) >= first_file_row_) {
+    return Chunk(ORTHANT_TRY(file_->map(bytes)), Release{Origin::kFile, bytes});
+  }
+  if (bytes < kHugePageBytes) return Chunk(allocate_chunk(bytes), Release{});
+  return Chunk(static_cast<std::uint8_t*>(map_huge_pages(bytes)), Release{Origin::kHugePages, bytes});
 }
 
 void RowColumn::add_chunk(Chunk chunk) {

@@ -85,8 +85,10 @@ class RowColumn {
   }
 
  private:
+  enum class Origin : std::uint8_t { kHeap, kHugePages, kFile };
   struct Release {
-    std::size_t mapped_bytes = 0;  // 0: from the heap
+    Origin origin = Origin::kHeap;
+    std::size_t bytes = 0;
     void operator()(std::uint8_t* memory) const;
   };
   using Chunk = std::unique_ptr<std::uint8_t, Release>;
