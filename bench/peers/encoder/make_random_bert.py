@@ -6,6 +6,7 @@
 No package ships those models' weights. Speed does not depend on them; figures of quality with it mean nothing and are not to be quoted.
 """
 
+import json
 import pathlib
 import shutil
 import sys
@@ -23,9 +24,11 @@ def main():
             (out / file.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, out / file.relative_to(source))
     torch.manual_seed(12)
-    config = BertConfig(hidden_size=384, num_hidden_layers=12, num_attention_heads=12, intermediate_size=1536, initializer_range=0.06,
-                        position_embedding_type="absolute")  # CTranslate2 asks for it
+    config = BertConfig(hidden_size=384, num_hidden_layers=12, num_attention_heads=12, intermediate_size=1536, initializer_range=0.06)
     BertModel(config).eval().save_pretrained(out)
+    # CTranslate2's converter asks for what transformers no longer writes.
+    saved = json.loads((out / "config.json").read_text())
+    (out / "config.json").write_text(json.dumps({**saved, "position_embedding_type": "absolute"}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
