@@ -2,13 +2,17 @@
 // scan of the same rows. One thread, thread CPU time. Rescoring is int8, then floats for the last.
 //   graph_bench --base FILE.npy --queries FILE.npy|LAST:N [--rows N] [--degree R] [--build-beam L] [--alpha A] [--planes B]
 //               [--efforts 32,64,...] [--depth D] [--threads T] [--metric cosine|dot|euclid] [--codes sign|learned] [--filters
-//               SHARE,...]
+//               SHARE,...] [--truth TRUTH.npy] [--lists FILE]
+// TRUTH.npy as bench/peers/search/vectors.py makes it, for the unfiltered queries. FILE keeps the lists of the graph: read where it
+// exists, else written.
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <optional>
 #include <random>
@@ -81,11 +85,21 @@ class Bench {
       tables_->append(encode_float_rows(config_, *quantizer_, true, std::span(base_).subspan(first * dim_, count * dim_), {}));
     }
     floats_ = tables_->writable_floats();
-    find_truth();
+    if (options.given.contains("truth")) {
+      read_truth();
+    } else {
+      find_truth();
+    }
   }
 
   void run() {
-    build();
+    const std::string lists = options_.get("lists", "");
+    if (!lists.empty() && std::filesystem::exists(lists)) {
+      read_lists(lists);
+    } else {
+      build();
+      if (!lists.empty()) write_lists(lists);
+    }
     print_degrees();
     measure_all();
     for (const std::string& share : words(options_.get("filters", ""))) {
@@ -131,6 +145,44 @@ class Bench {
       std::ranges::sort(nearest, nearer);
       truth_.push_back(nearest);
     }
+  }
+
+  void read_truth() {
+    const auto read = read_npy_floats(options_.get("truth", "")).value();
+    for (std::size_t i = 0; i < query_count_; ++i) {
+      const PreparedQuery query = prepare_query(config_.metric, nullptr, query_floats(i), {});
+      std::vector<Candidate> nearest;
+      for (std::size_t j = 0; j < read.columns && read.values[i * read.columns + j] >= 0; ++j) {
+        nearest.push_back({0, static_cast<Ordinal>(read.values[i * read.columns + j])});
+      }
+      apply(FloatDistances(*floats_, kernels_, query), nearest);
+      keep_nearest(nearest, kLimit);
+      std::ranges::sort(nearest, nearer);
+      truth_.push_back(std::move(nearest));
+    }
+  }
+
+  void write_lists(const std::string& path) const {
+    const SourceColumn lists = graph_->columns().front();
+    const std::string parameters = graph_->parameters();
+    std::ofstream out(path, std::ios::binary);
+    out.write(parameters.data(), static_cast<std::streamsize>(parameters.size()));
+    for (std::size_t row = 0; row < lists.rows; ++row) {
+      out.write(reinterpret_cast<const char*>(lists.column->row(row)), static_cast<std::streamsize>(lists.column->row_bytes()));
+    }
+  }
+  void read_lists(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    std::string parameters(12, 0);
+    in.read(parameters.data(), 12);
+    graph_ = load_graph(config_, *tables_, *quantizer_, parameters).value();
+    const SourceColumn lists = graph_->columns().front();
+    for (std::size_t row = 0; row < lists.rows; ++row) {
+      in.read(reinterpret_cast<char*>(lists.column->row(row)), static_cast<std::streamsize>(lists.column->row_bytes()));
+    }
+    const double begin = process_seconds();
+    if (!graph_->finish_load()) std::abort();
+    std::printf("%zu rows read from %s, made ready in %.2f s of CPU\n", lists.rows, path.c_str(), process_seconds() - begin);
   }
 
   // Trained on every so-manieth row.
