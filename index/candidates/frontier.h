@@ -9,6 +9,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "index/index_config.h"
@@ -16,10 +17,17 @@
 
 namespace orthant {
 
+// What a frontier keeps: about the `width` nearest, and of those only what lies within `slack` of the `least`-th nearest.
+struct FrontierBounds {
+  std::size_t width = 1;
+  std::size_t least = 1;
+  float slack = std::numeric_limits<float>::infinity();
+};
+
 class Frontier {
  public:
-  // Keeps about the `width` nearest. Distances below `low` or above `high` fall into the outermost buckets.
-  void start(std::size_t width, float low, float high) {
+  // Distances below `low` or above `high` fall into the outermost buckets.
+  void start(const FrontierBounds& bounds, float low, float high) {
     for (std::uint32_t bucket = 0; bucket < kBuckets; bucket += 64) {
       for (std::uint64_t used = used_[bucket / 64]; used != 0; used &= used - 1) {
         const std::uint32_t at = bucket + static_cast<std::uint32_t>(std::countr_zero(used));
@@ -29,11 +37,15 @@ class Frontier {
       used_[bucket / 64] = 0;
       waiting_[bucket / 64] = 0;
     }
-    width_ = std::max<std::size_t>(width, 1);
+    width_ = std::max<std::size_t>(bounds.width, 1);
+    least_ = std::max<std::size_t>(bounds.least, 1);
     low_ = low;
     inverse_ = high > low ? static_cast<float>(kBuckets - 1) / (high - low) : 0;
+    slack_ = bucket_count(bounds.slack);
     last_ = kBuckets;
     kept_ = 0;
+    near_ = kBuckets - 1;
+    near_kept_ = 0;
     entries_.clear();
     next_.clear();
   }
@@ -54,12 +66,13 @@ class Frontier {
     used_[bucket / 64] |= std::uint64_t{1} << (bucket % 64);
     waiting_[bucket / 64] |= std::uint64_t{1} << (bucket % 64);
     ++counts_[bucket];
-    if (++kept_ < width_) return;
+    ++kept_;
     // The bound is the bucket that completes the width: what is in it stays, what comes later to it is turned away.
-    if (last_ == kBuckets) last_ = kBuckets - 1;
-    while (last_ > 0 && kept_ - counts_[last_] >= width_) {
-      kept_ -= counts_[last_--];
+    if (kept_ >= width_) {
+      last_ = std::min(last_, kBuckets - 1);
+      while (last_ > 0 && kept_ - counts_[last_] >= width_) kept_ -= counts_[last_--];
     }
+    if (bucket <= near_ && ++near_kept_ >= least_) keep_within_slack();
   }
 
   // A nearest row that was not given yet; kNoOrdinal when there is none.
@@ -77,7 +90,11 @@ class Frontier {
     return bucket > last_ ? kNoOrdinal : entries_[heads_[bucket]].ordinal;
   }
 
-  // The nearest `depth` rows of those that are kept, in no order. `depth` is at most the width.
+  std::size_t kept_count() const { return kept_; }
+  // Rows taken in, whether they would still be kept or not.
+  std::size_t taken_count() const { return entries_.size(); }
+
+  // The nearest `depth` rows of those that were taken in, in no order; fewer when they are fewer.
   void nearest(std::size_t depth, std::vector<Candidate>& out) const {
     out.clear();
     std::uint32_t cut = 0;  // the bucket that completes the depth
@@ -95,6 +112,20 @@ class Frontier {
   static constexpr std::uint32_t kBuckets = 1'024;
   static constexpr std::uint32_t kNone = 0xffffffff;
 
+  // Of the width of a distance; kBuckets where it is none of theirs.
+  std::uint32_t bucket_count(float distance) const {
+    const float buckets = distance * inverse_;
+    return buckets < static_cast<float>(kBuckets) ? static_cast<std::uint32_t>(buckets) : kBuckets;
+  }
+
+  void keep_within_slack() {
+    while (near_ > 0 && near_kept_ - counts_[near_] >= least_) near_kept_ -= counts_[near_--];
+    const std::uint32_t bound = near_ + slack_;
+    if (bound >= last_ || bound >= kBuckets - 1) return;
+    last_ = std::min(last_, kBuckets - 1);
+    while (last_ > bound) kept_ -= counts_[last_--];
+  }
+
   std::uint32_t first_waiting() const {
     for (std::uint32_t word = 0; word < kBuckets / 64; ++word) {
       if (waiting_[word] != 0) return word * 64 + static_cast<std::uint32_t>(std::countr_zero(waiting_[word]));
@@ -109,8 +140,12 @@ class Frontier {
   std::array<std::uint64_t, kBuckets / 64> used_{};
   std::array<std::uint64_t, kBuckets / 64> waiting_{};
   std::size_t width_ = 1;
-  std::size_t kept_ = 0;  // entries in the buckets up to last_
+  std::size_t least_ = 1;
+  std::uint32_t slack_ = kBuckets;  // in buckets
+  std::size_t kept_ = 0;            // entries in the buckets up to last_
   std::uint32_t last_ = kBuckets;
+  std::size_t near_kept_ = 0;  // entries in the buckets up to near_, which completes least_
+  std::uint32_t near_ = kBuckets - 1;
   float low_ = 0;
   float inverse_ = 0;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -23,7 +24,19 @@ constexpr std::size_t kRowsPerTask = 8;
 constexpr double kMostlyAllowed = 0.05;
 constexpr std::uint32_t kLargestDegree = 1'024;
 constexpr std::size_t kSmallestEffort = 8;
+constexpr std::size_t kFewestNear = 10;
+constexpr std::size_t kWidestShare = 8;  // of a walk, in efforts
+constexpr float kSlackPerDoubling = 0.3f;
 constexpr std::size_t kLargestEffort = 4'096;
+
+// The bounds of a walk with this effort; the slack counts spreads of the distances of rows in general. A queue of fixed width goes
+// on as long for a query with a few neighbours far before all other rows as for one amid a crowd; a slack behind the nearest does
+// not (the idea of bounds by distance: Al-Jazzazi et al. 2025). The rows within a slack grow exponentially with it, so the slack
+// grows with the logarithm of the effort. All three measured: docs/decisions/0004-graph.md.
+FrontierBounds bounds_for(std::size_t effort) {
+  const float doublings = std::log2(static_cast<float>(effort) / static_cast<float>(kSmallestEffort));
+  return {.width = kWidestShare * effort, .least = std::max(kFewestNear, effort / 8), .slack = kSlackPerDoubling * doublings};
+}
 
 std::size_t weight_count(const IndexConfig& config, const BinaryQuantizer& quantizer) {
   return quantizer.code_query(std::vector<float>(config.dim)).weights.size();
@@ -36,6 +49,7 @@ class Graph final : public CandidateSource {
         tables_(tables),
         options_(options),
         rows_(tables, config.metric, weight_count(config, quantizer), options.degree),
+        landmarks_(config.metric),
         builder_(tables, quantizer, config.metric, options, rows_, landmarks_) {}
 
   std::string_view name() const override { return "graph"; }
@@ -43,7 +57,7 @@ class Graph final : public CandidateSource {
   std::size_t smallest_effort() const override { return kSmallestEffort; }
   std::size_t largest_effort() const override { return kLargestEffort; }
 
-  std::size_t useful_depth(std::size_t depth, std::size_t effort) const override { return std::min(depth, effort); }
+  std::size_t useful_depth(std::size_t depth, std::size_t effort) const override { return std::min(depth, kWidestShare * effort); }
   std::vector<Candidate> candidates(const PreparedQuery& query, const RowMask& mask, std::size_t depth, std::size_t effort,
                                     SourceTrace* trace) const override;
   Status extend(Ordinal end, ThreadPool* pool, const std::atomic<bool>& stop) override;
@@ -64,7 +78,8 @@ class Graph final : public CandidateSource {
 
  private:
   template <typename Met>
-  void walk(const RowEstimate& estimate, std::size_t width, const RowMask* mask, Met&& met) const;
+  void walk(const RowEstimate& estimate, const FrontierBounds& bounds, const RowMask* mask, Met&& met) const;
+  void walk_for_all(const RowEstimate& estimate, std::size_t depth, std::size_t effort, std::vector<Candidate>& found) const;
   std::vector<Candidate> walk_masked(const RowEstimate& estimate, const RowMask& mask, Ordinal covered, double share,
                                      std::size_t depth, std::size_t effort) const;
   void link_batch(Ordinal first, Ordinal end, ThreadPool* pool);
@@ -94,9 +109,8 @@ std::vector<Candidate> Graph::candidates(const PreparedQuery& query, const RowMa
   const std::size_t allowed = mask.count();
   GraphScratch& scratch = graph_scratch();
   std::vector<Candidate> found;
-  if (allowed == mask.row_count() && covered == rows_.line_count() && depth <= effort) {
-    walk(estimate, effort, nullptr, [](Ordinal, float) {});
-    scratch.frontier.nearest(depth, found);
+  if (allowed == mask.row_count() && covered == rows_.line_count() && depth <= kWidestShare * effort) {
+    walk_for_all(estimate, depth, effort, found);
   } else {
     found =
         walk_masked(estimate, mask, covered, static_cast<double>(allowed) / static_cast<double>(mask.row_count()), depth, effort);
@@ -106,26 +120,36 @@ std::vector<Candidate> Graph::candidates(const PreparedQuery& query, const RowMa
 }
 
 template <typename Met>
-void Graph::walk(const RowEstimate& estimate, std::size_t width, const RowMask* mask, Met&& met) const {
+void Graph::walk(const RowEstimate& estimate, const FrontierBounds& bounds, const RowMask* mask, Met&& met) const {
   GraphScratch& scratch = graph_scratch();
   const Ordinal end = rows_.line_count();
   landmarks_.find(rows_, plane_kernels(), estimate, mask, scratch);
-  GraphSearch(rows_, plane_kernels(), estimate, scratch).run(scratch.starts, end, width, mask, met);
+  const FrontierBounds scaled = {bounds.width, bounds.least, bounds.slack * scratch.starts.spread};
+  GraphSearch(rows_, plane_kernels(), estimate, scratch).run(scratch.starts, end, scaled, mask, met);
+}
+
+// What lies within the slack, but not fewer than the effort: should fewer have been met, the width alone bounds a second walk.
+void Graph::walk_for_all(const RowEstimate& estimate, std::size_t depth, std::size_t effort, std::vector<Candidate>& found) const {
+  const Frontier& frontier = graph_scratch().frontier;
+  walk(estimate, bounds_for(effort), nullptr, [](Ordinal, float) {});
+  if (frontier.taken_count() < std::min(depth, effort)) walk(estimate, {.width = effort}, nullptr, [](Ordinal, float) {});
+  frontier.nearest(std::min(depth, std::max(frontier.kept_count(), effort)), found);
 }
 
 // Where most rows may be returned, a walk over all of them that is wider by the share that may not; else one over the mask's rows.
 std::vector<Candidate> Graph::walk_masked(const RowEstimate& estimate, const RowMask& mask, Ordinal covered, double share,
                                           std::size_t depth, std::size_t effort) const {
-  NearestCandidates nearest(depth);
-  const auto met = [&](Ordinal ordinal, float distance) {
-    if (distance < nearest.bound() && ordinal < covered && mask.contains(ordinal)) nearest.offer({distance, ordinal});
+  const auto walk_within = [&](const FrontierBounds& bounds, const RowMask* walked) {
+    NearestCandidates nearest(depth);
+    walk(estimate, bounds, walked, [&](Ordinal ordinal, float distance) {
+      if (distance < nearest.bound() && ordinal < covered && mask.contains(ordinal)) nearest.offer({distance, ordinal});
+    });
+    return nearest.take();
   };
-  if (share < kMostlyAllowed) {
-    walk(estimate, effort, &mask, met);
-  } else {
-    walk(estimate, static_cast<std::size_t>(static_cast<double>(effort) / share), nullptr, met);
-  }
-  return nearest.take();
+  if (share < kMostlyAllowed) return walk_within({.width = effort}, &mask);
+  const auto wider = static_cast<std::size_t>(static_cast<double>(effort) / share);
+  const std::vector<Candidate> found = walk_within(bounds_for(wider), nullptr);
+  return found.size() >= std::min({depth, effort, mask.count()}) ? found : walk_within({.width = wider}, nullptr);
 }
 
 Status Graph::extend(Ordinal end, ThreadPool* pool, const std::atomic<bool>& stop) {

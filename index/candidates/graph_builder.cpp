@@ -86,8 +86,8 @@ void GraphBuilder::find_candidates(Ordinal ordinal, Ordinal end, Workspace& work
 
   GraphScratch& scratch = graph_scratch();
   landmarks_.find(rows_, plane_kernels(), estimate, nullptr, scratch);
-  GraphSearch(rows_, plane_kernels(), estimate, scratch).run(scratch.starts, end, options_.build_beam, nullptr, [](Ordinal, float) {
-  });
+  const FrontierBounds bounds = {.width = options_.build_beam};
+  GraphSearch(rows_, plane_kernels(), estimate, scratch).run(scratch.starts, end, bounds, nullptr, [](Ordinal, float) {});
   workspace.ordinals.clear();
   scratch.frontier.nearest(options_.build_beam, scratch.candidates);
   for (const Candidate& candidate : scratch.candidates) {

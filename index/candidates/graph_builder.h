@@ -18,7 +18,7 @@
 namespace orthant {
 
 struct GraphOptions {
-  std::size_t degree = 32;       // slots of a list
+  std::size_t degree = 48;       // slots of a list
   std::size_t build_beam = 160;  // width of the search for a new row's neighbours
   float alpha = 1.06f;           // of prune(), over squared distances
   std::size_t plane_count = 4;   // bits of a query's weights while building and searching

@@ -5,6 +5,9 @@
 #include <cstring>
 #include <limits>
 
+#include "index/candidates/row_geometry.h"
+#include "index/kernels/dispatch.h"
+
 namespace orthant {
 namespace {
 
@@ -13,7 +16,7 @@ constexpr std::size_t kFewestLandmarks = 64;
 constexpr std::size_t kMostLandmarks = 1'024;
 // Walks begin at so many of them.
 constexpr std::size_t kStarts = 16;
-// Landmarks whose middle distance stands for that of rows in general.
+// Landmarks whose distances stand for those of rows in general.
 constexpr std::size_t kSampled = 64;
 
 // The nearest that are wanted in ascending order, as positions; returns their number.
@@ -27,6 +30,14 @@ std::size_t nearest_few(const float* distances, std::size_t count, const Wanted&
     nearest[at] = {distances[i], static_cast<std::uint32_t>(i)};
   }
   return size;
+}
+
+// So many at most, evenly.
+std::vector<Ordinal> every_few(std::span<const Ordinal> ordinals, std::size_t most) {
+  std::vector<Ordinal> chosen;
+  const std::size_t stride = (ordinals.size() + most - 1) / most;
+  for (std::size_t i = 0; i < ordinals.size(); i += stride) chosen.push_back(ordinals[i]);
+  return chosen;
 }
 
 // Changes the order.
@@ -67,6 +78,7 @@ void GraphLandmarks::choose(const GraphRows& rows, const CodeTables& tables, Ord
   for (std::size_t i = 0; i < set->ordinals.size(); ++i) {
     std::memcpy(set->lines.data() + i * rows.line_bytes(), rows.line(set->ordinals[i]), rows.line_bytes());
   }
+  set->spread = spread_between(tables, rows, metric_, distance_kernels(), every_few(set->ordinals, kSampled));
   current_.store(set.get(), std::memory_order_release);
   sets_.push_back(std::move(set));
 }
@@ -94,6 +106,7 @@ void GraphLandmarks::find(const GraphRows& rows, const PlaneKernels& kernels, co
   add_nearest([](std::size_t) { return true; });
   if (mask != nullptr) add_nearest([&](std::size_t i) { return mask->contains(set->ordinals[i]); });
   scratch.starts.low -= reach;
+  scratch.starts.spread = set->spread;
   scratch.starts.high = middle_of(std::span(scratch.distances).first(std::min(count, kSampled)));
 }
 

@@ -18,6 +18,8 @@ namespace orthant {
 
 class GraphLandmarks {
  public:
+  explicit GraphLandmarks(Metric metric) : metric_(metric) {}
+
   // Takes rows below `end` that are linked evenly; while none is, rows that are not buried.
   void choose(const GraphRows& rows, const CodeTables& tables, Ordinal end);
   // The covered rows at which the set should be chosen anew; 0 while it is empty.
@@ -34,8 +36,10 @@ class GraphLandmarks {
   struct Set {
     std::vector<Ordinal> ordinals;
     AlignedArray<std::uint8_t> lines;
+    float spread = 0;  // the standard deviation of the distances between them
   };
 
+  const Metric metric_;
   std::vector<std::unique_ptr<const Set>> sets_;  // the builder's
   Ordinal next_choice_ = 0;                       // the builder's
   std::atomic<const Set*> current_{nullptr};      // published with release once filled

@@ -42,6 +42,7 @@ struct GraphStarts {
   std::vector<Ordinal> ordinals;
   float low = 0;
   float high = 0;
+  float spread = 0;  // the standard deviation of the distances between rows in general
 };
 
 // What a search needs of memory; reused from search to search by one thread.
@@ -83,15 +84,15 @@ class GraphSearch {
   GraphSearch(const GraphRows& rows, const PlaneKernels& kernels, const RowEstimate& estimate, GraphScratch& scratch)
       : rows_(rows), kernels_(kernels), estimate_(estimate), scratch_(scratch) {}
 
-  // Leaves the `width` nearest rows that it met in scratch.frontier. Rows from `end` on do not exist for it. Calls
+  // Leaves the nearest rows that it met in scratch.frontier, which keeps what the bounds say. Rows from `end` on do not exist for it. Calls
   // met(ordinal, distance) for every row compared. With a mask it compares (starts apart) only rows of the mask, and goes through
   // the others to their neighbours: each row expanded is then to bring about as many rows of the mask as a list would, so that the
   // walk stays whole where few are in the mask (the idea of ACORN: Patel et al. 2024).
   template <typename Met>
-  void run(const GraphStarts& starts, Ordinal end, std::size_t width, const RowMask* mask, Met&& met) {
+  void run(const GraphStarts& starts, Ordinal end, const FrontierBounds& bounds, const RowMask* mask, Met&& met) {
     mask_ = mask;
     scratch_.visited.start(end);
-    scratch_.frontier.start(width, starts.low, starts.high);
+    scratch_.frontier.start(bounds, starts.low, starts.high);
     scratch_.expanded = 0;
     scratch_.make_room(std::max(starts.ordinals.size(), 2 * kTogether * rows_.degree()));
     end_ = end;

@@ -4,6 +4,20 @@
 #include <cmath>
 
 namespace orthant {
+namespace {
+
+float spread_of(std::span<const float> values) {
+  double sum = 0;
+  double squares = 0;
+  for (float value : values) {
+    sum += value;
+    squares += double{value} * value;
+  }
+  const auto count = static_cast<double>(std::max<std::size_t>(1, values.size()));
+  return static_cast<float>(std::sqrt(std::max(0.0, squares / count - sum / count * (sum / count))));
+}
+
+}  // namespace
 
 RowGeometry::RowGeometry(const CodeTables& tables, const GraphRows& rows, Metric metric, const DistanceKernels& kernels)
     : codes_(*tables.int8_codes()),
@@ -69,6 +83,27 @@ std::size_t prune(std::span<Neighbour> candidates, std::size_t degree, float alp
     size = kept;
   }
   return chosen;
+}
+
+float spread_between(const CodeTables& tables, const GraphRows& rows, Metric metric, const DistanceKernels& kernels,
+                     std::span<const Ordinal> ordinals) {
+  const RowColumn& codes = *tables.int8_codes();
+  const RowColumn& scales = *tables.int8_scales();
+  const auto scale = [&](Ordinal ordinal) { return *scales.row_as<const float>(ordinal); };
+  const auto squared_norm = [&](Ordinal ordinal) { return rows.squared_norm(rows.line(ordinal)); };
+  std::vector<std::int8_t> values(codes.row_bytes());
+  std::vector<float> distances;
+  for (std::size_t i = 0; i < ordinals.size(); ++i) {
+    const std::uint8_t* row = codes.row(ordinals[i]);
+    for (std::size_t k = 0; k < values.size(); ++k) values[k] = static_cast<std::int8_t>(row[k] ^ 0x80);
+    for (const Ordinal other : ordinals.subspan(i + 1)) {
+      std::int32_t product = 0;
+      kernels.dot_i8_rows(values.data(), codes.row(other), values.size(), 1, &product);
+      const float dot = static_cast<float>(product) * scale(ordinals[i]) * scale(other);
+      distances.push_back(metric == Metric::kEuclid ? squared_norm(ordinals[i]) + squared_norm(other) - 2 * dot : -dot);
+    }
+  }
+  return spread_of(distances);
 }
 
 }  // namespace orthant

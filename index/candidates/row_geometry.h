@@ -55,4 +55,9 @@ struct Neighbour {
 // Subramanya et al. 2019). Equal rows do not displace each other until they fill a quarter of the list.
 std::size_t prune(std::span<Neighbour> candidates, std::size_t degree, float alpha, RowGeometry& geometry);
 
+// The standard deviation of the distances between some rows, as searches have distances: squared ones under Metric::kEuclid, else
+// negated dot products.
+float spread_between(const CodeTables& tables, const GraphRows& rows, Metric metric, const DistanceKernels& kernels,
+                     std::span<const Ordinal> ordinals);
+
 }  // namespace orthant
