@@ -1,6 +1,7 @@
 #include "index/index_source.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "index/candidates/source_factory.h"
 #include "index/structure_choice.h"
@@ -17,6 +18,14 @@ constexpr std::size_t kStaleShare = 10;
 
 bool is_stale(const CandidateSource& source) {
   return source.stale_count() * kStaleShare > source.covered_count();
+}
+
+void copy_rows(const RowColumn& from, const RowColumn& to, std::size_t row_count) {
+  for (std::size_t first = 0; first < row_count;) {
+    const std::size_t count = std::min(row_count - first, chunk_first_row(chunk_of(first) + 1) - first);
+    std::memcpy(to.row(first), from.row(first), count * from.row_bytes());
+    first += count;
+  }
 }
 
 }  // namespace
@@ -52,6 +61,18 @@ Status IndexSource::build(const IndexParts& parts, ThreadPool* pool, const std::
   if (successor_) replace(std::move(successor_));
   if (is_stale(*owned_)) return owned_->repair(pool, stop);
   return {};
+}
+
+Result<std::unique_ptr<CandidateSource>> IndexSource::copy_for(const IndexParts& successor) const {
+  const auto lock = hold_still();
+  if (!owned_ || !owned_->outlives_codes() || owned_->is_outgrown()) return std::unique_ptr<CandidateSource>();
+  const std::size_t live_rows = successor.tables.row_count() - successor.tables.buried_count();
+  if (owned_->name() != structure_name(wanted_structure(successor.config, live_rows))) return std::unique_ptr<CandidateSource>();
+  auto copy = ORTHANT_TRY(load_source(owned_->name(), owned_->parameters(), successor));
+  const std::vector<SourceColumn> from = owned_->columns();
+  const std::vector<SourceColumn> to = copy->columns();
+  for (std::size_t i = 0; i < from.size(); ++i) copy_rows(*from[i].column, *to[i].column, from[i].rows);
+  return copy;
 }
 
 void IndexSource::adopt(std::unique_ptr<CandidateSource> source) {

@@ -46,6 +46,11 @@ class IndexSource {
   // `parts.source` is not looked at. Ends early, and well, when `stop` is set.
   Status build(const IndexParts& parts, ThreadPool* pool, const std::atomic<bool>& stop);
 
+  // A copy for an index over the same rows, and maybe more of them, whose codes a new quantizer made: what took long to find out
+  // need not be found out again. To be given finish_load() once those tables hold the rows of its columns. Null when there is
+  // nothing that serves there. Waits for the piece of a build that is under way. io_error as reserve().
+  Result<std::unique_ptr<CandidateSource>> copy_for(const IndexParts& successor) const;
+
   // Takes a loaded source, before the index is used.
   void adopt(std::unique_ptr<CandidateSource> source);
 

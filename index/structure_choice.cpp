@@ -15,7 +15,7 @@ constexpr std::size_t kForcedRows = 1'000;
 // Codes of fewer rows stay in memory whatever the budget: there is nothing to gain.
 constexpr std::size_t kFewestRowsOnDisk = 10'000;
 // Of a graph, beside the code itself: a list of neighbours, and the factors on its line (docs/decisions/0004-graph.md).
-constexpr std::size_t kGraphListBytes = 32 * sizeof(Ordinal);
+constexpr std::size_t kGraphListBytes = 48 * sizeof(Ordinal);
 constexpr std::size_t kGraphLineBytes = 64;
 constexpr std::size_t kFactorBytes = sizeof(float);
 

@@ -84,7 +84,19 @@ Result<std::unique_ptr<VectorIndex>> VectorIndex::make_successor(std::unique_ptr
     if (stop.load(std::memory_order_relaxed)) return fail(ErrorCode::kCancelled, "encoding rows anew: stopped");
     ORTHANT_TRY(successor->append_stored(std::min<Ordinal>(rows, successor->row_count() + kRebuildPiece * kRebuildWave), pool));
   }
+  ORTHANT_TRY(successor->take_source_of(*this, pool));
   return successor;
+}
+
+// Rows that it covers may have been appended after the others were encoded.
+Status VectorIndex::take_source_of(const VectorIndex& predecessor, ThreadPool* pool) {
+  auto source = ORTHANT_TRY(predecessor.impl_->source_.copy_for(impl_->parts()));
+  if (!source) return {};
+  ORTHANT_TRY(append_stored(std::max(row_count(), predecessor.row_count()), pool));
+  bury_as(predecessor);
+  ORTHANT_TRY(source->finish_load());
+  impl_->source_.adopt(std::move(source));
+  return {};
 }
 
 // ---- moving codes to disk ----
@@ -109,6 +121,11 @@ Result<std::unique_ptr<VectorIndex>> VectorIndex::moved(ThreadPool* pool, const 
 
 Status VectorIndex::take_over(const VectorIndex& predecessor, ThreadPool* pool) {
   ORTHANT_TRY(append_stored(predecessor.row_count(), pool));
+  bury_as(predecessor);
+  return {};
+}
+
+void VectorIndex::bury_as(const VectorIndex& predecessor) {
   const CodeTables& tables = predecessor.impl_->tables_;
   for (std::size_t block = 0; block * kBlockRows < row_count(); ++block) {
     std::uint64_t missing = tables.buried_word(block) & ~impl_->tables_.buried_word(block);
@@ -116,7 +133,6 @@ Status VectorIndex::take_over(const VectorIndex& predecessor, ThreadPool* pool) 
       bury(static_cast<Ordinal>(block * kBlockRows + static_cast<std::size_t>(std::countr_zero(missing))));
     }
   }
-  return {};
 }
 
 }  // namespace orthant

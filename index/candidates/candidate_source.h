@@ -80,6 +80,9 @@ class CandidateSource {
 
   virtual std::size_t memory_bytes() const = 0;
 
+  // Its columns say nothing about the codes of the index: a source over the same rows with other codes may take them.
+  virtual bool outlives_codes() const { return false; }
+
   // ---- snapshots ---- (not beside extend() or repair())
   // What describes the structure besides its columns.
   virtual std::string parameters() const = 0;

@@ -65,6 +65,7 @@ class Graph final : public CandidateSource {
   Status repair(ThreadPool* pool, const std::atomic<bool>& stop) override;
   std::size_t memory_bytes() const override { return rows_.memory_bytes() + landmarks_.memory_bytes(); }
 
+  bool outlives_codes() const override { return true; }
   std::string parameters() const override;
   std::vector<SourceColumn> columns() override {
     return {{kListsColumn, &rows_.lists(), std::max(covered_count(), loading_count_)}};

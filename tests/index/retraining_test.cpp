@@ -113,6 +113,47 @@ TEST(Retraining, TakesOverWhatHappenedMeanwhile) {
   expect_same_rows(*filled.index, *successor, random);
 }
 
+void build(VectorIndex& index) {
+  while (index.needs_build()) ASSERT_TRUE(index.build(nullptr, kGoOn));
+  if (index.needs_calibration()) {
+    ASSERT_TRUE(index.calibrate(nullptr));
+  }
+}
+
+// Neighbours stay neighbours whatever the codes: no row is linked again, and searches go through the graph as before.
+TEST(Retraining, KeepsTheGraph) {
+  std::mt19937_64 random(test::sample_seed());
+  IndexConfig config = config_of();
+  config.structure = IndexStructure::kGraph;
+  config.exact_below_bytes = 0;
+  auto filled = test::fill_index(config, test::clustered_rows(3'000, kDim, random));
+  build(*filled.index);
+  for (Ordinal ordinal = 0; ordinal < 300; ordinal += 2) filled.index->bury(ordinal);
+  filled.add(test::clustered_rows(500, kDim, random));
+  const auto successor = retrain(*filled.index);
+  ASSERT_NE(successor, nullptr);
+  EXPECT_EQ(successor->structure(), "graph");
+  EXPECT_EQ(successor->structure_rows(), 3'000u);
+  EXPECT_FALSE(successor->needs_build());
+  EXPECT_TRUE(successor->needs_calibration());  // efforts are those of the codes
+  build(*successor);
+  expect_same_rows(*filled.index, *successor, random);
+  std::size_t found_too = 0;
+  for (int i = 0; i < 50; ++i) {
+    const std::vector<float> query = test::clustered_rows(1, kDim, random);
+    SearchParams exact;
+    exact.exact = true;
+    const auto expected = successor->search(query, exact).value();
+    std::set<Ordinal> neighbors;
+    for (const ScoredOrdinal& row : expected) neighbors.insert(row.ordinal);
+    SearchTrace trace;
+    const auto found = successor->search(query, {}, &trace).value();
+    for (const ScoredOrdinal& row : found) found_too += neighbors.count(row.ordinal);
+    EXPECT_EQ(trace.stages.front().name, "graph");
+  }
+  EXPECT_GE(found_too, 480u);  // of 500, at a target of .99
+}
+
 TEST(Retraining, HappensAgainOnlyWhenRowsHaveDrifted) {
   std::mt19937_64 random(test::sample_seed());
   auto filled = test::fill_index(config_of(), test::clustered_rows(2'500, kDim, random));
