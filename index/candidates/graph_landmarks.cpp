@@ -90,8 +90,9 @@ void GraphLandmarks::find(const GraphRows& rows, const PlaneKernels& kernels, co
   if (set == nullptr) return;
   const std::size_t count = set->ordinals.size();
   scratch.make_room(count);
-  for (std::size_t i = 0; i < count; ++i) scratch.lines[i] = set->lines.data() + i * rows.line_bytes();
-  estimate_lines(rows, kernels, estimate, count, scratch);
+  auto& lines = scratch.batches[0].lines;
+  for (std::size_t i = 0; i < count; ++i) lines[i] = set->lines.data() + i * rows.line_bytes();
+  estimate_lines(rows, kernels, estimate, lines.data(), count, scratch);
   float reach = 0;
   scratch.starts.low = std::numeric_limits<float>::max();
   const auto add_nearest = [&](const auto& wanted) {
@@ -100,7 +101,7 @@ void GraphLandmarks::find(const GraphRows& rows, const PlaneKernels& kernels, co
     for (const Candidate& candidate : std::span(nearest).first(found)) {
       scratch.starts.ordinals.push_back(set->ordinals[candidate.ordinal]);
       scratch.starts.low = std::min(scratch.starts.low, candidate.distance);
-      reach = std::max(reach, estimate.reach * rows.scale(scratch.lines[candidate.ordinal]));
+      reach = std::max(reach, estimate.reach * rows.scale(lines[candidate.ordinal]));
     }
   };
   add_nearest([](std::size_t) { return true; });

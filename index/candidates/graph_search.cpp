@@ -22,11 +22,11 @@ GraphScratch& graph_scratch() {
   return scratch;
 }
 
-void estimate_lines(const GraphRows& rows, const PlaneKernels& kernels, const RowEstimate& estimate, std::size_t count,
-                    GraphScratch& scratch) {
-  kernels.plane_sums_list(estimate.planes, scratch.lines.data(), count, scratch.sums.data());
+void estimate_lines(const GraphRows& rows, const PlaneKernels& kernels, const RowEstimate& estimate,
+                    const std::uint8_t* const* lines, std::size_t count, GraphScratch& scratch) {
+  kernels.plane_sums_list(estimate.planes, lines, count, scratch.sums.data());
   for (std::size_t i = 0; i < count; ++i) {
-    const std::uint8_t* line = scratch.lines[i];
+    const std::uint8_t* line = lines[i];
     const float sum = estimate.slope * static_cast<float>(scratch.sums[i]) + estimate.base;
     float distance = rows.scale(line) * sum + estimate.constant;
     if (estimate.added == RowEstimate::Added::kSquaredNorm) {
@@ -40,10 +40,10 @@ void estimate_lines(const GraphRows& rows, const PlaneKernels& kernels, const Ro
 
 void GraphSearch::add_list_of_mask(Ordinal ordinal) {
   // About what an expansion brings without a mask, less what was met before.
-  const std::size_t enough = count_ + rows_.degree() * 3 / 4;
+  const std::size_t enough = filling_->count + rows_.degree() * 3 / 4;
   const auto add_inside = [&](Ordinal row, bool keep_outside) {
     std::uint32_t* slots = rows_.slots(row);
-    for (std::size_t i = 0; i < rows_.degree() && count_ < enough; ++i) {
+    for (std::size_t i = 0; i < rows_.degree() && filling_->count < enough; ++i) {
       const Ordinal neighbour = GraphRows::slot(slots, i);
       if (neighbour == kNoOrdinal) break;
       if (neighbour >= end_) continue;
@@ -58,7 +58,7 @@ void GraphSearch::add_list_of_mask(Ordinal ordinal) {
   };
   scratch_.outside.clear();
   add_inside(ordinal, true);
-  for (std::size_t i = 0; i < scratch_.outside.size() && count_ < enough; ++i) add_inside(scratch_.outside[i], false);
+  for (std::size_t i = 0; i < scratch_.outside.size() && filling_->count < enough; ++i) add_inside(scratch_.outside[i], false);
 }
 
 }  // namespace orthant

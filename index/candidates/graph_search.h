@@ -1,7 +1,7 @@
 #pragma once
 // The walk through a graph that finds the rows near a query (best-first search with a bounded beam: Malkov & Yashunin 2018,
-// Subramanya et al. 2019). What differs: rows are compared by their 1-bit codes, so that a row costs one cache line; several rows
-// of the beam are expanded together, so that those lines are fetched side by side. Views for the time of one search.
+// Subramanya et al. 2019). What differs: rows are compared by their 1-bit codes, so that a row costs one cache line; the lines
+// of one list are fetched while those of the list before are compared. Views for the time of one search.
 
 #include <array>
 #include <cstddef>
@@ -51,9 +51,14 @@ struct GraphScratch {
   VisitedRows visited;
   GraphStarts starts;
   std::vector<Candidate> candidates;
-  // Rows to compare: of each the ordinal, the line, the kernel's sum, the distance and its bucket; `near`: which may be kept.
-  std::vector<Ordinal> batch;
-  std::vector<const std::uint8_t*> lines;
+  // Rows to compare: one batch is on its way from memory while the one before is compared.
+  struct Batch {
+    std::vector<Ordinal> ordinals;
+    std::vector<const std::uint8_t*> lines;
+    std::size_t count = 0;
+  };
+  std::array<Batch, 2> batches;
+  // Of each row that is compared the kernel's sum, the distance and its bucket; `near`: which may be kept.
   std::vector<std::uint32_t> sums;
   std::vector<float> distances;
   std::vector<std::uint32_t> buckets;
@@ -63,9 +68,11 @@ struct GraphScratch {
   std::size_t expanded = 0;
 
   void make_room(std::size_t rows) {
-    if (lines.size() >= rows) return;
-    batch.resize(rows + 1);
-    lines.resize(rows);
+    if (sums.size() >= rows) return;
+    for (Batch& batch : batches) {
+      batch.ordinals.resize(rows + 1);
+      batch.lines.resize(rows);
+    }
     sums.resize(rows);
     distances.resize(rows);
     buckets.resize(rows);
@@ -75,81 +82,77 @@ struct GraphScratch {
 // This thread's. Belongs to no graph: every search leaves it as the next one needs it.
 GraphScratch& graph_scratch();
 
-// Fills the first `count` of scratch.distances for those of scratch.lines.
-void estimate_lines(const GraphRows& rows, const PlaneKernels& kernels, const RowEstimate& estimate, std::size_t count,
-                    GraphScratch& scratch);
+// Fills the first `count` of scratch.distances.
+void estimate_lines(const GraphRows& rows, const PlaneKernels& kernels, const RowEstimate& estimate,
+                    const std::uint8_t* const* lines, std::size_t count, GraphScratch& scratch);
 
 class GraphSearch {
  public:
   GraphSearch(const GraphRows& rows, const PlaneKernels& kernels, const RowEstimate& estimate, GraphScratch& scratch)
       : rows_(rows), kernels_(kernels), estimate_(estimate), scratch_(scratch) {}
 
-  // Leaves the nearest rows that it met in scratch.frontier, which keeps what the bounds say. Rows from `end` on do not exist for it. Calls
-  // met(ordinal, distance) for every row compared. With a mask it compares (starts apart) only rows of the mask, and goes through
-  // the others to their neighbours: each row expanded is then to bring about as many rows of the mask as a list would, so that the
-  // walk stays whole where few are in the mask (the idea of ACORN: Patel et al. 2024).
+  // Leaves the nearest rows that it met in scratch.frontier, which keeps what the bounds say. Rows from `end` on do not exist for
+  // it. Calls met(ordinal, distance) for every row compared. With a mask it compares (starts apart) only rows of the mask, and goes
+  // through the others to their neighbours: each row expanded is then to bring about as many rows of the mask as a list would, so
+  // that the walk stays whole where few are in the mask (the idea of ACORN: Patel et al. 2024).
   template <typename Met>
   void run(const GraphStarts& starts, Ordinal end, const FrontierBounds& bounds, const RowMask* mask, Met&& met) {
     mask_ = mask;
     scratch_.visited.start(end);
     scratch_.frontier.start(bounds, starts.low, starts.high);
     scratch_.expanded = 0;
-    scratch_.make_room(std::max(starts.ordinals.size(), 2 * kTogether * rows_.degree()));
+    scratch_.make_room(std::max(starts.ordinals.size(), 2 * rows_.degree()));
     end_ = end;
-    count_ = 0;
+    filling_ = &scratch_.batches[0];
+    waiting_ = &scratch_.batches[1];
+    filling_->count = 0;
+    waiting_->count = 0;
     for (Ordinal start : starts.ordinals) {
       if (start < end) add(start);
     }
-    fetch_lines(0);
-    compare(met);
+    fetch_lines();
+    compare(*filling_, met);
     choose_next();
-    while (chosen_count_ > 0) {
-      collect();
+    while (next_ != kNoOrdinal) {
+      filling_->count = 0;
+      expand(next_);
       choose_next();
-      compare(met);
-      if (chosen_count_ == 0) choose_next();
+      compare(*waiting_, met);
+      std::swap(filling_, waiting_);
+      if (next_ != kNoOrdinal) continue;
+      compare(*waiting_, met);
+      waiting_->count = 0;
+      choose_next();
     }
   }
 
  private:
-  // Rows expanded at once.
-  static constexpr std::size_t kTogether = 3;
-
   // No jump depends on what was met before: it would be guessed wrongly half of the time.
   void add(Ordinal ordinal) {
-    scratch_.batch[count_] = ordinal;
-    count_ += scratch_.visited.add(ordinal) ? 1 : 0;
+    filling_->ordinals[filling_->count] = ordinal;
+    filling_->count += scratch_.visited.add(ordinal) ? 1 : 0;
   }
-  void fetch_lines(std::size_t first) {
-    for (std::size_t i = first; i < count_; ++i) {
-      scratch_.lines[i] = rows_.line(scratch_.batch[i]);
-      __builtin_prefetch(scratch_.lines[i]);
+  void fetch_lines() {
+    for (std::size_t i = 0; i < filling_->count; ++i) {
+      filling_->lines[i] = rows_.line(filling_->ordinals[i]);
+      __builtin_prefetch(filling_->lines[i]);
     }
   }
 
-  // The rows to expand next; their lists are on the way when this returns.
+  // The row to expand next; its list is on the way when this returns.
   void choose_next() {
-    for (chosen_count_ = 0; chosen_count_ < kTogether; ++chosen_count_) {
-      const Ordinal ordinal = scratch_.frontier.expand_next();
-      if (ordinal == kNoOrdinal) break;
-      chosen_[chosen_count_] = ordinal;
-      prefetch_list(ordinal);
-    }
+    next_ = scratch_.frontier.expand_next();
+    if (next_ != kNoOrdinal) prefetch_list(next_);
   }
-  // Puts their unmet neighbours into the batch, whose lines are then on the way.
-  void collect() {
-    count_ = 0;
-    for (std::size_t i = 0; i < chosen_count_; ++i) expand(chosen_[i]);
-  }
+  // Puts its unmet neighbours into a batch, whose lines are then on the way.
   void expand(Ordinal ordinal) {
     ++scratch_.expanded;
-    const std::size_t first = count_;
     if (mask_ == nullptr) {
       add_list(ordinal);
     } else {
       add_list_of_mask(ordinal);
     }
-    fetch_lines(first);
+    fetch_lines();
   }
   void add_list(Ordinal ordinal) {
     std::uint32_t* slots = rows_.slots(ordinal);
@@ -166,23 +169,24 @@ class GraphSearch {
   }
 
   template <typename Met>
-  void compare(Met&& met) {
-    scratch_.visited.remember(scratch_.batch.data(), count_);
-    estimate_lines(rows_, kernels_, estimate_, count_, scratch_);
+  void compare(const GraphScratch::Batch& batch, Met&& met) {
+    const std::size_t count = batch.count;
+    scratch_.visited.remember(batch.ordinals.data(), count);
+    estimate_lines(rows_, kernels_, estimate_, batch.lines.data(), count, scratch_);
     Frontier& frontier = scratch_.frontier;
     const std::uint32_t bound = frontier.bound();
     std::size_t near = 0;
-    for (std::size_t i = 0; i < count_; ++i) {
+    for (std::size_t i = 0; i < count; ++i) {
       const std::uint32_t bucket = frontier.bucket_of(scratch_.distances[i]);
       scratch_.buckets[i] = bucket;
       scratch_.near[near] = static_cast<std::uint32_t>(i);
       near += bucket < bound ? 1 : 0;
     }
-    for (std::size_t i = 0; i < count_; ++i) met(scratch_.batch[i], scratch_.distances[i]);
+    for (std::size_t i = 0; i < count; ++i) met(batch.ordinals[i], scratch_.distances[i]);
     for (std::size_t i = 0; i < near; ++i) {
       const std::size_t at = scratch_.near[i];
       if (scratch_.buckets[at] < frontier.bound())
-        frontier.insert(scratch_.distances[at], scratch_.buckets[at], scratch_.batch[at]);
+        frontier.insert(scratch_.distances[at], scratch_.buckets[at], batch.ordinals[at]);
     }
   }
 
@@ -192,9 +196,9 @@ class GraphSearch {
   GraphScratch& scratch_;
   Ordinal end_ = 0;
   const RowMask* mask_ = nullptr;
-  std::size_t count_ = 0;  // rows in the batch
-  std::array<Ordinal, kTogether> chosen_;
-  std::size_t chosen_count_ = 0;
+  GraphScratch::Batch* filling_ = nullptr;
+  GraphScratch::Batch* waiting_ = nullptr;  // its lines are on the way
+  Ordinal next_ = kNoOrdinal;
 };
 
 }  // namespace orthant
