@@ -79,8 +79,9 @@ class Graph final : public CandidateSource {
 
  private:
   template <typename Met>
-  void walk(const RowEstimate& estimate, const FrontierBounds& bounds, const RowMask* mask, Met&& met) const;
-  void walk_for_all(const RowEstimate& estimate, std::size_t depth, std::size_t effort, std::vector<Candidate>& found) const;
+  void walk(const RowEstimate& estimate, Ordinal end, const FrontierBounds& bounds, const RowMask* mask, Met&& met) const;
+  void walk_for_all(const RowEstimate& estimate, Ordinal end, std::size_t depth, std::size_t effort,
+                    std::vector<Candidate>& found) const;
   std::vector<Candidate> walk_masked(const RowEstimate& estimate, const RowMask& mask, Ordinal covered, double share,
                                      std::size_t depth, std::size_t effort) const;
   void link_batch(Ordinal first, Ordinal end, ThreadPool* pool);
@@ -111,7 +112,7 @@ std::vector<Candidate> Graph::candidates(const PreparedQuery& query, const RowMa
   GraphScratch& scratch = graph_scratch();
   std::vector<Candidate> found;
   if (allowed == mask.row_count() && covered == rows_.line_count() && depth <= kWidestShare * effort) {
-    walk_for_all(estimate, depth, effort, found);
+    walk_for_all(estimate, covered, depth, effort, found);
   } else {
     found =
         walk_masked(estimate, mask, covered, static_cast<double>(allowed) / static_cast<double>(mask.row_count()), depth, effort);
@@ -121,19 +122,19 @@ std::vector<Candidate> Graph::candidates(const PreparedQuery& query, const RowMa
 }
 
 template <typename Met>
-void Graph::walk(const RowEstimate& estimate, const FrontierBounds& bounds, const RowMask* mask, Met&& met) const {
+void Graph::walk(const RowEstimate& estimate, Ordinal end, const FrontierBounds& bounds, const RowMask* mask, Met&& met) const {
   GraphScratch& scratch = graph_scratch();
-  const Ordinal end = rows_.line_count();
   landmarks_.find(rows_, plane_kernels(), estimate, mask, scratch);
   const FrontierBounds scaled = {bounds.width, bounds.least, bounds.slack * scratch.starts.spread};
   GraphSearch(rows_, plane_kernels(), estimate, scratch).run(scratch.starts, end, scaled, mask, met);
 }
 
 // What lies within the slack, but not fewer than the effort: should fewer have been met, the width alone bounds a second walk.
-void Graph::walk_for_all(const RowEstimate& estimate, std::size_t depth, std::size_t effort, std::vector<Candidate>& found) const {
+void Graph::walk_for_all(const RowEstimate& estimate, Ordinal end, std::size_t depth, std::size_t effort,
+                         std::vector<Candidate>& found) const {
   const Frontier& frontier = graph_scratch().frontier;
-  walk(estimate, bounds_for(effort), nullptr, [](Ordinal, float) {});
-  if (frontier.taken_count() < std::min(depth, effort)) walk(estimate, {.width = effort}, nullptr, [](Ordinal, float) {});
+  walk(estimate, end, bounds_for(effort), nullptr, [](Ordinal, float) {});
+  if (frontier.taken_count() < std::min(depth, effort)) walk(estimate, end, {.width = effort}, nullptr, [](Ordinal, float) {});
   frontier.nearest(std::min(depth, std::max(frontier.kept_count(), effort)), found);
 }
 
@@ -142,7 +143,7 @@ std::vector<Candidate> Graph::walk_masked(const RowEstimate& estimate, const Row
                                           std::size_t depth, std::size_t effort) const {
   const auto walk_within = [&](const FrontierBounds& bounds, const RowMask* walked) {
     NearestCandidates nearest(depth);
-    walk(estimate, bounds, walked, [&](Ordinal ordinal, float distance) {
+    walk(estimate, rows_.line_count(), bounds, walked, [&](Ordinal ordinal, float distance) {
       if (distance < nearest.bound() && ordinal < covered && mask.contains(ordinal)) nearest.offer({distance, ordinal});
     });
     return nearest.take();
