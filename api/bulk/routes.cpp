@@ -9,6 +9,7 @@
 #include "api/bulk/write_window.h"
 #include "api/qdrant/collection_settings.h"
 #include "api/qdrant/envelope.h"
+#include "api/qdrant/point_bytes.h"
 
 namespace orthant::bulk {
 namespace {
@@ -48,7 +49,7 @@ Result<LineTarget> make_target(const Request& request, const CollectionConfig& c
 // By the content type: lines of JSON, or ready vectors.
 Result<std::unique_ptr<PointReader>> make_reader(const Request& request, ContentCoding coding, LineTarget target,
                                                  const CollectionConfig& config, std::size_t max_point_bytes) {
-  if (request.headers.find("content-type") != kVectorsContentType) {
+  if (request.headers.find("content-type") != qdrant::kPointsContentType) {
     return std::make_unique<DocumentReader>(coding, std::move(target), max_point_bytes);
   }
   const auto vector = config.vectors.find(target.text_vector);

@@ -1,12 +1,11 @@
 #include "api/bulk/vector_reader.h"
 
-#include <algorithm>
 #include <cstring>
 
 #include <fmt/format.h>
 
 #include "api/json/json_reader.h"
-#include "base/bytes.h"
+#include "api/qdrant/point_bytes.h"
 
 namespace orthant::bulk {
 namespace {
@@ -18,20 +17,11 @@ constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
 // Decompressed bytes of one read(): what a bomb can make a thread do in one go.
 constexpr std::size_t kBytesPerCall = std::size_t{8} << 20;
 
-std::size_t bytes_of(const IndexConfig& config) {
-  switch (config.form) {
-    case VectorForm::kFloat32: return config.dim * sizeof(float);
-    case VectorForm::kInt8: return config.dim;
-    case VectorForm::kUbinary: return (config.dim + 7) / 8;
-  }
-  return 0;
-}
-
-template <typename T>
-T value_at(std::string_view bytes, std::size_t offset) {
-  T value;
-  std::memcpy(&value, bytes.data() + offset, sizeof value);
-  return value;
+// Also of a head that is bad otherwise, so that the next point is found.
+std::size_t payload_bytes_of(std::string_view head) {
+  std::uint32_t bytes = 0;
+  std::memcpy(&bytes, head.data() + 4, sizeof bytes);
+  return bytes;
 }
 
 }  // namespace
@@ -40,7 +30,7 @@ VectorReader::VectorReader(ContentCoding coding, std::string vector_name, const 
     : decompressor_(coding),
       vector_name_(std::move(vector_name)),
       config_(config),
-      vector_bytes_(bytes_of(config)),
+      vector_bytes_(qdrant::vector_bytes(config.form, config.dim)),
       max_payload_bytes_(max_payload_bytes) {}
 
 void VectorReader::feed(std::string_view bytes) {
@@ -75,42 +65,38 @@ Status VectorReader::finish(DocumentBatch& /*batch*/) {
 }
 
 Status VectorReader::read_header() {
-  const std::string_view header = rest().substr(0, kVectorsHeaderBytes);
-  if (!header.starts_with(kVectorsMagic)) return invalid_argument("the body does not begin with ORPT");
-  const auto version = value_at<std::uint16_t>(header, 4);
-  const auto form = value_at<std::uint8_t>(header, 6);
-  const auto dim = value_at<std::uint32_t>(header, 8);
-  if (version != kVectorsVersion) return invalid_argument(fmt::format("version {}, expected {}", version, kVectorsVersion));
-  if (form != static_cast<std::uint8_t>(config_.form)) {
+  const qdrant::PointsHeader header = ORTHANT_TRY(qdrant::parse_points_header(rest()));
+  if (header.form != config_.form) {
+    return invalid_argument(fmt::format("form {}, the collection's vector `{}` has form {}", static_cast<int>(header.form),
+                                        vector_name_, static_cast<int>(config_.form)));
+  }
+  if (header.dim != config_.dim) {
     return invalid_argument(
-        fmt::format("form {}, the collection's vector `{}` has form {}", form, vector_name_, static_cast<int>(config_.form)));
+        fmt::format("{} dimensions, the collection's vector `{}` has {}", header.dim, vector_name_, config_.dim));
   }
-  if (dim != config_.dim) {
-    return invalid_argument(fmt::format("{} dimensions, the collection's vector `{}` has {}", dim, vector_name_, config_.dim));
-  }
-  used_ += kVectorsHeaderBytes;
+  used_ += qdrant::kPointsHeaderBytes;
   header_read_ = true;
   return {};
 }
 
 Result<bool> VectorReader::take_point(DocumentBatch& batch) {
   if (!header_read_) {
-    if (rest().size() < kVectorsHeaderBytes) return false;
+    if (rest().size() < qdrant::kPointsHeaderBytes) return false;
     ORTHANT_TRY(read_header());
   }
   const std::string_view bytes = rest();
-  if (bytes.size() < kPointHeadBytes) return false;
-  const std::size_t payload_bytes = value_at<std::uint32_t>(bytes, 4);
+  if (bytes.size() < qdrant::kPointHeadBytes) return false;
+  const std::size_t payload_bytes = payload_bytes_of(bytes);
   if (payload_bytes > max_payload_bytes_) {
     return invalid_argument(
         fmt::format("point {}: a payload of {} bytes, at most {} are taken", points_ + 1, payload_bytes, max_payload_bytes_));
   }
-  const std::size_t point_bytes = kPointHeadBytes + vector_bytes_ + payload_bytes;
+  const std::size_t point_bytes = qdrant::kPointHeadBytes + vector_bytes_ + payload_bytes;
   if (bytes.size() < point_bytes) return false;
   used_ += point_bytes;
   ++points_;
-  auto point = parse_point(bytes.substr(0, kPointHeadBytes), bytes.substr(kPointHeadBytes, vector_bytes_),
-                           bytes.substr(kPointHeadBytes + vector_bytes_, payload_bytes));
+  auto point = parse_point(bytes.substr(0, qdrant::kPointHeadBytes), bytes.substr(qdrant::kPointHeadBytes, vector_bytes_),
+                           bytes.substr(qdrant::kPointHeadBytes + vector_bytes_, payload_bytes));
   if (!point) {
     batch.errors.push_back({points_, point.error().message});
     return true;
@@ -130,11 +116,7 @@ VectorInput VectorReader::parse_vector(std::string_view bytes) const {
 
 Result<PointInput> VectorReader::parse_point(std::string_view head, std::string_view vector, std::string_view payload) const {
   PointInput point;
-  switch (head.front()) {
-    case 0: point.id = PointId::number(value_at<std::uint64_t>(head, 8)); break;
-    case 1: point.id = PointId::uuid(value_at<PointId::Uuid>(head, 8)); break;
-    default: return invalid_argument(fmt::format("id kind {}, expected 0 or 1", static_cast<int>(head.front())));
-  }
+  point.id = ORTHANT_TRY(qdrant::parse_point_head(head)).id;
   point.vectors.emplace_back(vector_name_, parse_vector(vector));
   if (!payload.empty()) {
     const JsonDocument document = ORTHANT_TRY(JsonDocument::parse(std::string(payload)));

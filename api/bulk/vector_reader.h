@@ -1,13 +1,6 @@
 #pragma once
 // VectorReader: a body of ready vectors in their own bytes -> batches of points, several times faster than numbers in JSON.
-// All integers little-endian:
-//
-//   body    = header point*
-//   header  = "ORPT"  u16 version (1)  u8 form (0 float32, 1 int8, 2 ubinary)  u8 0  u32 dim  u32 0            16 bytes
-//   point   = u8 id kind (0 number, 1 UUID)  u8[3] 0  u32 payload bytes  id (16 bytes)  vector  payload
-//   id      = u64 number, 8 bytes of 0; or the UUID's bytes
-//   vector  = dim f32, dim i8, or ceil(dim / 8) bytes
-//   payload = a JSON object; no bytes stand for {}
+// The layout is in api/qdrant/point_bytes.h.
 //
 // In answers and errors points are counted as lines are: from 1. Memory is bounded by one point and one batch.
 
@@ -19,12 +12,6 @@
 #include "index/index_config.h"
 
 namespace orthant::bulk {
-
-inline constexpr std::string_view kVectorsContentType = "application/x-orthant-points";
-inline constexpr std::string_view kVectorsMagic = "ORPT";
-inline constexpr std::uint16_t kVectorsVersion = 1;
-inline constexpr std::size_t kVectorsHeaderBytes = 16;
-inline constexpr std::size_t kPointHeadBytes = 24;
 
 class VectorReader final : public PointReader {
  public:

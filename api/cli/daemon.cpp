@@ -40,16 +40,23 @@ Result<HttpReply> Daemon::get_text(std::string_view target) {
   return client_.send("GET", target);
 }
 
-Result<JsonDocument> Daemon::call(std::string_view method, std::string_view target, std::string_view body,
-                                  std::string_view content_type) {
-  auto reply = client_.send(method, target, body, content_type);
+Result<HttpReply> Daemon::call_raw(std::string_view method, std::string_view target, std::string_view body,
+                                   std::string_view content_type, std::string_view accept) {
+  HttpHeaderList headers;
+  if (!accept.empty()) headers.emplace_back("accept", accept);
+  auto reply = client_.send(method, target, body, content_type, headers);
   if (!reply && reply.error().code == ErrorCode::kUnavailable) {
     return fail(ErrorCode::kUnavailable,
                 fmt::format("{}: {}; is the daemon running? `orthant serve` starts it", url_, reply.error().message));
   }
   if (!reply) return with_context(url_, std::move(reply).error());
   if (!reply->ok()) return fail(code_of(reply->status), words_of(*reply));
-  return JsonDocument::parse(std::move(reply->body));
+  return reply;
+}
+
+Result<JsonDocument> Daemon::call(std::string_view method, std::string_view target, std::string_view body,
+                                  std::string_view content_type) {
+  return JsonDocument::parse(ORTHANT_TRY(call_raw(method, target, body, content_type, "")).body);
 }
 
 Result<std::optional<JsonDocument>> Daemon::find(std::string_view target) {

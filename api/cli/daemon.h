@@ -22,6 +22,9 @@ class Daemon {
   // answers, the error says how to start the daemon.
   Result<JsonDocument> call(std::string_view method, std::string_view target, std::string_view body = {},
                             std::string_view content_type = "application/json");
+  // The same for answers that are no JSON; `accept` is what is asked for.
+  Result<HttpReply> call_raw(std::string_view method, std::string_view target, std::string_view body, std::string_view content_type,
+                             std::string_view accept);
   // As call(), but nothing where the daemon answers 404.
   Result<std::optional<JsonDocument>> find(std::string_view target);
   Result<HttpReply> get_text(std::string_view target);

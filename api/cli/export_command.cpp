@@ -26,7 +26,6 @@ namespace {
 
 constexpr std::size_t kPageBytes = std::size_t{4} << 20;
 constexpr std::size_t kMaxPage = 1024;
-constexpr std::size_t kBytesANumber = 12;  // of a float in JSON
 
 struct ExportArguments {
   std::string collection;
@@ -112,7 +111,7 @@ Status Export::choose_files() {
 
 Result<std::unique_ptr<PointScroll>> Export::scroll(bool with_vectors) const {
   ScrollOptions options{.collection = arguments_.collection, .filter = filter_};
-  options.page = std::clamp<std::size_t>(kPageBytes / (vector_.config.dim * kBytesANumber), 1, kMaxPage);
+  options.page = std::clamp<std::size_t>(kPageBytes / (vector_.config.dim * sizeof(float)), 1, kMaxPage);
   options.with_payload = takes_payload();
   // Source texts come with whole payloads alone, and other names might read as paths.
   const bool plain = std::ranges::all_of(field_names_, [](std::string_view name) {

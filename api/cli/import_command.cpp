@@ -14,7 +14,6 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
-#include "api/bulk/vector_reader.h"
 #include "api/cli/batch_uploader.h"
 #include "api/cli/commands.h"
 #include "api/cli/daemon.h"
@@ -24,6 +23,7 @@
 #include "api/exchange/ids_file.h"
 #include "api/exchange/point_body.h"
 #include "api/exchange/vector_file.h"
+#include "api/qdrant/point_bytes.h"
 #include "base/digest.h"
 
 namespace orthant {
@@ -202,8 +202,8 @@ Status Import::send_row(BatchUploader& uploader, const VectorRows& rows, std::si
     batch_.append({id, rows.texts[row], rows.payloads.empty() ? "{}" : rows.payloads[row]}, number);
   } else {
     if (batch_.empty()) {
-      batch_.content_type = bulk::kVectorsContentType;
-      append_body_header(batch_.body, vectors_->info().form, vectors_->info().dim);
+      batch_.content_type = qdrant::kPointsContentType;
+      qdrant::append_points_header(batch_.body, vectors_->info().form, vectors_->info().dim);
     }
     append_body_point(batch_.body, vectors_->info(), rows, row, id);
     batch_.line_numbers.push_back(number);
@@ -233,7 +233,7 @@ Status Import::read_and_send(BatchUploader& uploader) {
     for (std::size_t row = 0; row < rows.rows; ++row) {
       if (is_bad[row]) continue;
       if (!rows.texts.empty() && !embeds_texts() && !rows.texts[row].empty()) {
-        rows.payloads[row] = payload_with_text(rows.payloads[row], rows.texts[row]);
+        rows.payloads[row] = qdrant::payload_with_text(rows.payloads[row], rows.texts[row]);
       }
       ORTHANT_TRY(send_row(uploader, rows, row, first + row));
     }

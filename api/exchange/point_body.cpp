@@ -1,31 +1,17 @@
 #include "api/exchange/point_body.h"
 
-#include "api/bulk/vector_reader.h"
-#include "api/json/json_writer.h"
-#include "base/bytes.h"
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "api/qdrant/point_bytes.h"
 
 namespace orthant {
-
-void append_body_header(std::string& body, VectorForm form, std::size_t dim) {
-  body += bulk::kVectorsMagic;
-  append_value(body, bulk::kVectorsVersion);
-  append_value(body, static_cast<std::uint8_t>(form));
-  append_value(body, std::uint8_t{0});
-  append_value(body, static_cast<std::uint32_t>(dim));
-  append_value(body, std::uint32_t{0});
-}
 
 void append_body_point(std::string& body, const VectorFileInfo& info, const VectorRows& rows, std::size_t row, const PointId& id) {
   std::string_view payload = rows.payloads.empty() ? std::string_view() : rows.payloads[row];
   if (payload == "{}") payload = {};
-  append_value(body, static_cast<std::uint32_t>(id.is_uuid() ? 1 : 0));
-  append_value(body, static_cast<std::uint32_t>(payload.size()));
-  if (id.is_uuid()) {
-    append_value(body, id.bytes());
-  } else {
-    append_value(body, id.as_number());
-    append_value(body, std::uint64_t{0});
-  }
+  qdrant::append_point_head(body, id, payload.size());
   const std::size_t bytes = vector_bytes(info.form, info.dim);
   const char* const vectors = info.form == VectorForm::kFloat32 ? reinterpret_cast<const char*>(rows.floats.data())
                                                                 : reinterpret_cast<const char*>(rows.codes.data());
@@ -33,13 +19,27 @@ void append_body_point(std::string& body, const VectorFileInfo& info, const Vect
   body += payload;
 }
 
-std::string payload_with_text(std::string_view payload, std::string_view text) {
-  std::string out(payload.substr(0, payload.rfind('}')));
-  if (payload != "{}") out += ',';
-  out += "\"text\":";
-  append_json_string(out, text);
-  out += '}';
-  return out;
+Result<VectorRows> parse_points(std::string_view body, std::size_t dim) {
+  const qdrant::PointsHeader header = ORTHANT_TRY(qdrant::parse_points_header(body));
+  VectorRows rows;
+  body.remove_prefix(qdrant::kPointsHeaderBytes);
+  if (!body.empty() && (header.form != VectorForm::kFloat32 || header.dim != dim)) {
+    return data_corruption(fmt::format("points of {} dimensions, expected {}", header.dim, dim));
+  }
+  const std::size_t row_bytes = dim * sizeof(float);
+  while (!body.empty()) {
+    if (body.size() < qdrant::kPointHeadBytes + row_bytes) return data_corruption("the answer ends inside a point");
+    const qdrant::PointHead head = ORTHANT_TRY(qdrant::parse_point_head(body));
+    body.remove_prefix(qdrant::kPointHeadBytes);
+    if (head.payload_bytes > body.size() - row_bytes) return data_corruption("the answer ends inside a payload");
+    rows.floats.resize(rows.floats.size() + dim);
+    std::memcpy(rows.floats.data() + rows.floats.size() - dim, body.data(), row_bytes);
+    rows.payloads.emplace_back(head.payload_bytes == 0 ? "{}" : body.substr(row_bytes, head.payload_bytes));
+    rows.ids.push_back(head.id);
+    body.remove_prefix(row_bytes + head.payload_bytes);
+    ++rows.rows;
+  }
+  return rows;
 }
 
 }  // namespace orthant

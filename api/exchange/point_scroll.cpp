@@ -1,9 +1,12 @@
 #include "api/exchange/point_scroll.h"
 
+#include <charconv>
+
 #include <fmt/format.h>
 
 #include "api/exchange/point_body.h"
 #include "api/json/json_writer.h"
+#include "api/qdrant/point_bytes.h"
 
 namespace orthant {
 namespace {
@@ -50,24 +53,6 @@ std::string scroll_body(const ScrollOptions& options, const std::string& offset)
   return body;
 }
 
-Result<PointId> parse_id(JsonValue id) {
-  if (!id.is_string()) return PointId::number(ORTHANT_TRY(id.as_uint()));
-  const auto uuid = PointId::parse_uuid(ORTHANT_TRY(id.as_string()));
-  if (!uuid) return id.expected("a UUID");
-  return *uuid;
-}
-
-// The source text belongs to the payload of a file, unless the payload has a text of its own.
-Result<std::string> payload_of(JsonValue point, const std::string& vector_name) {
-  const auto payload = point.find("payload");
-  std::string out(payload ? payload->raw() : "{}");
-  auto text = point.find("text");
-  if (text && text->is_object()) text = text->find(vector_name);
-  if (!text || (payload && payload->find("text"))) return out;
-  if (payload && payload->size() == 0) out = "{}";
-  return payload_with_text(out, ORTHANT_TRY(text->as_string()));
-}
-
 }  // namespace
 
 Result<VectorDescription> describe_vector(Daemon& daemon, const std::string& collection, const std::string& wanted) {
@@ -110,42 +95,50 @@ PointScroll::~PointScroll() {
   if (page_) page_->wait();
 }
 
-Result<JsonDocument> PointScroll::fetch(const std::string& offset) {
-  return daemon_.call("POST", collection_target(options_.collection, "/points/scroll"), scroll_body(options_, offset));
+Result<HttpReply> PointScroll::fetch(const std::string& offset) {
+  return daemon_.call_raw("POST", collection_target(options_.collection, "/points/scroll"), scroll_body(options_, offset),
+                          "application/json", options_.vector ? qdrant::kPointsContentType : "application/json");
 }
 
 void PointScroll::start(std::string offset) {
   page_ = std::async(std::launch::async, [this, from = std::move(offset)] { return fetch(from); });
 }
 
-Result<VectorRows> PointScroll::next() {
+Result<VectorRows> PointScroll::parse_vectors(const HttpReply& page) {
+  if (const auto offset = page.header(qdrant::kNextOffsetHeader); !offset.empty()) start(std::string(offset));
+  std::uint64_t left_out = 0;
+  const std::string_view text = page.header(qdrant::kLeftOutHeader);
+  std::from_chars(text.data(), text.data() + text.size(), left_out);
+  without_vector_ += left_out;
+  return parse_points(page.body, options_.vector->config.dim);
+}
+
+Result<VectorRows> PointScroll::parse_payloads(std::string page) {
   VectorRows rows;
-  while (page_ && rows.rows == 0) {
-    const JsonDocument page = ORTHANT_TRY(std::exchange(page_, std::nullopt)->get());
-    const JsonValue result = ORTHANT_TRY(page.root().require("result"));
-    if (const auto offset = result.find("next_page_offset")) start(std::string(offset->raw()));
-    for (const JsonValue point : ORTHANT_TRY(result.require("points")).items()) ORTHANT_TRY(add_point(point, rows));
+  const JsonDocument json = ORTHANT_TRY(JsonDocument::parse(std::move(page)));
+  const JsonValue result = ORTHANT_TRY(json.root().require("result"));
+  if (const auto offset = result.find("next_page_offset")) start(std::string(offset->raw()));
+  for (const JsonValue point : ORTHANT_TRY(result.require("points")).items()) {
+    const auto payload = point.find("payload");
+    rows.payloads.emplace_back(payload ? payload->raw() : "{}");
+    const auto text = point.find("text");
+    // As in pages of vectors: what was encoded is the payload's `text`, unless it has one.
+    if (text && text->is_string() && !(payload && payload->find_or_null("text"))) {
+      rows.payloads.back() =
+          qdrant::payload_with_text(payload && payload->size() > 0 ? payload->raw() : "{}", ORTHANT_TRY(text->as_string()));
+    }
+    ++rows.rows;
   }
   return rows;
 }
 
-Status PointScroll::add_point(JsonValue point, VectorRows& rows) {
-  if (options_.vector) {
-    const VectorDescription& vector = *options_.vector;
-    auto value = point.find("vector");
-    if (value && !vector.name.empty()) value = value->find(vector.name);
-    if (!value || value->size() == 0) {
-      ++without_vector_;
-      return {};
-    }
-    if (value->size() != vector.config.dim)
-      return value->format_error(fmt::format("{} values, expected {}", value->size(), vector.config.dim));
-    ORTHANT_TRY(value->append_floats(rows.floats));
+Result<VectorRows> PointScroll::next() {
+  VectorRows rows;
+  while (page_ && rows.rows == 0) {
+    HttpReply page = ORTHANT_TRY(std::exchange(page_, std::nullopt)->get());
+    rows = ORTHANT_TRY(options_.vector ? parse_vectors(page) : parse_payloads(std::move(page.body)));
   }
-  ++rows.rows;
-  rows.ids.push_back(ORTHANT_TRY(parse_id(ORTHANT_TRY(point.require("id")))));
-  rows.payloads.push_back(ORTHANT_TRY(payload_of(point, options_.vector ? options_.vector->name : "")));
-  return {};
+  return rows;
 }
 
 }  // namespace orthant

@@ -50,13 +50,15 @@ class PointScroll {
   std::uint64_t without_vector() const { return without_vector_; }
 
  private:
-  Result<JsonDocument> fetch(const std::string& offset);
+  Result<HttpReply> fetch(const std::string& offset);
   void start(std::string offset);
-  Status add_point(JsonValue point, VectorRows& rows);
+  // Both start the next page.
+  Result<VectorRows> parse_vectors(const HttpReply& page);
+  Result<VectorRows> parse_payloads(std::string page);
 
   Daemon daemon_;
   const ScrollOptions options_;
-  std::optional<std::future<Result<JsonDocument>>> page_;
+  std::optional<std::future<Result<HttpReply>>> page_;
   std::uint64_t without_vector_ = 0;
 };
 

@@ -6,6 +6,7 @@
 #include "api/qdrant/handlers.h"
 #include "api/qdrant/parse_fields.h"
 #include "api/qdrant/parse_read.h"
+#include "api/qdrant/point_bytes.h"
 #include "api/qdrant/render.h"
 
 namespace orthant::qdrant {
@@ -115,6 +116,22 @@ Awaitable<Response> run_queries(Engine& engine, Request& request, Result<std::ve
   co_return co_await respond_with<std::vector<QueryResult>>(start, render, error_response);
 }
 
+Response render_as_bytes(const ScrollResult& result) {
+  auto page = render_points(result.points);
+  if (!page) return error_response(page.error());
+  Response response;
+  response.content_type = kPointsContentType;
+  response.body = std::move(page->body);
+  response.headers.emplace_back(kLeftOutHeader, std::to_string(page->left_out));
+  if (result.next) {
+    std::string next;
+    JsonWriter json(next);
+    write_point_id(json, *result.next);
+    response.headers.emplace_back(kNextOffsetHeader, std::move(next));
+  }
+  return response;
+}
+
 Result<PointId> parse_path_id(std::string_view text) {
   std::uint64_t number = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -144,7 +161,9 @@ Awaitable<Response> scroll_points(Engine& engine, Request& request) {
   auto start = [&](Done<ScrollResult> done) {
     engine.scroll(std::move(prepared->collection), std::move(prepared->parsed), std::move(prepared->context), std::move(done));
   };
-  auto render = [received = request.received](const ScrollResult& result) {
+  auto render = [received = request.received,
+                 as_bytes = request.headers.find("accept") == kPointsContentType](const ScrollResult& result) {
+    if (as_bytes) return render_as_bytes(result);
     return ok_response(received, [&](JsonWriter& json) {
       write_records(json.begin_object().key("points"), result.points);
       json.key("next_page_offset");
