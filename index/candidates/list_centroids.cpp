@@ -19,6 +19,8 @@ namespace {
 constexpr std::size_t kFewLists = 64;
 // So large a share of the 1-bit codes, at least, is scanned for a bound before the others.
 constexpr std::size_t kShareForBound = 8;
+// Codes compared in int8 together, while the next are on their way from memory.
+constexpr std::size_t kCompared = 8;
 // So few are sorted.
 constexpr std::size_t kSorted = 8;
 // Of the 1-bit ranking so many times the wanted lists are compared in int8, and some more.
@@ -110,11 +112,17 @@ void ListCentroids::make_bits() {
   }
 }
 
+void ListCentroids::prefetch(std::uint32_t list) const {
+  const std::uint8_t* code = codes_.row(list);
+  for (std::size_t byte = 0; byte < dim_; byte += kCacheLineBytes) __builtin_prefetch(code + byte);
+}
+
 void ListCentroids::compare(const QuantizedQuery& query, std::span<RankedList> lists) const {
-  std::array<const std::uint8_t*, kBlockRows> rows;
-  std::array<std::int32_t, kBlockRows> dots;
-  for (std::size_t first = 0; first < lists.size(); first += kBlockRows) {
-    const std::size_t count = std::min(kBlockRows, lists.size() - first);
+  std::array<const std::uint8_t*, kCompared> rows;
+  std::array<std::int32_t, kCompared> dots;
+  for (std::size_t first = 0; first < lists.size(); first += kCompared) {
+    const std::size_t count = std::min(kCompared, lists.size() - first);
+    for (std::size_t i = first + kCompared; i < std::min(first + 2 * kCompared, lists.size()); ++i) prefetch(lists[i].list);
     for (std::size_t i = 0; i < count; ++i) rows[i] = codes_.row(lists[first + i].list);
     kernels_->dot_i8_list(query.values.data(), rows.data(), dim_, count, dots.data());
     for (std::size_t i = 0; i < count; ++i) {
@@ -139,7 +147,8 @@ std::vector<Candidate> ListCentroids::preselect(const CentroidQuery& query, List
                     slope * query.tables.step,
                     slope * query.tables.base,
                     nullptr,
-                    nullptr};
+                    nullptr,
+                    query.tables.wide.data()};
   const auto scan_some = [&](std::size_t first, std::size_t count, Candidate* found) {
     scan.scales = bit_scales_.data() + first * kBlockRows;
     scan.offsets = offsets.data() + first * kBlockRows;

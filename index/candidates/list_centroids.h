@@ -63,6 +63,7 @@ class ListCentroids {
 
  private:
   void make_bits();
+  void prefetch(std::uint32_t list) const;
   // About the nearest `depth` of all lists by their 1-bit codes.
   std::vector<Candidate> preselect(const CentroidQuery& query, ListOrder order, std::size_t depth) const;
 

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "base/npy.h"
+#include "index/candidates/list_training.h"
 #include "index/kernels/dispatch.h"
 #include "index/row_distances.h"
 #include "index/row_encoder.h"
@@ -417,6 +418,34 @@ TEST_F(InvertedListsSnapshot, WithDamagedColumnsIsRefused) {
   expect_refused(16 + 0, 2, 0x77, 0);  // where a list begins
   expect_refused(16 + 0, 2, 0x77, 9);  // how many entries it has
   expect_refused(1, 3, 0xff, 3);       // the scale of a centroid becomes negative
+}
+
+// Searches read lists in the order of memory and count on this.
+TEST(ListTraining, PutsNearCentroidsSideBySide) {
+  std::mt19937_64 random(test::sample_seed());
+  constexpr std::size_t kDim = 32;
+  constexpr std::size_t kLists = 150;
+  Rows rows(Metric::kDot, kDim);
+  rows.append(test::clustered_rows(4'000, kDim, random));
+  const TrainedLists trained = train_lists(*rows.tables, distance_kernels(), kDim, 4'000, kLists, nullptr, kNever);
+  ASSERT_EQ(trained.centroids->count(), kLists);
+  std::vector<float> centroids(kLists * kDim);
+  for (std::uint32_t list = 0; list < kLists; ++list)
+    trained.centroids->decode(list, std::span(centroids).subspan(list * kDim, kDim));
+  const auto distance = [&](std::size_t a, std::size_t b) {
+    double sum = 0;
+    for (std::size_t k = 0; k < kDim; ++k) {
+      const double difference = double{centroids[a * kDim + k]} - centroids[b * kDim + k];
+      sum += difference * difference;
+    }
+    return sum;
+  };
+  double beside = 0, anywhere = 0;
+  for (std::size_t list = 0; list + 1 < kLists; ++list) {
+    beside += distance(list, list + 1) / (kLists - 1);
+    for (std::size_t other = 0; other < kLists; ++other) anywhere += distance(list, other) / ((kLists - 1) * (kLists - 1));
+  }
+  EXPECT_LT(beside, 0.8 * anywhere);
 }
 
 }  // namespace
