@@ -131,14 +131,14 @@ class Bench {
     fmt::print("{:>8} {:>9} {:>9} {:>10} {:>10} {:>10} {:>12}\n", "effort", "recall@10", "us", "preparing", "rescoring", "compared",
                "found by it");
     const RowMask mask(tables_, nullptr, tables_.row_count());
-    report("flat", [&](const PreparedQuery& query, SourceTrace& trace) {
+    report("flat", {.estimate = true, .int8 = true}, [&](const PreparedQuery& query, SourceTrace& trace) {
       trace.compared = tables_.row_count();
       return FlatScan(tables_, distance_kernels(), mask, query).estimates(settings_.depth);
     });
     const std::size_t first = settings_.effort != 0 ? settings_.effort : 8;
     const std::size_t last = settings_.effort != 0 ? settings_.effort : lists->largest_effort();
     for (std::size_t effort = first; effort <= last; effort += effort / 2) {
-      report(std::to_string(effort), [&](const PreparedQuery& query, SourceTrace& trace) {
+      report(std::to_string(effort), {.weights = true, .int8 = true}, [&](const PreparedQuery& query, SourceTrace& trace) {
         return lists->candidates(query, mask, settings_.depth, effort, &trace);
       });
     }
@@ -185,7 +185,7 @@ class Bench {
     keep_nearest(candidates, depth);
   }
 
-  void report(const std::string& name, const FirstStage& first_stage) {
+  void report(const std::string& name, const QueryForms& forms, const FirstStage& first_stage) {
     double best_seconds = 1e9, best_preparing = 1e9, best_rescoring = 1e9;
     std::size_t hits = 0, found_hits = 0, compared = 0;
     for (int round = 0; round < 3; ++round) {
@@ -193,7 +193,7 @@ class Bench {
       double seconds = 0, preparing = 0, rescoring_seconds = 0;
       for (std::size_t i = 0; i < queries_.rows; ++i) {
         const double began = cpu_seconds();
-        const PreparedQuery prepared = prepare_query(config_.metric, quantizer_.get(), query(i), {.estimate = true, .int8 = true});
+        const PreparedQuery prepared = prepare_query(config_.metric, quantizer_.get(), query(i), forms);
         preparing += cpu_seconds() - began;
         SourceTrace trace;
         std::vector<Candidate> found = first_stage(prepared, trace);
