@@ -185,8 +185,8 @@ class VectorIndex {
   // Codes are made by a quantizer that is trained on the collection's own rows (docs/quantizers.md): a new index begins with signs.
   // needs_training() asks for one once there are enough rows, and asks to look again whenever the rows have doubled. retrained()
   // gives an index over the same rows, same ordinals and burials, encoded anew, with the graph that there was: null when the
-  // quantizer still serves the newest rows as it served those it was trained on; cancelled when `stop` is set. Long; beside searches
-  // and the writer, one at a time.
+  // quantizer still serves the newest rows as it served those it was trained on; cancelled when `stop` is set. Long; beside
+  // searches and the writer, one at a time.
   bool needs_training() const;
   Result<std::unique_ptr<VectorIndex>> retrained(ThreadPool* pool, const std::atomic<bool>& stop) const;
   // The memory that is left for this index (IndexHome, IndexConfig::memory_budget_bytes) does not hold its codes any more: moved()
