@@ -3,6 +3,7 @@
 #include "api/bulk/routes.h"
 #include "api/openai/routes.h"
 #include "api/qdrant/routes.h"
+#include "api/quality/routes.h"
 #include "api/scoring/routes.h"
 #include "api/service/routes.h"
 
@@ -12,6 +13,7 @@ Router make_router(const ApiContext& context) {
   Router router;
   service::add_routes(router, context);
   qdrant::add_routes(router, context);
+  quality::add_routes(router, context);
   bulk::add_routes(router, context);
   openai::add_routes(router, context);
   scoring::add_routes(router, context);

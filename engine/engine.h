@@ -16,6 +16,7 @@
 #include "encoder/encoder_registry.h"
 #include "encoder/rerank_batcher.h"
 #include "encoder/sparse_batcher.h"
+#include "engine/quality.h"
 #include "engine/requests.h"
 #include "engine/settings.h"
 
@@ -63,6 +64,11 @@ class Engine {
   void retrieve(std::string collection, RetrieveRequest request, RequestContext context, Done<std::vector<Record>> done);
   void scroll(std::string collection, ScrollRequest request, RequestContext context, Done<ScrollResult> done);
   void count(std::string collection, std::optional<Filter> filter, RequestContext context, Done<std::uint64_t> done);
+
+  // Measures what the searches of a collection find and cost, or gives the last result; with judged queries also what people would
+  // find. Runs on the search pool behind every waiting search: seconds, for large collections. One measurement a vector at a time:
+  // who asks meanwhile waits for it. resource_exhausted while the judged queries of another call are ranked.
+  void quality(std::string collection, CollectionQualityRequest request, RequestContext context, Done<CollectionQuality> done);
 
   // ---- models ----
   std::vector<const Encoder*> models() const;

@@ -30,8 +30,10 @@ constexpr std::size_t kTimedQueries = 64;
 constexpr std::size_t kTimedRounds = 3;
 // A point may take so many times its share of the time, so that what cheap points leave serves dear ones.
 constexpr double kLargestShare = 3;
-// Exact searches that read so many bytes from the store are left out of the curve: they are what codes are there to avoid.
-constexpr std::size_t kLargestExactBytes = std::size_t{64} << 20;
+// Exact searches that read more bytes from the store are left out of the curve: they are what codes are there to avoid. Of those
+// that are in it a few queries tell the time, and the recall is no question.
+constexpr std::size_t kLargestExactBytes = std::size_t{256} << 20;
+constexpr std::size_t kExactQueries = 10;
 // Two ways to compute a dot product in floats differ by less, relative to the norm of the query.
 constexpr float kRounding = 1e-5f;
 constexpr double kTwoSided95 = 1.96;
@@ -390,7 +392,8 @@ class Measurement final : public QualityMeasurement {
     point.take_answer(share_found(query, found), is_moved(query), trace, cpu);
     const bool late = !given && is_out_of_time();
     if (late) result_.complete = false;
-    if (late || point.asked() == order_.size()) {
+    const std::size_t wanted = params.exact ? std::min(kExactQueries, order_.size()) : order_.size();
+    if (late || point.asked() >= wanted) {
       timed_ = 0;
       phase_ = Phase::kTimes;
     }

@@ -13,8 +13,9 @@ ENCODER_DOORS |= {f"encoder/{name}.h" for name in ("reranker", "rerank_batcher",
 ENCODER_DOORS.add("encoder/tokenizer/tokenizer.h")  # TokenizedText is part of the encoder's door
 INDEX_DOORS = {f"index/{name}.h" for name in ("vector_index", "index_config", "memory_budget", "float_vectors", "memory_float_vectors",
                                                 "quality")}
-ENGINE_DOORS = {f"engine/{name}.h" for name in ("engine", "settings", "requests", "evaluation")}
+ENGINE_DOORS = {f"engine/{name}.h" for name in ("engine", "settings", "requests", "evaluation", "quality")}
 ENGINE_DOORS |= {"engine/collection/collection.h", "engine/collection/collection_config.h", "engine/collection/explanation.h",
+                 "engine/collection/measured_quality.h",
                  "engine/payload/filter.h",
                  "engine/payload/payload.h", "engine/payload/field_schema.h", "engine/payload/json_path.h", "engine/payload/datetime.h"}
 

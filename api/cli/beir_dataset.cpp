@@ -138,7 +138,28 @@ void take_judged_queries(BeirDataset& dataset, std::vector<Record> records, cons
   dataset.judged_queries_missing = qrels.size() - dataset.queries.size();
 }
 
+std::unexpected<Error> nothing_judged(const fs::path& folder, std::string_view split) {
+  return invalid_argument(fmt::format("{}: no query of queries.jsonl is judged in split `{}`", folder.string(), split));
+}
+
 }  // namespace
+
+Result<JudgedQueries> read_judged_queries(const fs::path& folder, std::string_view split) {
+  if (!fs::is_directory(folder)) return not_found(folder.string() + ": no such folder");
+  std::vector<Record> records;
+  ORTHANT_TRY(read_records(ORTHANT_TRY(required(folder / "queries.jsonl")), records));
+  const Qrels qrels = ORTHANT_TRY(read_qrels(ORTHANT_TRY(qrels_file(folder, split))));
+  JudgedQueries judged;
+  for (Record& record : records) {
+    const auto found = qrels.find(record.id);
+    if (found == qrels.end()) continue;
+    judged.judgements.emplace_back(found->second.begin(), found->second.end());
+    judged.query_ids.push_back(std::move(record.id));
+    judged.queries.push_back(std::move(record.text));
+  }
+  if (judged.queries.empty()) return nothing_judged(folder, split);
+  return judged;
+}
 
 Result<BeirDataset> read_beir_dataset(const fs::path& folder, std::string_view split) {
   if (!fs::is_directory(folder)) return not_found(folder.string() + ": no such folder");
@@ -152,7 +173,7 @@ Result<BeirDataset> read_beir_dataset(const fs::path& folder, std::string_view s
   take_judged_queries(dataset, std::move(queries), qrels);
   if (dataset.documents.empty()) return invalid_argument((folder / "corpus.jsonl").string() + ": holds no documents");
   if (dataset.queries.empty()) {
-    return invalid_argument(fmt::format("{}: no query of queries.jsonl is judged in split `{}`", folder.string(), split));
+    return nothing_judged(folder, split);
   }
   return dataset;
 }

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "api/cli/svg_chart.h"
+#include "api/charts/bar_chart.h"
 #include "encoder/quantize/quantize.h"
 
 namespace orthant {

@@ -26,6 +26,7 @@
 #include "base/thread_pool.h"
 #include "engine/collection/catalog.h"
 #include "engine/collection/explanation.h"
+#include "engine/collection/measured_quality.h"
 #include "engine/collection/records.h"
 #include "engine/collection/table_view.h"
 #include "engine/collection/write_op.h"
@@ -85,6 +86,12 @@ struct PointScroll {
 struct PointPage {
   std::vector<Record> points;
   std::optional<PointId> next;
+};
+
+struct QualityAsk {
+  std::string_view vector_name{};
+  std::size_t sampled_rows = 0;  // 0: as many as the kept result, or else the usual number
+  bool refresh = false;          // a kept result does not do
 };
 
 struct CollectionStatistics {
@@ -148,6 +155,14 @@ class Collection {
   Result<std::uint64_t> count(const Filter* filter) const;
   // The texts that the vectors of a point were made from, by vector name. Nothing when there is no such point.
   Result<std::optional<std::vector<std::pair<std::string, std::string>>>> source_texts(const PointId& id) const;
+
+  // ---- quality ----
+  // Measures what searches find and cost (index/quality.h), beside everything else and behind every waiting search; or gives the
+  // last result. `done` is called once, on a thread of the search pool or here.
+  void measure_quality(const QualityAsk& ask, std::move_only_function<void(Result<QualityAnswer>)> done) const;
+  // Ranks `queries` (n x dim) exactly and as they are served, in the same manner. resource_exhausted while another does so.
+  void rank_queries(std::string_view vector_name, std::vector<float> queries, std::vector<PointId> points,
+                    std::move_only_function<void(Result<RankedQueries>)> done) const;
 
   // ---- upkeep ----
   // Copies the live rows to a new table and switches to it, whatever their share; `done` when finished. Runs by itself when much is

@@ -11,9 +11,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/metrics.h"
 #include "engine/collection/change.h"
 #include "engine/collection/collection.h"
 #include "engine/collection/field_build.h"
+#include "engine/collection/quality_flights.h"
 #include "engine/collection/reclaim.h"
 #include "engine/collection/row_filter.h"
 #include "engine/collection/table_view.h"
@@ -41,6 +43,12 @@ class Collection::Impl : public std::enable_shared_from_this<Impl> {
   SearchParams params_for(const VectorSearch& request, const TableView& view, const AllowedRows* allowed) const;
   Result<std::vector<ScoredPoint>> points_of(const TableView& view, const VectorSearch& request,
                                              std::span<const ScoredOrdinal> found) const;
+
+  // ---- quality (collection_quality.cpp) ----
+  // Answers through `quality`.
+  void start_quality(std::shared_ptr<const TableView> view, Slot slot, QualityRequest request);
+  Gauge& recall_gauge(Slot slot) const;
+  void forget_quality() const;
 
   // ---- writer (collection_write.cpp) ----
   void run(WriteCommand command, WriteDone done);
@@ -81,6 +89,7 @@ class Collection::Impl : public std::enable_shared_from_this<Impl> {
   // Raised after every visible change; names the state that cached bitmaps belong to.
   std::atomic<std::uint64_t> version{1};
   mutable FilterCache filter_cache;
+  QualityFlights quality;
   Strand strand;
 
  private:

@@ -128,6 +128,7 @@ Status Collection::Impl::drop() {
   remove_collection(batch, name);
   ORTHANT_TRY(environment.store.write(batch));
   current->retire();
+  forget_quality();
   std::lock_guard lock(state_mutex_);
   view_.reset();
   return {};

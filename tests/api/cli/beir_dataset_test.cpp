@@ -29,6 +29,19 @@ class BeirDatasetTest : public testing::Test {
   test::TemporaryDirectory directory_;
 };
 
+TEST_F(BeirDatasetTest, ReadsJudgedQueriesWithoutTheCorpus) {
+  write_small_set();
+  std::filesystem::remove(directory_.path() / "corpus.jsonl");
+  const auto set = read_judged_queries(directory_.path(), "test");
+  ASSERT_TRUE(set.has_value()) << set.error().message;
+  EXPECT_EQ(set->query_ids, (std::vector<std::string>{"q1", "q3"}));
+  EXPECT_EQ(set->queries, (std::vector<std::string>{"which?", "third"}));
+  using Judged = std::vector<std::pair<std::string, std::int32_t>>;
+  EXPECT_EQ(set->judgements[0], (Judged{{"absent", 1}, {"d1", 1}, {"d2", 0}}));
+  EXPECT_EQ(set->judgements[1], (Judged{{"3", 2}}));
+  EXPECT_FALSE(read_judged_queries(directory_.path(), "dev"));
+}
+
 TEST_F(BeirDatasetTest, KeepsJudgedQueriesInTheirOrder) {
   write_small_set();
   const auto set = read_beir_dataset(directory_.path(), "test");

@@ -1,10 +1,11 @@
 #pragma once
-// BarChart: horizontal bars with labels as an SVG document of its own: no scripts, no fonts or files from elsewhere, and readable
-// on light and dark paper (it follows the reader's prefers-color-scheme). Free functions over plain values.
+// BarChart: horizontal bars with labels as an SVG document (svg_document.h). Free functions over plain values.
 
 #include <cstddef>
 #include <string>
 #include <vector>
+
+#include "api/charts/svg_document.h"
 
 namespace orthant {
 
@@ -14,8 +15,6 @@ struct ChartBar {
   std::size_t series = 0;  // which colour; below kChartSeries
   std::string note;        // written behind the bar, so that colour is never all that tells bars apart
 };
-
-inline constexpr std::size_t kChartSeries = 6;
 
 struct BarChart {
   std::string title;

@@ -1,4 +1,4 @@
-#include "api/cli/svg_chart.h"
+#include "api/charts/bar_chart.h"
 
 #include <algorithm>
 #include <regex>
