@@ -73,7 +73,7 @@ def cosine(a, b):
 class Usage(unittest.TestCase):
     def test_help_teaches_every_command(self):
         text = run("--help").stdout
-        for command in ("serve", "ingest", "import", "export", "search", "info", "doctor", "encode", "tokenize", "eval", "quantize", "bench", "fetch-model", "version"):
+        for command in ("serve", "ingest", "import", "export", "search", "info", "quality", "doctor", "encode", "tokenize", "eval", "quantize", "bench", "fetch-model", "version"):
             self.assertIn(command, text)
         for command in ("ingest", "import", "export", "search", "encode", "tokenize", "eval", "quantize", "doctor", "fetch-model"):
             help_text = run(command, "--help").stdout
@@ -92,7 +92,7 @@ class Usage(unittest.TestCase):
         self.assertIn("/no/such/folder", done.stderr)
 
     def test_a_daemon_that_is_not_there_is_named(self):
-        for arguments in (("search", "text", "--collection", "c"), ("info",)):
+        for arguments in (("search", "text", "--collection", "c"), ("info",), ("quality", "c")):
             done = run(*arguments, "--url", "http://127.0.0.1:9", expect=1)
             self.assertIn("127.0.0.1:9", done.stderr)
             self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
@@ -576,6 +576,28 @@ class Daemon(NeedsModel):
         info = run("info", "--url", self.url).stdout
         self.assertIn("demo", info)
         self.assertIn("60", info)
+
+    def test_quality_of_a_collection_is_measured_and_judged(self):
+        source = self.data / "part.jsonl"
+        source.write_text("".join(open(DEMO / "corpus.jsonl").readlines()[:120]))
+        self.ingest(source, "--collection", "demo")
+        files = {form: self.data / f"curve.{form}" for form in ("json", "csv", "svg")}
+        done = run("quality", "demo", "--url", self.url, "--samples", "10", "--judgements", DEMO, *(
+            word for form, file in files.items() for word in (f"--{form}", str(file))))
+        figures = json.load(open(files["json"]))
+        judged = {line.split("\t")[0] for line in open(DEMO / "qrels/test.tsv").read().splitlines()[1:]}
+        self.assertEqual(figures["judged"]["queries"], len(judged))
+        self.assertGreater(figures["judged"]["missing_points"], 0)  # most documents are not in
+        self.assertEqual(figures["judged"]["retention"], 1)
+        self.assertGreater(figures["judged"]["ndcg@10"], 0)
+        self.assertEqual(figures["served"]["recall@10"], 1)
+        self.assertEqual(figures["live_rows"], 120)
+        self.assertIn("as served at target 0.99: recall@10 1.0000", done.stdout)
+        self.assertIn("judged documents are not in the collection", done.stdout)
+        self.assertEqual(len(files["csv"].read_text().splitlines()), 2 + len(figures["curve"]))
+        self.assertTrue(files["svg"].read_text().startswith("<svg"))
+        self.assertIn("(kept; --refresh measures anew)", run("quality", "demo", "--url", self.url).stdout)
+        self.assertIn("absent", run("quality", "absent", "--url", self.url, expect=1).stderr)
 
     def test_bad_lines_are_reported_and_the_rest_is_in(self):
         source = self.data / "mixed.jsonl"
