@@ -67,7 +67,7 @@ Result<std::string> heading(JsonValue quality) {
                                  vector.empty() ? "" : ", vector ", vector,
                                  group_digits(static_cast<std::uint64_t>(ORTHANT_TRY(number_of(quality, "live_rows")))),
                                  ORTHANT_TRY(number_of(quality, "size")), ORTHANT_TRY(text_of(quality, "distance")));
-  text += fmt::format("structure {} over {} rows; codes {}, {} bit; {:.1f} bytes a vector in memory, {} of floats on disk\n",
+  text += fmt::format("structure {} over {} rows; codes {}, {} bit; {:.1f} bytes a vector in memory, {:.1f} on disk\n",
                       ORTHANT_TRY(text_of(structure, "name")),
                       group_digits(static_cast<std::uint64_t>(ORTHANT_TRY(number_of(structure, "rows")))),
                       ORTHANT_TRY(text_of(codes, "name")), ORTHANT_TRY(number_of(codes, "bits")),

@@ -49,7 +49,9 @@ void write_bytes(JsonWriter& json, const MeasuredQuality& measured) {
   json.key("codes").number(per_row(memory.binary_bytes)).key("int8").number(per_row(memory.int8_bytes));
   json.key("floats").number(per_row(memory.float_bytes)).key("structure").number(per_row(memory.structure_bytes));
   json.key("other").number(per_row(memory.other_bytes)).end_object();
-  json.key("disk").number(static_cast<double>(measured.store_bytes_per_row)).end_object();
+  const auto stored = static_cast<double>(measured.store_bytes_per_row);
+  json.key("disk").number(stored + per_row(memory.disk_bytes)).key("disk_parts").begin_object();
+  json.key("vectors").number(stored).key("codes").number(per_row(memory.disk_bytes)).end_object().end_object();
 }
 
 void write_calibration(JsonWriter& json, const IndexQuality& quality) {

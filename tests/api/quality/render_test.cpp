@@ -32,6 +32,7 @@ CollectionQuality measured_quality() {
   measured->index.structure = "graph";
   measured->index.memory.binary_bytes = 48'000;
   measured->index.memory.structure_bytes = 200'000;
+  measured->index.memory.disk_bytes = 4'000;
   measured->index.served = point_of("graph", 0.99, 0.9931, 41.5);
   measured->index.curve = {point_of("flat", 0.9, 0.92, 60), point_of("flat", 0.99, 0.995, 80),
                            point_of("graph", 0.99, 0.9931, 41.5)};
@@ -51,7 +52,7 @@ TEST(QualityRender, WritesFiguresThatJsonReadersFind) {
   EXPECT_EQ(root.require("measured_at")->as_string().value(), "2026-02-03T00:00:00Z");
   EXPECT_EQ(root.require("served")->find_double("recall@10").value(), 0.9931);
   EXPECT_EQ(root.require("bytes_per_vector")->find_double("memory").value(), 248.0);
-  EXPECT_EQ(root.require("bytes_per_vector")->find_double("disk").value(), 1536.0);
+  EXPECT_EQ(root.require("bytes_per_vector")->find_double("disk").value(), 1540.0);
   EXPECT_EQ(root.require("curve")->size(), 3U);
   EXPECT_EQ(root.require("judged")->find_double("retention").value(), 0.8);
   EXPECT_FALSE(root.find("why_not"));
