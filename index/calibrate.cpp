@@ -206,7 +206,7 @@ class Calibration {
     QueryGaps gaps;
     const float norm = std::sqrt(prepared.squared_norm);
     if (truth.empty() || norm == 0) return gaps;
-    const std::size_t depth = std::max<std::size_t>(kInt8Depth, sample_count_ / 16) + 1;
+    const std::size_t depth = std::max<std::size_t>(kInt8Depth, sample_count_ / 4) + 1;
     if (estimates) gaps.estimate = compare(scan.estimates(depth), truth, queries_[query], norm);
     gaps.int8 = compare(scan.int8(kInt8Depth + 1), truth, queries_[query], norm);
     return gaps;
