@@ -5,9 +5,9 @@
 namespace orthant {
 namespace {
 
-// Below, a scan of short codes is as fast as a graph at a recall of .98 and more, and they fit the third-level cache
+// Below, a scan of short codes is about as fast as a graph at a recall of .99 and takes little more than half the memory
 // (docs/decisions/0006-short-codes-for-scans.md).
-constexpr std::size_t kGraphRows = 500'000;
+constexpr std::size_t kGraphRows = 250'000;
 // Codes on disk are not scanned beyond.
 constexpr std::size_t kListRows = 150'000;
 // A structure that was asked for is made from here on; fewer rows are scanned in a microsecond.

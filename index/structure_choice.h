@@ -1,5 +1,5 @@
 #pragma once
-// Which structure an index has, and where its codes live, by size and memory budget. While all fits: a scan, from 500,000 rows on a
+// Which structure an index has, and where its codes live, by size and memory budget. While all fits: a scan, from 250,000 rows on a
 // graph. Where it does not: codes in files, and inverted lists from 150,000 rows on. What the configuration names is taken. Free
 // functions, any thread.
 
