@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <deque>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,12 +12,10 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
-#include "api/cli/batch_uploader.h"
 #include "api/cli/commands.h"
 #include "api/cli/daemon.h"
-#include "api/cli/ingest_state.h"
+#include "api/cli/file_upload.h"
 #include "api/cli/make_collection.h"
-#include "api/cli/progress.h"
 #include "api/exchange/ids_file.h"
 #include "api/exchange/point_body.h"
 #include "api/exchange/vector_file.h"
@@ -29,11 +25,9 @@
 namespace orthant {
 namespace {
 
-constexpr std::size_t kConnections = 3;
 constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
 constexpr std::size_t kMaxBatchRows = 4096;
 constexpr std::size_t kBatchTexts = 128;  // texts take the daemon long
-constexpr std::size_t kShownRefusals = 100;
 
 struct ImportArguments {
   std::vector<std::string> files;
@@ -86,39 +80,30 @@ Metric metric_named(std::string_view lower_case) {
 // One file on its way into one collection.
 class Import {
  public:
-  Import(const ImportArguments& arguments, std::string file)
-      : arguments_(arguments), file_(std::move(file)), progress_(std::filesystem::path(file_).filename().string(), "vectors") {}
+  Import(const ImportArguments& arguments, const std::string& file)
+      : arguments_(arguments), file_(file), upload_(file, {.thing = "vector", .place = "row", .mark = ": row "}) {}
 
   // Whether every row was accepted.
   Result<bool> run();
 
  private:
   Status open();
-  Status find_state();
+  Status start();
   Status make_collection() const;
-  Status read_and_send(BatchUploader& uploader);
-  Status send_row(BatchUploader& uploader, const VectorRows& rows, std::size_t row, std::uint64_t number);
-  Status send_batch(BatchUploader& uploader, std::uint64_t rows_done);
-  Status wait_for_all(BatchUploader& uploader);
-  Status take_answer(const BatchAnswer& answer);
-  void refuse(std::uint64_t row, std::string_view reason);
-  void report() const;
+  Status read_and_send();
+  Status send_row(const VectorRows& rows, std::size_t row, std::uint64_t number);
+  Status send_batch(std::uint64_t rows_done);
   bool embeds_texts() const { return vectors_->info().dim == 0; }
 
   const ImportArguments& arguments_;
-  std::string file_;
+  const std::string& file_;
+  FileUpload upload_;
   std::unique_ptr<VectorFile> vectors_;
   std::optional<IdsFile> ids_;
-  std::filesystem::path state_file_;
-  IngestState state_;
   DocumentBatch batch_;
   // Of equal ids the later row must win, and batches overtake each other: no two on their way may share an id.
   std::unordered_set<PointId> ids_on_the_way_;
-  std::deque<std::vector<PointId>> ids_of_batches_;
   std::vector<PointId> batch_ids_;
-  std::uint64_t refused_here_ = 0;
-  std::uint64_t shown_ = 0;
-  Progress progress_;
 };
 
 Status Import::open() {
@@ -130,17 +115,14 @@ Status Import::open() {
   return invalid_argument(fmt::format("{}: {} ids for {} rows of {}", arguments_.ids, ids_->rows(), vectors_->info().rows, file_));
 }
 
-Status Import::find_state() {
+Status Import::start() {
   // What makes other points of the same file is another import.
   const std::string ids_digest = arguments_.ids.empty() ? "" : ORTHANT_TRY(sha256_hex_of_file(arguments_.ids));
   const std::string target = fmt::format("import\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", arguments_.collection, arguments_.vector_name,
                                          ids_digest, arguments_.codes, arguments_.id_column, arguments_.vector_column,
                                          arguments_.text_column, arguments_.payload.value_or("*"));
-  state_file_ = ingest_state_file(ORTHANT_TRY(sha256_hex_of_file(file_)), target, arguments_.url);
-  if (!arguments_.restart) state_ = load_ingest_state(state_file_);
-  if (state_.acknowledged_line > 0)
-    fmt::print(stderr, "{}: going on after {} rows\n", file_, group_digits(state_.acknowledged_line));
-  return {};
+  const std::string query = arguments_.vector_name.empty() ? "" : "?vector=" + percent_encode(arguments_.vector_name);
+  return upload_.start(arguments_.url, arguments_.collection, target, arguments_.restart, query);
 }
 
 Status Import::make_collection() const {
@@ -155,46 +137,21 @@ Status Import::make_collection() const {
   return create_vector_collection(daemon, arguments_.collection, arguments_.vector_name, config);
 }
 
-void Import::refuse(std::uint64_t row, std::string_view reason) {
-  ++shown_;
-  progress_.clear();
-  if (shown_ <= kShownRefusals) fmt::print(stderr, "{}: row {}: {}\n", file_, row, reason);
-  if (shown_ == kShownRefusals) fmt::print(stderr, "{}: further rows that are refused are only counted\n", file_);
-}
-
-Status Import::take_answer(const BatchAnswer& answer) {
-  for (const PointId& id : ids_of_batches_.front()) ids_on_the_way_.erase(id);
-  ids_of_batches_.pop_front();
-  for (const RefusedLine& line : answer.refused) refuse(line.line_number, line.reason);
-  state_.acknowledged_line = answer.last_line;
-  state_.accepted += answer.accepted;
-  state_.refused += answer.refused.size();
-  state_.truncated += answer.truncated;
-  progress_.update(state_.accepted,
-                   static_cast<double>(answer.last_line) / static_cast<double>(std::max<std::uint64_t>(vectors_->info().rows, 1)));
-  return save_ingest_state(state_file_, state_);
-}
-
-Status Import::wait_for_all(BatchUploader& uploader) {
-  while (const auto answer = ORTHANT_TRY(uploader.wait())) ORTHANT_TRY(take_answer(*answer));
-  return {};
-}
-
-Status Import::send_batch(BatchUploader& uploader, std::uint64_t rows_done) {
+Status Import::send_batch(std::uint64_t rows_done) {
   if (batch_.empty()) return {};
   batch_.last_line = rows_done;
   ids_on_the_way_.insert(batch_ids_.begin(), batch_ids_.end());
-  ids_of_batches_.push_back(std::exchange(batch_ids_, {}));
-  if (const auto answer = ORTHANT_TRY(uploader.send(std::exchange(batch_, {})))) ORTHANT_TRY(take_answer(*answer));
-  return {};
+  return upload_.send(std::exchange(batch_, {}), [this, ids = std::exchange(batch_ids_, {})] {
+    for (const PointId& id : ids) ids_on_the_way_.erase(id);
+  });
 }
 
-Status Import::send_row(BatchUploader& uploader, const VectorRows& rows, std::size_t row, std::uint64_t number) {
+Status Import::send_row(const VectorRows& rows, std::size_t row, std::uint64_t number) {
   const PointId id = rows.ids.empty() ? PointId::number(number) : rows.ids[row];
   if (!rows.ids.empty()) {
     if (ids_on_the_way_.contains(id)) {
-      ORTHANT_TRY(send_batch(uploader, number));
-      ORTHANT_TRY(wait_for_all(uploader));
+      ORTHANT_TRY(send_batch(number));
+      ORTHANT_TRY(upload_.wait_for_all());
     }
     batch_ids_.push_back(id);
   }
@@ -209,15 +166,19 @@ Status Import::send_row(BatchUploader& uploader, const VectorRows& rows, std::si
     batch_.line_numbers.push_back(number);
   }
   const std::size_t limit = embeds_texts() ? kBatchTexts : kMaxBatchRows;
-  if (batch_.line_numbers.size() >= limit || batch_.body.size() >= kBatchBytes) return send_batch(uploader, number + 1);
+  if (batch_.line_numbers.size() >= limit || batch_.body.size() >= kBatchBytes) return send_batch(number + 1);
   return {};
 }
 
-Status Import::read_and_send(BatchUploader& uploader) {
+Status Import::read_and_send() {
   const VectorFileInfo& info = vectors_->info();
   const std::size_t rows_at_once = std::clamp<std::size_t>(kBatchBytes / (vector_bytes(info.form, info.dim) + 1), 1, kMaxBatchRows);
-  std::uint64_t first = std::min(state_.acknowledged_line, info.rows);
-  progress_.start_from(state_.accepted, static_cast<double>(first) / static_cast<double>(std::max<std::uint64_t>(info.rows, 1)));
+  const auto share = [&info](std::uint64_t rows) {
+    return static_cast<double>(rows) / static_cast<double>(std::max<std::uint64_t>(info.rows, 1));
+  };
+  std::uint64_t first = std::min(upload_.resumed_from(), info.rows);
+  upload_.set_share(share(first));
+  upload_.show_resumed();
   ORTHANT_TRY(vectors_->skip(first));
   while (true) {
     VectorRows rows = ORTHANT_TRY(vectors_->read(rows_at_once));
@@ -227,49 +188,27 @@ Status Import::read_and_send(BatchUploader& uploader) {
     for (const RowError& error : rows.errors) {
       if (is_bad[error.row]) continue;
       is_bad[error.row] = true;
-      ++refused_here_;
-      refuse(first + error.row, error.reason);
+      upload_.refuse(first + error.row, error.reason);
     }
     for (std::size_t row = 0; row < rows.rows; ++row) {
       if (is_bad[row]) continue;
       if (!rows.texts.empty() && !embeds_texts() && !rows.texts[row].empty()) {
         rows.payloads[row] = qdrant::payload_with_text(rows.payloads[row], rows.texts[row]);
       }
-      ORTHANT_TRY(send_row(uploader, rows, row, first + row));
+      ORTHANT_TRY(send_row(rows, row, first + row));
     }
     first += rows.rows;
+    upload_.set_share(share(first));
   }
-  ORTHANT_TRY(send_batch(uploader, first));
-  return wait_for_all(uploader);
-}
-
-void Import::report() const {
-  const double seconds = progress_.elapsed_seconds();
-  fmt::print("{}: {} vectors in {} ({} a second), {} rows refused\n", file_, group_digits(state_.accepted),
-             format_duration(seconds),
-             group_digits(static_cast<std::uint64_t>(static_cast<double>(state_.accepted) / std::max(seconds, 1e-3))),
-             group_digits(state_.refused + refused_here_));
-  if (state_.truncated > 0) {
-    fmt::print("{} texts are longer than the model takes; their embeddings see the beginning\n", group_digits(state_.truncated));
-  }
+  ORTHANT_TRY(send_batch(first));
+  return upload_.wait_for_all();
 }
 
 Result<bool> Import::run() {
   ORTHANT_TRY(open());
   ORTHANT_TRY(make_collection());
-  ORTHANT_TRY(find_state());
-  const std::string query = arguments_.vector_name.empty() ? "" : "?vector=" + percent_encode(arguments_.vector_name);
-  BatchUploader uploader = ORTHANT_TRY(BatchUploader::create(arguments_.url, arguments_.collection, kConnections, query));
-  const Status sent = read_and_send(uploader);
-  if (!sent) {
-    return fail(sent.error().code, fmt::format("{}: stopped after {} rows: {}; the same command goes on from there", file_,
-                                               state_.acknowledged_line, sent.error().message));
-  }
-  std::error_code ignored;
-  std::filesystem::remove(state_file_, ignored);
-  progress_.clear();
-  report();
-  return state_.refused + refused_here_ == 0;
+  ORTHANT_TRY(start());
+  return upload_.finish(read_and_send());
 }
 
 Result<int> run_import(const ImportArguments& arguments) {

@@ -261,7 +261,7 @@ class Exchange(unittest.TestCase):
         self.process.wait(30)
         type(self).start()
         done = self.orthant("import", self.out / "many.npy", "--collection", "many")
-        self.assertIn(f"going on after {acknowledged:,} rows", done.stderr)
+        self.assertIn(f"going on after row {acknowledged:,}", done.stderr)
         self.assertEqual(self.call("POST", "/collections/many/points/count", {"exact": True})["count"], rows)
         self.assertEqual(list(state.glob("*.json")), [])
 
