@@ -20,6 +20,15 @@ Status validate(const IndexConfig& config) {
   return {};
 }
 
+std::size_t vector_bytes(VectorForm form, std::size_t dim) {
+  switch (form) {
+    case VectorForm::kFloat32: return dim * sizeof(float);
+    case VectorForm::kInt8: return dim;
+    case VectorForm::kUbinary: return (dim + 7) / 8;
+  }
+  return 0;
+}
+
 std::string_view code_residency_name(CodeResidency residency) {
   switch (residency) {
     case CodeResidency::kAuto: return "auto";

@@ -27,6 +27,8 @@ constexpr bool lower_score_is_better(Metric metric) {
 
 // What users bring. kFloat32 is the usual; the other two are ready codes brought by the user, without floats behind them.
 enum class VectorForm : std::uint8_t { kFloat32 = 0, kInt8 = 1, kUbinary = 2 };
+// Of one vector as it is stored and sent: 4 dim, dim, or ceil(dim / 8).
+std::size_t vector_bytes(VectorForm form, std::size_t dim);
 
 // Where floats live beside the store (which always has them).
 enum class FloatResidency : std::uint8_t {

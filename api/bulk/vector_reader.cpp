@@ -30,7 +30,7 @@ VectorReader::VectorReader(ContentCoding coding, std::string vector_name, const 
     : decompressor_(coding),
       vector_name_(std::move(vector_name)),
       config_(config),
-      vector_bytes_(qdrant::vector_bytes(config.form, config.dim)),
+      vector_bytes_(orthant::vector_bytes(config.form, config.dim)),
       max_payload_bytes_(max_payload_bytes) {}
 
 void VectorReader::feed(std::string_view bytes) {

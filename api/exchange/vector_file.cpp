@@ -36,15 +36,6 @@ Result<FileFormat> file_format_of(const std::filesystem::path& path, std::string
       path.string(), wanted));
 }
 
-std::size_t vector_bytes(VectorForm form, std::size_t dim) {
-  switch (form) {
-    case VectorForm::kFloat32: return dim * sizeof(float);
-    case VectorForm::kInt8: return dim;
-    case VectorForm::kUbinary: return (dim + 7) / 8;
-  }
-  return 0;
-}
-
 Result<std::unique_ptr<VectorFile>> VectorFile::open(const std::filesystem::path& path, const VectorFileOptions& options) {
   switch (options.format) {
     case FileFormat::kNpy: return open_npy_file(path, options);

@@ -47,9 +47,6 @@ struct VectorFileInfo {
   bool has_ids = false;
 };
 
-// Bytes of one vector: 4 dim, dim, or ceil(dim / 8).
-std::size_t vector_bytes(VectorForm form, std::size_t dim);
-
 struct VectorFileOptions {
   FileFormat format = FileFormat::kNpy;
   // 8-bit integers of .npy and .bvecs as ready codes; nothing: as numbers.

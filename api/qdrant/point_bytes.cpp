@@ -28,15 +28,6 @@ std::string whole_payload(const Record& record) {
 
 }  // namespace
 
-std::size_t vector_bytes(VectorForm form, std::size_t dim) {
-  switch (form) {
-    case VectorForm::kFloat32: return dim * sizeof(float);
-    case VectorForm::kInt8: return dim;
-    case VectorForm::kUbinary: return (dim + 7) / 8;
-  }
-  return 0;
-}
-
 void append_points_header(std::string& out, VectorForm form, std::size_t dim) {
   out += kPointsMagic;
   append_value(out, kPointsVersion);

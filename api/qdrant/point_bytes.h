@@ -33,8 +33,6 @@ inline constexpr std::size_t kPointHeadBytes = 24;
 inline constexpr std::string_view kNextOffsetHeader = "x-orthant-next-page-offset";
 inline constexpr std::string_view kLeftOutHeader = "x-orthant-left-out";
 
-std::size_t vector_bytes(VectorForm form, std::size_t dim);
-
 void append_points_header(std::string& out, VectorForm form, std::size_t dim);
 // The vector and `payload_bytes` of payload must follow.
 void append_point_head(std::string& out, const PointId& id, std::size_t payload_bytes);

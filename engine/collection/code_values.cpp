@@ -5,15 +5,6 @@
 
 namespace orthant {
 
-std::size_t stored_row_bytes(const IndexConfig& config) {
-  switch (config.form) {
-    case VectorForm::kFloat32: return config.dim * sizeof(float);
-    case VectorForm::kInt8: return config.dim;
-    case VectorForm::kUbinary: return (config.dim + 7) / 8;
-  }
-  return 0;
-}
-
 std::vector<float> floats_of(const IndexConfig& config, std::string_view bytes) {
   std::vector<float> floats(config.dim);
   switch (config.form) {

@@ -153,9 +153,9 @@ Result<PreparedVector> Collection::prepare_codes(std::string_view vector_name, s
   if (config.form == VectorForm::kFloat32) {
     return invalid_argument(fmt::format("vector `{}`: codes given, the collection takes floats", vector_name));
   }
-  if (codes.size() != stored_row_bytes(config)) {
+  if (codes.size() != vector_bytes(config.form, config.dim)) {
     return invalid_argument(
-        fmt::format("Vector dimension error: expected {} code bytes, got {}", stored_row_bytes(config), codes.size()));
+        fmt::format("Vector dimension error: expected {} code bytes, got {}", vector_bytes(config.form, config.dim), codes.size()));
   }
   return PreparedVector{.slot = slot, .bytes = std::string(as_string_view(codes)), .source_text = {}};
 }

@@ -131,7 +131,7 @@ void Collection::Impl::start_quality(std::shared_ptr<const TableView> current, S
         advance(self->environment, *run, [self, current, slot, sampled_rows](Result<IndexQuality> measured) {
           if (!measured) return self->quality.finish(slot, std::unexpected<Error>(measured.error()));
           auto result = std::make_shared<MeasuredQuality>();
-          result->store_bytes_per_row = stored_row_bytes(measured->config);
+          result->store_bytes_per_row = vector_bytes(measured->config.form, measured->config.dim);
           result->index = std::move(*measured);
           result->sampled_rows = sampled_rows;
           result->measured_at = std::chrono::system_clock::now();

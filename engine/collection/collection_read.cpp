@@ -198,7 +198,7 @@ Result<std::vector<Record>> Collection::Impl::load_records(const TableView& curr
     const std::shared_ptr<VectorIndex> index = current.index(slot);
     const IndexConfig& config = index->config();
     ORTHANT_TRY(current.table().read_vectors(slot, having, [&](std::size_t i, std::string_view bytes) -> Status {
-      if (bytes.size() != stored_row_bytes(config)) {
+      if (bytes.size() != vector_bytes(config.form, config.dim)) {
         return data_corruption(fmt::format("collection {}: a vector has {} bytes", name, bytes.size()));
       }
       records[positions[i]].vectors->emplace_back(slot_names[slot], floats_of(config, bytes));

@@ -65,7 +65,7 @@ Status TableView::build_field_indexes(const FieldSchemas& schemas, ThreadPool* p
 
 Status TableView::open_slot(Slot slot, const IndexConfig& config, ThreadPool* pool) {
   SlotView& view = slots_[slot];
-  view.row_bytes = stored_row_bytes(config);
+  view.row_bytes = vector_bytes(config.form, config.dim);
   if (config.form == VectorForm::kFloat32) {
     view.floats = std::make_unique<StoredFloatVectors>(table_, slot, config.dim,
                                                        [this](Ordinal ordinal) { return rebuilding_ && buried_.test(ordinal); });
