@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,6 +35,10 @@ class JsonWriter {
   JsonWriter& number(double value);
   JsonWriter& number(std::unsigned_integral auto value) { return unsigned_integer(value); }
   JsonWriter& number(std::signed_integral auto value) { return signed_integer(value); }
+  template <typename T>
+  JsonWriter& number_or_null(const std::optional<T>& value) {
+    return value ? number(*value) : null();
+  }
   // A list of floats.
   JsonWriter& numbers(std::span<const float> values);
   // A value that is JSON already (a payload).

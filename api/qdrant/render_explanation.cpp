@@ -5,16 +5,6 @@
 namespace orthant::qdrant {
 namespace {
 
-template <typename T>
-void write_optional(JsonWriter& json, std::string_view name, const std::optional<T>& value) {
-  json.key(name);
-  if (value) {
-    json.number(*value);
-  } else {
-    json.null();
-  }
-}
-
 void write_filter(JsonWriter& json, const FilterTrace& filter) {
   json.begin_object().key("answered_by").string(filter_source_name(filter.source));
   json.key("allowed_rows").number(filter.allowed_rows).key("live_rows").number(filter.live_rows);
@@ -30,7 +20,7 @@ void write_filter(JsonWriter& json, const FilterTrace& filter) {
 
 void write_plan(JsonWriter& json, const PlanTrace& plan) {
   json.begin_object().key("reason").string(plan.reason).key("target_recall").number(plan.target_recall);
-  write_optional(json.key("calibration").begin_object(), "target_recall", plan.calibrated_target);
+  json.key("calibration").begin_object().key("target_recall").number_or_null(plan.calibrated_target);
   json.key("rows").number(plan.calibrated_rows).end_object();
   json.key("costs").begin_object().key("scan").number(plan.scan_cost).key("structure");
   if (plan.source_cost > 0) {
@@ -40,9 +30,9 @@ void write_plan(JsonWriter& json, const PlanTrace& plan) {
   }
   json.key("listed").number(plan.listed_cost).end_object();
   json.key("effort").number(plan.effort).key("first_depth").number(plan.first_depth);
-  write_optional(json, "first_margin", plan.first_margin);
+  json.key("first_margin").number_or_null(plan.first_margin);
   json.key("int8_depth").number(plan.int8_depth);
-  write_optional(json, "int8_margin", plan.int8_margin);
+  json.key("int8_margin").number_or_null(plan.int8_margin);
   json.key("rows").number(plan.row_count).key("eligible_rows").number(plan.eligible_count);
   json.key("structure_rows").number(plan.covered_count).end_object();
 }
@@ -53,8 +43,8 @@ void write_stages(JsonWriter& json, const std::vector<SearchTrace::Stage>& stage
     json.begin_object().key("name").string(stage.name);
     json.key("candidates_in").number(stage.candidates_in).key("candidates_out").number(stage.candidates_out);
     json.key("visited").number(stage.visited).key("compared").number(stage.compared);
-    write_optional(json, "entry_bound", stage.entry_bound);
-    write_optional(json, "bound", stage.bound);
+    json.key("entry_bound").number_or_null(stage.entry_bound);
+    json.key("bound").number_or_null(stage.bound);
     json.key("time_us").number(stage.microseconds).end_object();
   }
   json.end_array();

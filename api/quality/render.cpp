@@ -9,16 +9,6 @@
 namespace orthant::quality {
 namespace {
 
-template <typename T>
-void write_optional(JsonWriter& json, std::string_view name, const std::optional<T>& value) {
-  json.key(name);
-  if (value) {
-    json.number(*value);
-  } else {
-    json.null();
-  }
-}
-
 void write_point(JsonWriter& json, const QualityPoint& point) {
   json.begin_object().key("structure").string(point.structure).key("first_stage").string(point.first_stage);
   json.key("target_recall").number(point.target_recall);
@@ -35,9 +25,9 @@ void write_point(JsonWriter& json, const QualityPoint& point) {
 void write_codes(JsonWriter& json, const QualityCodes& codes) {
   json.begin_object().key("name").string(codes.quantizer).key("bits").number(std::uint64_t{codes.bits});
   json.key("trained").boolean(codes.trained);
-  write_optional(json, "trained_rows", codes.trained_rows);
-  write_optional(json, "error", codes.error);
-  write_optional(json, "error_ratio", codes.error_ratio);
+  json.key("trained_rows").number_or_null(codes.trained_rows);
+  json.key("error").number_or_null(codes.error);
+  json.key("error_ratio").number_or_null(codes.error_ratio);
   json.end_object();
 }
 
@@ -59,9 +49,9 @@ void write_calibration(JsonWriter& json, const IndexQuality& quality) {
   for (const QualityCalibration& entry : quality.calibration) {
     json.begin_object().key("target_recall").number(entry.target_recall).key("first_stage").string(entry.first_stage);
     json.key("first_oversampling").number(entry.first_oversampling);
-    write_optional(json, "first_margin", entry.first_margin);
+    json.key("first_margin").number_or_null(entry.first_margin);
     json.key("int8_oversampling").number(entry.int8_oversampling);
-    write_optional(json, "int8_margin", entry.int8_margin);
+    json.key("int8_margin").number_or_null(entry.int8_margin);
     json.key("effort").number(entry.effort).key("effort_cost").number(entry.effort_cost).end_object();
   }
   json.end_array().end_object();
