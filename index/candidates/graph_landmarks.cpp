@@ -79,6 +79,7 @@ void GraphLandmarks::choose(const GraphRows& rows, const CodeTables& tables, Ord
     std::memcpy(set->lines.data() + i * rows.line_bytes(), rows.line(set->ordinals[i]), rows.line_bytes());
   }
   set->spread = spread_between(tables, rows, metric_, distance_kernels(), every_few(set->ordinals, kSampled));
+  memory_bytes_.fetch_add(set->lines.size() + set->ordinals.size() * sizeof(Ordinal), std::memory_order_relaxed);
   current_.store(set.get(), std::memory_order_release);
   sets_.push_back(std::move(set));
 }
@@ -109,12 +110,6 @@ void GraphLandmarks::find(const GraphRows& rows, const PlaneKernels& kernels, co
   scratch.starts.low -= reach;
   scratch.starts.spread = set->spread;
   scratch.starts.high = middle_of(std::span(scratch.distances).first(std::min(count, kSampled)));
-}
-
-std::size_t GraphLandmarks::memory_bytes() const {
-  std::size_t bytes = 0;
-  for (const auto& set : sets_) bytes += set->lines.size() + set->ordinals.size() * sizeof(Ordinal);
-  return bytes;
 }
 
 }  // namespace orthant

@@ -30,7 +30,8 @@ class GraphLandmarks {
   void find(const GraphRows& rows, const PlaneKernels& kernels, const RowEstimate& estimate, const RowMask* mask,
             GraphScratch& scratch) const;
 
-  std::size_t memory_bytes() const;
+  // Any thread.
+  std::size_t memory_bytes() const { return memory_bytes_.load(std::memory_order_relaxed); }
 
  private:
   struct Set {
@@ -43,6 +44,7 @@ class GraphLandmarks {
   std::vector<std::unique_ptr<const Set>> sets_;  // the builder's
   Ordinal next_choice_ = 0;                       // the builder's
   std::atomic<const Set*> current_{nullptr};      // published with release once filled
+  std::atomic<std::size_t> memory_bytes_{0};      // of all sets
 };
 
 }  // namespace orthant
