@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <cstring>
 #include <ctime>
 #include <fstream>
 #include <iostream>
@@ -31,6 +30,7 @@
 #include <fmt/format.h>
 
 #include "base/npy.h"
+#include "base/npy_header.h"
 #include "index/vector_index.h"
 
 namespace orthant {
@@ -109,23 +109,17 @@ class MappedVectors : public FloatVectors {
   }
 
  private:
-  // Source of the layout: NumPy Enhancement Proposal 1. Only what np.save writes for C-ordered float32 matrices.
+  // Only what np.save writes for C-ordered float32 matrices.
   void find_rows(const std::string& path, const char* bytes, std::size_t length) {
-    if (length < 12 || std::memcmp(bytes, "\x93NUMPY", 6) != 0) fail(path + " is no .npy file");
-    const bool wide = bytes[6] > 1;
-    std::uint32_t header_bytes = 0;
-    std::memcpy(&header_bytes, bytes + 8, wide ? 4 : 2);
-    const std::size_t begin = wide ? 12 : 10;
-    if (begin + header_bytes > length) fail(path + " ends in its header");
-    const std::string header(bytes + begin, header_bytes);
-    const std::size_t shape = header.find("'shape': (");
-    if (header.find("'<f4'") == std::string::npos || header.find("False") == std::string::npos || shape == std::string::npos) {
+    const auto header = parse_npy_header({bytes, std::min(length, kMaxNpyHeaderBytes)});
+    if (!header) fail(path + " is no .npy file");
+    if (header->descr != "<f4" || header->fortran_order || header->shape.size() != 2) {
       fail(path + " holds no C-ordered float32 matrix");
     }
-    char comma = 0;
-    std::istringstream(header.substr(shape + 10)) >> rows_ >> comma >> dim_;
-    if (dim_ == 0 || begin + header_bytes + rows_ * dim_ * sizeof(float) > length) fail(path + " is shorter than its shape");
-    values_ = reinterpret_cast<const float*>(bytes + begin + header_bytes);
+    rows_ = header->shape[0];
+    dim_ = header->shape[1];
+    if (dim_ == 0 || header->elements_at + rows_ * dim_ * sizeof(float) > length) fail(path + " is shorter than its shape");
+    values_ = reinterpret_cast<const float*>(bytes + header->elements_at);
   }
 
   std::size_t rows_ = 0;
