@@ -1,7 +1,6 @@
 #include "encoder/model/safetensors.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/half.h"
 
 namespace orthant {
 namespace {
@@ -40,23 +40,6 @@ constexpr TypeInfo kTypes[] = {
 const TypeInfo* find_type(std::string_view name) {
   const auto* found = std::find_if(std::begin(kTypes), std::end(kTypes), [&](const TypeInfo& type) { return type.name == name; });
   return found == std::end(kTypes) ? nullptr : found;
-}
-
-// Half precision: 1 sign, 5 exponent (bias 15), 10 fraction bits.
-float float_from_half(std::uint16_t half) {
-  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000U) << 16;
-  const std::uint32_t exponent = half >> 10 & 0x1FU;
-  const std::uint32_t fraction = half & 0x3FFU;
-  if (exponent == 0) {
-    const float magnitude = static_cast<float>(fraction) * 0x1p-24F;
-    return sign != 0 ? -magnitude : magnitude;
-  }
-  const std::uint32_t wide_exponent = exponent == 0x1F ? 0xFFU : exponent + 112U;
-  return std::bit_cast<float>(sign | wide_exponent << 23 | fraction << 13);
-}
-
-float float_from_bfloat16(std::uint16_t bits) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
 }
 
 Result<std::vector<std::size_t>> parse_shape(simdjson::dom::element value) {
@@ -155,7 +138,7 @@ void widen_to_floats(TensorType type, std::span<const std::uint8_t> values, floa
   for (std::size_t i = 0; i < values.size() / sizeof(std::uint16_t); ++i) {
     std::uint16_t bits = 0;
     std::memcpy(&bits, values.data() + i * sizeof bits, sizeof bits);
-    out[i] = type == TensorType::kFloat16 ? float_from_half(bits) : float_from_bfloat16(bits);
+    out[i] = type == TensorType::kFloat16 ? float_from_float16(bits) : float_from_bfloat16(bits);
   }
 }
 
