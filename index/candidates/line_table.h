@@ -4,15 +4,13 @@
 // for all ordinals; pages of it, and of chunks, that are not used take no memory. One writer reserves and fills; readers read rows
 // that were published to them.
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <new>
 
-#include <sys/mman.h>
-
 #include "base/aligned_array.h"
+#include "base/huge_pages.h"
 
 namespace orthant {
 
@@ -23,7 +21,8 @@ class LineTable {
     if (chunks_ == nullptr) throw std::bad_alloc();
   }
   ~LineTable() {
-    for (std::size_t chunk = 0; chunk < chunk_count_; ++chunk) std::free(chunks_[chunk]);
+    if (chunk_count_ > 0) std::free(chunks_[0]);
+    for (std::size_t chunk = 1; chunk < chunk_count_; ++chunk) unmap_huge_pages(chunks_[chunk], kChunkRows * line_bytes_);
     std::free(chunks_);
   }
   LineTable(const LineTable&) = delete;
@@ -35,10 +34,9 @@ class LineTable {
   void reserve(std::size_t row_count) {
     for (; chunk_count_ * kChunkRows < row_count; ++chunk_count_) {
       const std::size_t bytes = kChunkRows * line_bytes_;
-      void* memory = std::aligned_alloc(kHugePageBytes, (bytes + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes);
-      if (memory == nullptr) throw std::bad_alloc();
       // A table smaller than a chunk is left to small pages.
-      if (chunk_count_ > 0) madvise(memory, bytes, MADV_HUGEPAGE);
+      void* memory = chunk_count_ == 0 ? std::aligned_alloc(kCacheLineBytes, bytes) : map_huge_pages(bytes);
+      if (memory == nullptr) throw std::bad_alloc();
       chunks_[chunk_count_] = static_cast<std::uint8_t*>(memory);
     }
   }
