@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,23 @@ std::array<std::uint8_t, 20> sha1(std::string_view bytes);
 // Lower-case hex.
 std::string sha256_hex(std::string_view bytes);
 Result<std::string> sha256_hex_of_file(const std::filesystem::path& file);
+
+// Of bytes that come piece by piece. One thread at a time.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+
+  void update(std::string_view bytes);
+  // Lower-case hex. Once, at the end.
+  std::string hex();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
 
 // Detects damage, not malice.
 std::uint64_t checksum64(std::string_view bytes);

@@ -149,10 +149,12 @@ class HttpClient::Impl {
   }
 
   // `any_byte` tells whether a byte of the answer arrived, also on failure.
-  Result<HttpReply> read_reply(bool head_request, bool& any_byte) {
+  // With a sink, the body of a success goes there.
+  Result<HttpReply> read_reply(bool head_request, bool& any_byte, const HttpClient::BodySink* sink = nullptr) {
     any_byte = false;
     ReplyParser parser;
     parser.body_limit(options_.max_answer_bytes);
+    if (sink != nullptr) parser.body_limit(boost::none);
     parser.skip(head_request);
     parser.eager(true);
     std::string pending;
@@ -171,11 +173,23 @@ class HttpClient::Impl {
       any_byte = true;
       pending.append(piece.data(), count);
       if (Status parsed = parse_pending(parser, pending); !parsed) return std::unexpected(parsed.error());
+      if (sink != nullptr && parser.is_header_done()) ORTHANT_TRY(pour(parser, *sink));
     }
     return finish_reply(parser);
   }
 
  private:
+  Status pour(ReplyParser& parser, const HttpClient::BodySink& sink) const {
+    std::string& body = parser.get().body();
+    if (parser.get().result_int() / 100 == 2) {
+      if (!body.empty()) ORTHANT_TRY(sink(body));
+      body.clear();
+    } else if (body.size() > options_.max_answer_bytes) {
+      return data_corruption(fmt::format("answer of {}: an error of more than {} bytes", endpoint_.text(), body.size()));
+    }
+    return {};
+  }
+
   Status connect_to(const addrinfo& address) {
     socket_ = ::socket(address.ai_family, address.ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, address.ai_protocol);
     if (socket_ < 0) return connection_error("connecting to", endpoint_.text());
@@ -305,6 +319,20 @@ Result<HttpReply> HttpClient::upload(std::string_view method, std::string_view t
     Result<HttpReply> reply = impl_->read_reply(method == "HEAD", any_byte);
     if (!complete || !sending) impl_->close();
     return reply;
+  };
+  Result<HttpReply> reply = exchange();
+  if (!reply) impl_->close();
+  return reply;
+}
+
+Result<HttpReply> HttpClient::download(std::string_view target, const BodySink& sink, const HttpHeaderList& headers) {
+  impl_->close();
+  ORTHANT_TRY(impl_->connect());
+  const auto exchange = [&]() -> Result<HttpReply> {
+    const std::string head = impl_->request_head("GET", target, {}, headers) + "\r\n";
+    ORTHANT_TRY(impl_->write(head, false));
+    bool any_byte = false;
+    return impl_->read_reply(false, any_byte, &sink);
   };
   Result<HttpReply> reply = exchange();
   if (!reply) impl_->close();

@@ -56,6 +56,11 @@ class HttpClient {
   Result<HttpReply> upload(std::string_view method, std::string_view target, const BodySource& next,
                            std::string_view content_type = "application/x-ndjson", const HttpHeaderList& headers = {});
 
+  // GET whose body goes to `sink` piece by piece and not into the reply, unless the status is no success. An error of the sink ends
+  // the request and is returned. Never tried again.
+  using BodySink = std::function<Status(std::string_view piece)>;
+  Result<HttpReply> download(std::string_view target, const BodySink& sink, const HttpHeaderList& headers = {});
+
   // Seen by the server as a client that left.
   void close();
 

@@ -75,10 +75,22 @@ struct Request {
   std::string_view path_value(std::string_view name) const;
 };
 
+// A body that is made while it is sent, for what must not stand in memory. Read by the session after the handler has answered.
+class BodySource {
+ public:
+  virtual ~BodySource() = default;
+  // All that read_some() will give.
+  virtual std::uint64_t size() const = 0;
+  // Fills the beginning of `out` (not empty) and gives the count, at least 1 until size() bytes were given. After an error the
+  // connection breaks off.
+  virtual Awaitable<Result<std::size_t>> read_some(std::span<char> out) = 0;
+};
+
 struct Response {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
+  std::shared_ptr<BodySource> source;  // where set, sent in place of `body`
   std::vector<std::pair<std::string, std::string>> headers;
   // The connection is closed after this answer.
   bool close = false;

@@ -24,6 +24,7 @@ using boost::system::error_code;
 
 constexpr std::size_t kSmallBuffer = std::size_t{8} << 10;
 constexpr std::size_t kLargeBuffer = std::size_t{64} << 10;
+constexpr std::size_t kSourceBuffer = std::size_t{256} << 10;
 constexpr std::size_t kReusableDrainBytes = std::size_t{256} << 10;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -50,8 +51,9 @@ std::string render_head(const Response& response, bool keep_alive) {
   const boost::beast::string_view reason = beast_http::obsolete_reason(static_cast<beast_http::status>(response.status));
   fmt::format_to(std::back_inserter(head), "HTTP/1.1 {} {}\r\n", response.status, std::string_view(reason.data(), reason.size()));
   if (!has_no_body(response.status)) {
-    if (!response.body.empty()) fmt::format_to(std::back_inserter(head), "Content-Type: {}\r\n", response.content_type);
-    fmt::format_to(std::back_inserter(head), "Content-Length: {}\r\n", response.body.size());
+    const std::uint64_t size = response.source ? response.source->size() : response.body.size();
+    if (size > 0) fmt::format_to(std::back_inserter(head), "Content-Type: {}\r\n", response.content_type);
+    fmt::format_to(std::back_inserter(head), "Content-Length: {}\r\n", size);
   }
   for (const auto& [name, value] : response.headers) fmt::format_to(std::back_inserter(head), "{}: {}\r\n", name, value);
   head += keep_alive ? "\r\n" : "Connection: close\r\n\r\n";
@@ -338,13 +340,26 @@ Awaitable<void> Session::respond(const Response& response, bool head_only) {
   timed_out_ = false;
   const std::string head = render_head(response, keep_alive_);
   const bool without_body = head_only || has_no_body(response.status);
-  const bool sent = co_await send(head, without_body ? std::string_view() : std::string_view(response.body));
+  bool sent = co_await send(head, without_body || response.source ? std::string_view() : std::string_view(response.body));
+  if (sent && response.source && !without_body) sent = co_await send_source(*response.source);
   if (!sent) keep_alive_ = false;
   if (buffer_.size() > kLargeBuffer) {
     buffer_ = std::string(buffered());
     buffer_begin_ = 0;
     buffer_end_ = buffer_.size();
   }
+}
+
+Awaitable<bool> Session::send_source(BodySource& source) {
+  std::string piece(static_cast<std::size_t>(std::min<std::uint64_t>(kSourceBuffer, source.size())), '\0');
+  for (std::uint64_t sent = 0; sent < source.size();) {
+    const Result<std::size_t> count = co_await source.read_some(piece);
+    if (!count || *count == 0) co_return false;
+    const bool written = co_await send({}, std::string_view(piece).substr(0, *count));
+    if (!written || aborting_) co_return false;
+    sent += *count;
+  }
+  co_return true;
 }
 
 // Closing a socket with unread bytes resets the connection, and the client may lose the answer: first let the client finish.

@@ -71,6 +71,7 @@ class Session final : public BodyReader {
   Awaitable<bool> fill(State state);
   Awaitable<bool> send(std::string_view head, std::string_view body);
   Awaitable<void> respond(const Response& response, bool head_only);
+  Awaitable<bool> send_source(BodySource& source);
   Awaitable<void> drain_body();
   Awaitable<void> close_gently();
   Awaitable<Result<std::size_t>> read_counted(std::span<char> out);
