@@ -83,7 +83,7 @@ Status QualityCall::collect_queries() {
       }
       vectors_[i] = *floats;
     } else {
-      return invalid_argument(fmt::format("queries[{}].vector: ready codes, expected numbers or a text", i));
+      return invalid_argument(fmt::format("queries[{}].vector: expected numbers or a text", i));
     }
   }
   return {};

@@ -27,6 +27,19 @@ bool all_finite(std::span<const float> vector) {
   return std::ranges::all_of(vector, [](float value) { return std::isfinite(value); });
 }
 
+std::span<const float> values_of(const VectorValue& vector) {
+  if (const auto* floats = std::get_if<std::vector<float>>(&vector)) return *floats;
+  if (const auto* sparse = std::get_if<SparseVector>(&vector)) return sparse->values;
+  return std::get<MultiVector>(vector).values;
+}
+
+// Texts and codes become values later.
+void take_ready(const VectorInput& input, VectorValue& value) {
+  if (const auto* floats = std::get_if<std::vector<float>>(&input)) value = *floats;
+  if (const auto* sparse = std::get_if<SparseVector>(&input)) value = *sparse;
+  if (const auto* multi = std::get_if<MultiVector>(&input)) value = *multi;
+}
+
 const Filter* pointer_to(const std::optional<Filter>& filter) {
   return filter ? &*filter : nullptr;
 }
@@ -69,11 +82,10 @@ class QueryCall : public std::enable_shared_from_this<QueryCall> {
   std::vector<std::vector<std::size_t>> groups() const;
   void run_group(std::span<const std::size_t> group, std::span<Status> statuses);
   bool search_together(std::span<const std::size_t> group);
-  std::span<const float> given_vector(std::size_t i) const;
-  VectorSearch search_for(std::size_t i, std::span<const float> vector, const std::optional<PointId>& excluded) const;
-  Status search(std::size_t i, std::span<const float> vector, const std::optional<PointId>& excluded);
+  VectorSearch search_for(std::size_t i, const VectorValue& vector, const std::optional<PointId>& excluded) const;
+  Status search(std::size_t i, const VectorValue& vector, const std::optional<PointId>& excluded);
   Status scroll(std::size_t i);
-  Result<std::vector<float>> vector_of_point(const QueryRequest& query, const PointId& id) const;
+  Result<VectorValue> vector_of_point(const QueryRequest& query, const PointId& id) const;
 
   Engine::Impl& engine_;
   const std::shared_ptr<Collection> collection_;
@@ -81,7 +93,7 @@ class QueryCall : public std::enable_shared_from_this<QueryCall> {
   const RequestContext context_;
   Done<std::vector<QueryResult>> done_;
   std::vector<QueryResult> results_;
-  std::vector<std::vector<float>> vectors_;  // of queries that came as text
+  std::vector<VectorValue> vectors_;  // what to search for, once it is known
   std::vector<TextJob> jobs_;
   std::vector<std::size_t> job_queries_;  // the query of each job
   std::vector<std::string> job_models_;
@@ -118,6 +130,7 @@ Status QueryCall::collect_texts() {
   for (std::size_t i = 0; i < queries_.size(); ++i) {
     const auto* input = std::get_if<VectorInput>(&queries_[i].query);
     const auto* text = input == nullptr ? nullptr : std::get_if<TextInput>(input);
+    if (input != nullptr) take_ready(*input, vectors_[i]);
     if (text == nullptr) continue;
     const VectorConfig vector = ORTHANT_TRY(collection_->vector_config(queries_[i].vector_name));
     if (text->text.empty()) {
@@ -235,12 +248,7 @@ void QueryCall::finish() {
 // A vector came with the query, or its text became one.
 bool QueryCall::is_plain(std::size_t i) const {
   const auto* input = std::get_if<VectorInput>(&queries_[i].query);
-  return input != nullptr && !std::holds_alternative<CodeInput>(*input) && all_finite(given_vector(i));
-}
-
-std::span<const float> QueryCall::given_vector(std::size_t i) const {
-  const auto* floats = std::get_if<std::vector<float>>(std::get_if<VectorInput>(&queries_[i].query));
-  return floats != nullptr ? *floats : vectors_[i];
+  return input != nullptr && !std::holds_alternative<CodeInput>(*input) && all_finite(values_of(vectors_[i]));
 }
 
 // Neighbouring queries that one pass over the codes can serve, as few together as keep all threads busy.
@@ -251,7 +259,7 @@ std::vector<std::vector<std::size_t>> QueryCall::groups() const {
   std::optional<VectorSearch> last;  // what the last group searches for; nothing when nothing can join it
   for (std::size_t i = 0; i < queries_.size(); ++i) {
     std::optional<VectorSearch> request;
-    if (is_plain(i)) request = search_for(i, given_vector(i), std::nullopt);
+    if (is_plain(i)) request = search_for(i, vectors_[i], std::nullopt);
     if (request && last && grouped.back().size() < most && can_share(*last, *request)) {
       grouped.back().push_back(i);
       continue;
@@ -270,7 +278,7 @@ void QueryCall::run_group(std::span<const std::size_t> group, std::span<Status> 
 
 bool QueryCall::search_together(std::span<const std::size_t> group) {
   std::vector<VectorSearch> requests;
-  for (const std::size_t i : group) requests.push_back(search_for(i, given_vector(i), std::nullopt));
+  for (const std::size_t i : group) requests.push_back(search_for(i, vectors_[i], std::nullopt));
   Result<std::vector<Collection::SearchAnswer>> answers = collection_->search_together(requests);
   if (!answers) return false;
   for (std::size_t i = 0; i < group.size(); ++i) results_[group[i]].points = std::move((*answers)[i].points);
@@ -281,23 +289,22 @@ Status QueryCall::run(std::size_t i) {
   ORTHANT_TRY(check_wanted(context_));
   const QueryRequest& query = queries_[i];
   if (const auto* id = std::get_if<PointId>(&query.query)) {
-    const std::vector<float> vector = ORTHANT_TRY(vector_of_point(query, *id));
+    const VectorValue vector = ORTHANT_TRY(vector_of_point(query, *id));
     // The example itself is no answer, where it is a point of this collection.
     return search(i, vector, query.lookup_collection.empty() ? std::optional<PointId>(*id) : std::nullopt);
   }
   const auto* input = std::get_if<VectorInput>(&query.query);
   if (input == nullptr) return scroll(i);
-  if (const auto* floats = std::get_if<std::vector<float>>(input)) return search(i, *floats, std::nullopt);
   if (const auto* codes = std::get_if<CodeInput>(input)) {
     return search(i, ORTHANT_TRY(collection_->query_from_codes(query.vector_name, codes->bytes)), std::nullopt);
   }
   return search(i, vectors_[i], std::nullopt);
 }
 
-VectorSearch QueryCall::search_for(std::size_t i, std::span<const float> vector, const std::optional<PointId>& excluded) const {
+VectorSearch QueryCall::search_for(std::size_t i, const VectorValue& vector, const std::optional<PointId>& excluded) const {
   const QueryRequest& query = queries_[i];
   VectorSearch request{.vector_name = query.vector_name,
-                       .vector = vector,
+                       .vector = &vector,
                        .filter = pointer_to(query.filter),
                        .limit = query.limit,
                        .offset = query.offset,
@@ -316,8 +323,8 @@ VectorSearch QueryCall::search_for(std::size_t i, std::span<const float> vector,
   return request;
 }
 
-Status QueryCall::search(std::size_t i, std::span<const float> vector, const std::optional<PointId>& excluded) {
-  if (!all_finite(vector)) return invalid_argument("query vector: holds NaN or infinity");
+Status QueryCall::search(std::size_t i, const VectorValue& vector, const std::optional<PointId>& excluded) {
+  if (!all_finite(values_of(vector))) return invalid_argument("query vector: holds NaN or infinity");
   Collection::SearchAnswer answer = ORTHANT_TRY(collection_->search(search_for(i, vector, excluded)));
   results_[i].points = std::move(answer.points);
   if (results_[i].explanation) {
@@ -340,7 +347,7 @@ Status QueryCall::scroll(std::size_t i) {
   return {};
 }
 
-Result<std::vector<float>> QueryCall::vector_of_point(const QueryRequest& query, const PointId& id) const {
+Result<VectorValue> QueryCall::vector_of_point(const QueryRequest& query, const PointId& id) const {
   const std::shared_ptr<Collection> source =
       query.lookup_collection.empty() ? collection_ : ORTHANT_TRY(engine_.find(query.lookup_collection));
   const std::string& name = query.lookup_vector.empty() ? query.vector_name : query.lookup_vector;

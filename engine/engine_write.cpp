@@ -176,12 +176,14 @@ Result<PreparedPoint> WriteCall::prepare_point(const PointInput& input, std::siz
       point.vectors.push_back(ORTHANT_TRY(collection_->prepare_floats(name, *floats)));
     } else if (const auto* codes = std::get_if<CodeInput>(&value)) {
       point.vectors.push_back(ORTHANT_TRY(collection_->prepare_codes(name, codes->bytes)));
-    } else {
-      const auto& text = std::get<TextInput>(value);
+    } else if (const auto* text_input = std::get_if<TextInput>(&value)) {
+      const TextInput& text = *text_input;
       jobs.push_back(ORTHANT_TRY(prepare_text(text, name, position)));
       text_vectors.push_back(point.vectors.size());
       const Slot slot = ORTHANT_TRY(collection_->slot_of(name));
       point.vectors.push_back({.slot = slot, .bytes = {}, .source_text = text.text});
+    } else {
+      return invalid_argument(fmt::format("vector `{}` takes a list of numbers", name));
     }
   }
   return point;

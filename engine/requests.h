@@ -18,6 +18,7 @@
 #include "engine/collection/records.h"
 #include "engine/payload/field_schema.h"
 #include "engine/payload/filter.h"
+#include "engine/vector_value.h"
 #include "index/vector_index.h"
 
 namespace orthant {
@@ -33,7 +34,7 @@ struct TextInput {
 struct CodeInput {
   std::vector<std::uint8_t> bytes;
 };
-using VectorInput = std::variant<std::vector<float>, TextInput, CodeInput>;
+using VectorInput = std::variant<std::vector<float>, SparseVector, MultiVector, TextInput, CodeInput>;
 
 // By vector name; "" is the default vector. A point may lack any of the collection's vectors.
 using NamedVectors = std::vector<std::pair<std::string, VectorInput>>;

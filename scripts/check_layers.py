@@ -13,7 +13,7 @@ ENCODER_DOORS |= {f"encoder/{name}.h" for name in ("reranker", "rerank_batcher",
 ENCODER_DOORS.add("encoder/tokenizer/tokenizer.h")  # TokenizedText is part of the encoder's door
 INDEX_DOORS = {f"index/{name}.h" for name in ("vector_index", "index_config", "memory_budget", "float_vectors", "memory_float_vectors",
                                                 "quality")}
-ENGINE_DOORS = {f"engine/{name}.h" for name in ("engine", "settings", "requests", "evaluation", "quality")}
+ENGINE_DOORS = {f"engine/{name}.h" for name in ("engine", "settings", "requests", "evaluation", "quality", "vector_value")}
 ENGINE_DOORS |= {"engine/collection/collection.h", "engine/collection/collection_config.h", "engine/collection/explanation.h",
                  "engine/collection/measured_quality.h",
                  "engine/payload/filter.h",
@@ -26,7 +26,7 @@ OURS = {
     "encoder": ({"base", "encoder"}, set()),
     "engine/storage": ({"base", "engine/storage"}, {"index/float_vectors.h", "index/index_config.h"}),
     "engine/payload": ({"base", "engine/payload"}, set()),
-    "engine/collection": ({"base", "engine/storage", "engine/payload", "engine/collection"}, INDEX_DOORS | {"engine/requests.h"}),
+    "engine/collection": ({"base", "engine/storage", "engine/payload", "engine/collection"}, INDEX_DOORS | {"engine/requests.h", "engine/vector_value.h"}),
     "engine": ({"base", "engine"}, INDEX_DOORS | ENCODER_DOORS),
     "api": ({"base", "api"}, ENGINE_DOORS | ENCODER_DOORS | INDEX_DOORS),
     "api/cli": ({"base", "api"}, ENGINE_DOORS | ENCODER_DOORS | INDEX_DOORS | {"encoder/quantize/quantize.h"}),

@@ -88,10 +88,11 @@ Result<PointsPage> render_points(const std::vector<Record>& points) {
       ++page.left_out;
       continue;
     }
-    const std::vector<float>& vector = record.vectors->front().second;
-    if (record.vectors->size() > 1 || (dim != 0 && vector.size() != dim)) {
-      return invalid_argument("with_vector: must name one vector where points are given out as bytes");
+    const auto* floats = std::get_if<std::vector<float>>(&record.vectors->front().second);
+    if (record.vectors->size() > 1 || floats == nullptr || (dim != 0 && floats->size() != dim)) {
+      return invalid_argument("with_vector: must name one dense vector where points are given out as bytes");
     }
+    const std::vector<float>& vector = *floats;
     if (dim == 0) {
       dim = vector.size();
       append_points_header(page.body, VectorForm::kFloat32, dim);

@@ -3,14 +3,28 @@
 namespace orthant::qdrant {
 namespace {
 
-// A point's only vector without a name is a bare list.
-void write_vectors(JsonWriter& json, const std::vector<std::pair<std::string, std::vector<float>>>& vectors) {
-  if (vectors.size() == 1 && vectors[0].first.empty()) {
-    json.numbers(vectors[0].second);
-    return;
+// Each kind in the form that it has on input.
+struct VectorWriter {
+  JsonWriter& json;
+
+  void operator()(const std::vector<float>& vector) const { json.numbers(vector); }
+  void operator()(const SparseVector& vector) const {
+    json.begin_object().key("indices").begin_array();
+    for (const std::uint32_t index : vector.indices) json.number(index);
+    json.end_array().key("values").numbers(vector.values).end_object();
   }
+  void operator()(const MultiVector& vector) const {
+    json.begin_array();
+    for (std::size_t i = 0; i < vector.rows(); ++i) json.numbers(vector.row(i));
+    json.end_array();
+  }
+};
+
+// A point's only vector without a name stands alone, without an object around it.
+void write_vectors(JsonWriter& json, const std::vector<std::pair<std::string, VectorValue>>& vectors) {
+  if (vectors.size() == 1 && vectors[0].first.empty()) return std::visit(VectorWriter{json}, vectors[0].second);
   json.begin_object();
-  for (const auto& [name, values] : vectors) json.key(name).numbers(values);
+  for (const auto& [name, vector] : vectors) std::visit(VectorWriter{json.key(name)}, vector);
   json.end_object();
 }
 

@@ -61,7 +61,7 @@ using WriteDone = std::move_only_function<void(Result<std::vector<std::uint64_t>
 
 struct VectorSearch {
   std::string_view vector_name{};
-  std::span<const float> vector{};
+  const VectorValue* vector = nullptr;  // of the kind that the name has; outlives the search
   const Filter* filter = nullptr;
   std::size_t limit = 10;
   std::size_t offset = 0;

@@ -25,8 +25,29 @@ struct EncoderIdentity {
   bool operator==(const EncoderIdentity&) const = default;
 };
 
+// Recorded, so enumerators of all three are never renumbered.
+enum class VectorKind : std::uint8_t {
+  kDense = 0,
+  kSparse = 1,  // of IndexConfig nothing counts
+  kMulti = 2,   // several vectors of IndexConfig::dim a point, compared by the sum of each query vector's best score (max_sim)
+};
+// How values are stored; they come back rounded so.
+enum class VectorDatatype : std::uint8_t {
+  kFloat32 = 0,
+  kFloat16 = 1,
+  kUint8 = 2,  // whole numbers from 0 to 255; not normalized for Metric::kCosine
+};
+// What becomes of a sparse query's weights.
+enum class SparseModifier : std::uint8_t {
+  kNone = 0,
+  kIdf = 1,  // times ln(1 + (N - n + 0.5) / (n + 0.5)), of N points with this vector n with the index
+};
+
 struct VectorConfig {
   IndexConfig index;
+  VectorKind kind = VectorKind::kDense;
+  VectorDatatype datatype = VectorDatatype::kFloat32;
+  SparseModifier modifier = SparseModifier::kNone;
   std::optional<EncoderIdentity> encoder;
 };
 

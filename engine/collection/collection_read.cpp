@@ -210,10 +210,11 @@ Result<std::vector<Record>> Collection::Impl::load_records(const TableView& curr
 
 namespace {
 
-Status check_dimension(const VectorSearch& request, const VectorIndex& index) {
-  if (request.vector.size() == index.config().dim) return {};
-  return invalid_argument(
-      fmt::format("Vector dimension error: expected dim: {}, got {}", index.config().dim, request.vector.size()));
+Result<std::span<const float>> dense_query(const VectorSearch& request, const VectorIndex& index) {
+  const auto* floats = std::get_if<std::vector<float>>(request.vector);
+  if (floats == nullptr) return invalid_argument(fmt::format("vector `{}` takes a list of numbers", request.vector_name));
+  if (floats->size() == index.config().dim) return *floats;
+  return invalid_argument(fmt::format("Vector dimension error: expected dim: {}, got {}", index.config().dim, floats->size()));
 }
 
 std::size_t wanted_rows(const VectorSearch& request, std::size_t rows) {
@@ -260,7 +261,7 @@ Result<Collection::SearchAnswer> Collection::search(const VectorSearch& request)
   const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
   const std::shared_ptr<VectorIndex> held = view->index(ORTHANT_TRY(impl_->slot_of(request.vector_name)));
   const VectorIndex& index = *held;
-  ORTHANT_TRY(check_dimension(request, index));
+  const std::span<const float> query = ORTHANT_TRY(dense_query(request, index));
   SearchAnswer answer;
   if (request.explain) answer.explanation.emplace();
   SearchExplanation* const told = request.explain ? &*answer.explanation : nullptr;
@@ -268,8 +269,7 @@ Result<Collection::SearchAnswer> Collection::search(const VectorSearch& request)
       ORTHANT_TRY(impl_->allowed_rows(*view, request.filter, told == nullptr ? nullptr : &told->filter));
   const SearchParams params = impl_->params_for(request, *view, allowed.get());
   const auto search_begin = told == nullptr ? Clock::time_point() : Clock::now();
-  const std::vector<ScoredOrdinal> found =
-      ORTHANT_TRY(index.search(request.vector, params, told == nullptr ? nullptr : &told->trace));
+  const std::vector<ScoredOrdinal> found = ORTHANT_TRY(index.search(query, params, told == nullptr ? nullptr : &told->trace));
   if (told != nullptr) {
     told->search_microseconds = microseconds_since(search_begin);
     told->config = index.config();
@@ -289,8 +289,8 @@ Result<std::vector<Collection::SearchAnswer>> Collection::search_together(std::s
   const std::shared_ptr<VectorIndex> index = view->index(ORTHANT_TRY(impl_->slot_of(requests.front().vector_name)));
   std::vector<float> queries;
   for (const VectorSearch& request : requests) {
-    ORTHANT_TRY(check_dimension(request, *index));
-    queries.insert(queries.end(), request.vector.begin(), request.vector.end());
+    const std::span<const float> query = ORTHANT_TRY(dense_query(request, *index));
+    queries.insert(queries.end(), query.begin(), query.end());
   }
   const auto found = ORTHANT_TRY(index->search_batch(queries, impl_->params_for(requests.front(), *view, nullptr)));
   for (std::size_t i = 0; i < requests.size(); ++i) {

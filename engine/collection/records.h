@@ -11,6 +11,7 @@
 
 #include "base/point_id.h"
 #include "engine/payload/filter.h"
+#include "engine/vector_value.h"
 #include "index/vector_index.h"
 
 namespace orthant {
@@ -35,8 +36,8 @@ struct Record {
   PointId id;
   std::uint64_t version = 0;           // operation that last changed the point
   std::optional<std::string> payload;  // JSON object
-  // Floats by vector name; only where asked for, and only vectors that the point has.
-  std::optional<std::vector<std::pair<std::string, std::vector<float>>>> vectors;
+  // By vector name; only where asked for, and only vectors that the point has.
+  std::optional<std::vector<std::pair<std::string, VectorValue>>> vectors;
   // Source texts by vector name, of vectors that came as text; filled where the whole payload was asked for.
   std::vector<std::pair<std::string, std::string>> texts;
 };

@@ -317,7 +317,7 @@ TEST_F(EngineTest, TakesReadyCodes) {
     EXPECT_EQ(ids_of(query(*engine_, "c", request).value().points), std::vector<std::uint64_t>{1});
     const auto records =
         retrieve(*engine_, "c", {.ids = {PointId::number(1)}, .payload = {}, .vectors = {.enabled = true, .names = {"i"}}}).value();
-    EXPECT_EQ(records.front().vectors->front().second, (std::vector<float>{1, 2, 3, -1}));
+    EXPECT_EQ(records.front().vectors->front().second, VectorValue(std::vector<float>{1, 2, 3, -1}));
     open();
   }
 }

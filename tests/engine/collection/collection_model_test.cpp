@@ -247,8 +247,9 @@ class CollectionModel : public testing::Test {
   void check_record(const Record& record, const ModelPoint& point) {
     EXPECT_EQ(record.version, point.version) << record.id.to_string();
     EXPECT_EQ(from_json(*record.payload), point.payload) << *record.payload;
-    std::map<std::string, std::vector<float>> vectors(record.vectors->begin(), record.vectors->end());
-    EXPECT_EQ(vectors, point.vectors);
+    const std::map<std::string, VectorValue> vectors(record.vectors->begin(), record.vectors->end());
+    const std::map<std::string, VectorValue> expected(point.vectors.begin(), point.vectors.end());
+    EXPECT_EQ(vectors, expected);
   }
 
   void check_scroll() {
@@ -296,7 +297,8 @@ class CollectionModel : public testing::Test {
     const std::size_t offset = below(3);
     expected.erase(expected.begin(), expected.begin() + static_cast<std::ptrdiff_t>(std::min(offset, expected.size())));
     if (expected.size() > 10) expected.resize(10);
-    VectorSearch search{.vector_name = name, .vector = query, .filter = filtered ? &tested.filter : nullptr};
+    const VectorValue wanted = query;
+    VectorSearch search{.vector_name = name, .vector = &wanted, .filter = filtered ? &tested.filter : nullptr};
     search.offset = offset;
     const auto answer = collection_->search(search).value();
     ASSERT_EQ(answer.points.size(), expected.size());

@@ -76,7 +76,7 @@ CrashState read_state(const Collection& collection, std::size_t writer) {
                              .value();
   for (const Record& record : page.points) {
     if (record.id < PointId::number((writer + 1) * kIdsPerWriter)) {
-      state[record.id] = {*record.payload, record.vectors->front().second};
+      state[record.id] = {*record.payload, std::get<std::vector<float>>(record.vectors->front().second)};
     }
   }
   return state;
@@ -89,7 +89,7 @@ void check_index(const Collection& collection) {
   EXPECT_EQ(collection.statistics().indexed_vectors, page.points.size());
   for (std::size_t i = 0; i < page.points.size(); i += 7) {
     const auto& vector = page.points[i].vectors->front().second;
-    const auto answer = collection.search({.vector_name = "", .vector = vector, .limit = 1}).value();
+    const auto answer = collection.search({.vector_name = "", .vector = &vector, .limit = 1}).value();
     ASSERT_EQ(answer.points.size(), 1U);
     EXPECT_EQ(answer.points.front().record.id, page.points[i].id);
     EXPECT_EQ(answer.points.front().score, 0);

@@ -104,8 +104,8 @@ class FieldIndexModel : public testing::Test {
       ASSERT_EQ(scrolled(*indexed_, filter), expected) << canonical_key(filter);
       ASSERT_EQ(plain_->count(&filter).value(), expected.size());
       ASSERT_EQ(indexed_->count(&filter).value(), expected.size()) << canonical_key(filter);
-      const std::vector<float> query(kDim, 1);
-      const VectorSearch search{.vector = query, .filter = &filter};
+      const VectorValue query = std::vector<float>(kDim, 1);
+      const VectorSearch search{.vector = &query, .filter = &filter};
       const auto wanted = plain_->search(search).value().points;
       const auto found = indexed_->search(search).value().points;
       ASSERT_EQ(found.size(), wanted.size());

@@ -35,9 +35,10 @@ class FullDiskOfCodes : public testing::Test {
     EXPECT_EQ(collection_->statistics().points, points);
     EXPECT_EQ(collection_->statistics().indexed_vectors, points);
     for (std::uint64_t id = 0; id < points; id += 501) {
+      const VectorValue vector = vector_of(id);
       SearchParams params;
       params.exact = id % 2 == 0;
-      const auto answer = collection_->search({.vector_name = "", .vector = vector_of(id), .limit = 1, .params = params}).value();
+      const auto answer = collection_->search({.vector_name = "", .vector = &vector, .limit = 1, .params = params}).value();
       ASSERT_EQ(answer.points.size(), 1U);
       EXPECT_EQ(answer.points.front().record.id, PointId::number(id));
     }

@@ -38,7 +38,8 @@ class FullDisk : public testing::Test {
       EXPECT_TRUE(records.front().payload->starts_with("{\"n\":" + std::to_string(number) + ",")) << id;
       std::vector<float> vector(kDim);
       vector[id] = 1;
-      const auto answer = collection_->search({.vector_name = "", .vector = vector, .limit = 1}).value();
+      const VectorValue wanted = vector;
+      const auto answer = collection_->search({.vector_name = "", .vector = &wanted, .limit = 1}).value();
       ASSERT_EQ(answer.points.size(), 1U);
       EXPECT_EQ(answer.points.front().record.id, point);
     }

@@ -61,7 +61,8 @@ class OutgrownMemory : public testing::Test {
       SearchParams params;
       params.exact = step % 2 == 0;
       params.effort = 1'000'000;
-      const auto answer = collection_->search({.vector_name = "", .vector = vector, .limit = 3, .params = params}).value();
+      const VectorValue wanted = vector;
+      const auto answer = collection_->search({.vector_name = "", .vector = &wanted, .limit = 3, .params = params}).value();
       float best = -1e9f;
       for (const ScoredPoint& point : answer.points) {
         best = std::max(best, point.score);

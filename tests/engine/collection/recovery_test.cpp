@@ -62,9 +62,10 @@ class Recovery : public testing::Test {
     for (int i = 0; i < 20; ++i) {
       std::vector<float> query(kDim);
       for (float& value : query) value = std::normal_distribution<float>()(queries);
+      const VectorValue wanted = query;
       SearchParams params;
       params.exact = true;
-      const auto answer = collection_->search({.vector_name = "", .vector = query, .limit = 20, .params = params}).value();
+      const auto answer = collection_->search({.vector_name = "", .vector = &wanted, .limit = 20, .params = params}).value();
       for (const ScoredPoint& point : answer.points) found.emplace_back(point.record.id, point.score);
     }
     return found;
@@ -80,7 +81,8 @@ class Recovery : public testing::Test {
     EXPECT_EQ(collection_->statistics().indexed_vectors, model_.size());
     const PointPage page = collection_->scroll({.limit = model_.size() + 1, .vectors = {.enabled = true}}).value();
     ASSERT_EQ(page.points.size(), model_.size());
-    for (const Record& record : page.points) ASSERT_EQ(record.vectors->front().second, model_.at(record.id.as_number()));
+    for (const Record& record : page.points)
+      ASSERT_EQ(record.vectors->front().second, VectorValue(model_.at(record.id.as_number())));
     for (int i = 0; i < 20; ++i) {
       const std::vector<float> query = random_vector();
       std::vector<float> expected;
@@ -88,9 +90,10 @@ class Recovery : public testing::Test {
         expected.push_back(std::inner_product(query.begin(), query.end(), vector.begin(), 0.0F));
       }
       std::ranges::sort(expected, std::greater<>());
+      const VectorValue wanted = query;
       SearchParams params;
       params.exact = true;
-      const auto answer = collection_->search({.vector_name = "", .vector = query, .limit = 20, .params = params}).value();
+      const auto answer = collection_->search({.vector_name = "", .vector = &wanted, .limit = 20, .params = params}).value();
       ASSERT_EQ(answer.points.size(), 20U);
       for (std::size_t k = 0; k < 20; ++k) ASSERT_NEAR(answer.points[k].score, expected[k], 1e-3);
     }

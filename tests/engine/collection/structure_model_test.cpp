@@ -91,8 +91,9 @@ class StructureModel : public testing::TestWithParam<IndexStructure> {
     }
     std::ranges::sort(best, std::greater());
     best.resize(std::min(best.size(), kBestCount));
+    const VectorValue wanted = query;
     const auto answer =
-        collection_->search({.vector = query, .filter = filtered ? &filter : nullptr, .limit = kBestCount, .explain = true})
+        collection_->search({.vector = &wanted, .filter = filtered ? &filter : nullptr, .limit = kBestCount, .explain = true})
             .value();
     std::set<PointId> seen;
     for (const ScoredPoint& found : answer.points) {
