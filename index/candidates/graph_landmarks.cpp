@@ -13,9 +13,9 @@ namespace {
 
 constexpr std::size_t kRowsPerLandmark = 256;
 constexpr std::size_t kFewestLandmarks = 64;
-constexpr std::size_t kMostLandmarks = 1'024;
+constexpr std::size_t kMostLandmarks = 512;
 // Walks begin at so many of them.
-constexpr std::size_t kStarts = 16;
+constexpr std::size_t kStarts = 8;
 // Landmarks whose distances stand for those of rows in general.
 constexpr std::size_t kSampled = 64;
 
