@@ -40,6 +40,7 @@ LearnedQuantizer::LearnedQuantizer(ResidualCoding coding, Matrix rotation, Matri
       shaping_(std::move(shaping)),
       rotation_panels_(rotation_),
       shaping_panels_(shaping_),
+      query_rotation_(rotation_),
       curves_(shaping_.stride()) {
   for (std::size_t i = 0; i < shaping_.rows(); ++i) curves_[i] = shaping_.row(i)[i];
 }

@@ -8,6 +8,7 @@
 // Under cosine all rows share one scale, so a scan costs what it costs for plain signs. A query costs one product with a dim x dim
 // matrix. Any thread.
 
+#include "index/query_rotation.h"
 #include "index/residual_quantizer.h"
 
 namespace orthant {
@@ -29,6 +30,7 @@ class LearnedQuantizer : public ResidualQuantizer {
 
  protected:
   void rotate(Matrix& vectors, std::size_t rows, Matrix& rotated) const override;
+  std::vector<float> rotate_query(std::span<const float> query) const override { return query_rotation_.apply(query); }
   void shape_errors(Batch& batch) const override;
 
  private:
@@ -38,6 +40,7 @@ class LearnedQuantizer : public ResidualQuantizer {
   Matrix shaping_;
   Panels rotation_panels_;
   Panels shaping_panels_;
+  QueryRotation query_rotation_;
   std::vector<float> curves_;  // the diagonal of shaping_
 };
 

@@ -3,12 +3,12 @@
 #include <cmath>
 
 #include "index/sign_quantizer.h"
+#include "index/vector_sums.h"
 
 namespace orthant {
 
 void normalize(std::span<float> vector) {
-  double squares = 0;
-  for (float value : vector) squares += double{value} * value;
+  const double squares = sum_of_products(vector, vector);
   if (squares == 0) return;
   const double inverse_norm = 1 / std::sqrt(squares);
   for (float& value : vector) value = static_cast<float>(value * inverse_norm);

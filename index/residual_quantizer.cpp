@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "index/sign_quantizer.h"
+#include "index/vector_sums.h"
 
 namespace orthant {
 namespace {
@@ -162,13 +163,9 @@ std::vector<float> ResidualQuantizer::rotated(std::span<const float> vector) con
 
 CodeQuery ResidualQuantizer::code_query(std::span<const float> query) const {
   const float scale = has_row_scales() ? 1 : coding_.fixed_scale;
-  double of_centre = 0;
-  double squares = 0;
-  for (std::size_t i = 0; i < query.size(); ++i) {
-    of_centre += double{query[i]} * coding_.centre[i];
-    squares += double{query[i]} * query[i];
-  }
-  std::vector<float> weights = rotated(query);
+  const double of_centre = sum_of_products(query, coding_.centre);
+  const double squares = sum_of_products(query, query);
+  std::vector<float> weights = rotate_query(query);
   for (float& weight : weights) weight *= -scale;
   return {plane_weights(weights, coding_.bits), static_cast<float>(-of_centre),
           static_cast<float>(coding_.relative_error * scale * std::sqrt(squares))};

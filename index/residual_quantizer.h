@@ -86,6 +86,8 @@ class ResidualQuantizer : public BinaryQuantizer {
  protected:
   // The first `rows` rows of `rotated` become those of `vectors`, rotated; `vectors` may be changed.
   virtual void rotate(Matrix& vectors, std::size_t rows, Matrix& rotated) const = 0;
+  // The rotation of one query, which may be rounded far below the error of the codes.
+  virtual std::vector<float> rotate_query(std::span<const float> query) const { return rotated(query); }
   // Moves levels to where the error costs queries less.
   virtual void shape_errors(Batch& batch) const = 0;
 

@@ -4,16 +4,12 @@
 #include <cmath>
 #include <limits>
 
+#include "index/vector_sums.h"
+
 namespace orthant {
 namespace {
 
 constexpr float kLargestCode = 127;
-
-float largest_magnitude(std::span<const float> vector) {
-  float largest = 0;
-  for (float value : vector) largest = std::max(largest, std::fabs(value));
-  return largest;
-}
 
 bool fits_int8(std::span<const float> query) {
   return std::ranges::all_of(query, [](float value) { return value >= -128 && value <= 127 && value == std::nearbyint(value); });
@@ -61,9 +57,7 @@ QuantizedQuery quantize_query(std::span<const float> query) {
 }
 
 float squared_norm(std::span<const float> vector) {
-  double sum = 0;
-  for (float value : vector) sum += double{value} * value;
-  return static_cast<float>(std::min(sum, double{std::numeric_limits<float>::max()}));
+  return static_cast<float>(std::min(sum_of_products(vector, vector), double{std::numeric_limits<float>::max()}));
 }
 
 }  // namespace orthant

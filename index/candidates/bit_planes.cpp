@@ -4,14 +4,10 @@
 #include <cmath>
 #include <cstring>
 
+#include "index/vector_sums.h"
+
 namespace orthant {
 namespace {
-
-float largest_magnitude(std::span<const float> weights) {
-  float largest = 0;
-  for (float weight : weights) largest = std::max(largest, std::fabs(weight));
-  return largest;
-}
 
 // Bit `plane` of eight levels, the first of them in the highest bit, as codes have it: the multiplication brings the bit of byte k
 // to bit 63 - k.
