@@ -16,7 +16,7 @@ namespace orthant {
 namespace {
 
 constexpr std::size_t kNeighbors = 10;
-constexpr std::size_t kSampledQueries = 64;
+constexpr std::size_t kSampledQueries = 128;
 constexpr std::size_t kQueries = 2 * kSampledQueries;  // as they are, then moved
 constexpr std::size_t kLargestSample = 100'000;
 constexpr std::size_t kSmallestSample = 100;
@@ -42,32 +42,52 @@ Bitmap rows_to_measure(const RowMask& mask) {
   return rows;
 }
 
-// The value that `share` of the values do not exceed.
-template <typename T>
-T value_covering(std::vector<T> values, double share, T unknown) {
-  const auto wanted = static_cast<std::size_t>(std::ceil(share * static_cast<double>(values.size()) - 1e-9));
-  if (values.empty() || wanted == 0) return unknown;
-  std::ranges::nth_element(values, values.begin() + static_cast<std::ptrdiff_t>(wanted) - 1);
-  return values[wanted - 1];
+// Of the sampled neighbours so many, the farthest, tell how the shares beyond them fall.
+constexpr std::size_t kTail = 10;
+
+// The value that all but the share `missed` of the values do not exceed, at least 0; kGapUnknown when it cannot be told. What the
+// sample is too small to show follows from its largest values: they exceed the smallest of them as exponentially distributed ones
+// would (peaks over a threshold: Pickands 1975), which also leaves less to the chance of a single one.
+float value_missed_by(std::vector<float> values, double missed) {
+  if (values.empty()) return kGapUnknown;
+  const auto count = static_cast<double>(values.size());
+  const auto at_rank = [&](std::size_t rank) {
+    std::ranges::nth_element(values, values.begin() + static_cast<std::ptrdiff_t>(rank));
+    return values[rank];
+  };
+  const double rank = std::ceil((1 - missed) * count - 1e-9);
+  const float seen = std::max(0.0f, at_rank(static_cast<std::size_t>(std::max(1.0, rank)) - 1));
+  const double share_of_tail = static_cast<double>(kTail) / count;
+  if (missed >= share_of_tail || values.size() < 2 * kTail || seen == kGapUnknown) return seen;
+  const float threshold = at_rank(values.size() - kTail);
+  double excess = 0;
+  for (std::size_t i = values.size() - kTail; i < values.size(); ++i) {
+    if (values[i] == kGapUnknown) return seen;
+    excess += (double{values[i]} - threshold) / static_cast<double>(kTail - 1);
+  }
+  return std::max(0.0f, static_cast<float>(threshold + excess * std::log(share_of_tail / missed)));
 }
 
-// The smallest margin within which the share of all neighbours lies; kGapUnknown when it cannot be told.
-float margin_covering(std::span<const QueryGaps> queries, CoarseGaps QueryGaps::* stage, double share) {
+// The smallest margin within which all but the share of all neighbours lie; kGapUnknown when it cannot be told.
+float margin_covering(std::span<const QueryGaps> queries, CoarseGaps QueryGaps::* stage, double missed) {
   std::vector<float> gaps;
   for (const QueryGaps& query : queries) gaps.insert(gaps.end(), (query.*stage).neighbors.begin(), (query.*stage).neighbors.end());
-  return std::max(value_covering(std::move(gaps), share, kGapUnknown), 0.0f);
+  return value_missed_by(std::move(gaps), missed);
 }
 
-// The smallest depth that holds the share of all neighbours. Those of unknown rank count as deeper than any list.
-std::size_t depth_covering(std::span<const QueryGaps> queries, CoarseGaps QueryGaps::* stage, double share) {
-  std::vector<std::size_t> ranks;
+// The smallest depth that holds all but the share of all neighbours. Those of unknown rank count as deeper than any list. Ranks
+// grow exponentially where gaps grow evenly.
+std::size_t depth_covering(std::span<const QueryGaps> queries, CoarseGaps QueryGaps::* stage, double missed) {
+  std::vector<float> ranks;
   for (const QueryGaps& query : queries) {
     const CoarseGaps& gaps = query.*stage;
     for (float gap : gaps.neighbors) {
-      ranks.push_back(static_cast<std::size_t>(std::ranges::upper_bound(gaps.listed, gap) - gaps.listed.begin()));
+      const auto rank = std::ranges::upper_bound(gaps.listed, gap) - gaps.listed.begin();
+      ranks.push_back(std::log(static_cast<float>(std::max<std::ptrdiff_t>(1, rank))));
     }
   }
-  return value_covering(std::move(ranks), share, std::size_t{0});
+  if (ranks.empty()) return 0;
+  return static_cast<std::size_t>(std::ceil(std::exp(value_missed_by(std::move(ranks), missed)) - 1e-3f));
 }
 
 // How many listed rows lie within a margin.
@@ -246,16 +266,16 @@ class Calibration {
 
 StageDepths choose_depths(std::span<const QueryGaps> queries, double target_recall, std::size_t row_count) {
   const double misses = (1 - target_recall) * kShareOfMisses;
-  const float int8_margin = margin_covering(queries, &QueryGaps::int8, 1 - misses * kShareOfInt8);
+  const float int8_margin = margin_covering(queries, &QueryGaps::int8, misses * kShareOfInt8);
   const Reach int8 = reach_of(queries, &QueryGaps::int8, int8_margin, row_count);
-  const float margin = margin_covering(queries, &QueryGaps::estimate, 1 - misses * kShareOfMargin);
+  const float margin = margin_covering(queries, &QueryGaps::estimate, misses * kShareOfMargin);
   const Reach estimate = reach_of(queries, &QueryGaps::estimate, margin, row_count);
   if (int8_margin == kGapUnknown || !int8.known) return {.first = FirstStage::kFloat};
   StageDepths depths = {FirstStage::kInt8, oversampling(int8.largest), int8_margin, oversampling(int8.largest), int8_margin};
   // Rescoring a candidate costs some 20 rows of the 1-bit scan, and these an eighth of an int8 scan.
   if (margin == kGapUnknown || !estimate.known || estimate.mean * 4 > static_cast<double>(row_count)) return depths;
   depths.first = FirstStage::kEstimate;
-  const std::size_t depth = std::min(estimate.largest, depth_covering(queries, &QueryGaps::estimate, 1 - misses * kShareOfDepth));
+  const std::size_t depth = std::min(estimate.largest, depth_covering(queries, &QueryGaps::estimate, misses * kShareOfDepth));
   depths.first_oversampling = std::max(oversampling(depth), kSmallestFirstOversampling);
   depths.first_margin = margin;
   return depths;

@@ -11,9 +11,11 @@ namespace orthant {
 namespace {
 
 constexpr std::size_t kNeighbors = 10;
-constexpr std::size_t kSampledRows = 128;
+constexpr std::size_t kSampledRows = 256;
 constexpr double kTruthTarget = 0.999;
 constexpr double kEffortStep = 1.3;
+// Efforts nearer to each other than this are not told apart.
+constexpr double kFinestStep = 1.06;
 // Of the misses that a target allows, what the sample must keep unused for its own error, and what the depths may miss: the smaller
 // shares where a source cannot make up for rows that shallow depths lost, all of them where only the shallowest depths keep the
 // estimate.
@@ -60,13 +62,31 @@ class SourceCalibration {
     const StageDepths depths = scan_depths_.depths_for(target_of_depths);
     if (depths.first != FirstStage::kEstimate) return SourcePlan{};
     const double wanted = target + (1 - target) * kSpared;
+    std::size_t too_small = 0;  // 0: none was
     while (true) {
       const Measured measured = ORTHANT_TRY(try_effort(effort, target_of_depths));
-      if (measured.recall >= wanted) return SourcePlan{effort, measured.cost, depths};
+      const SourcePlan plan = {effort, measured.cost, depths};
+      if (measured.recall >= wanted) return too_small == 0 ? plan : smallest_between(too_small, plan, wanted, target_of_depths);
       if (effort >= parts_.source->largest_effort() || measured.cost > largest_cost()) return SourcePlan{};
+      too_small = effort;
       effort = std::max(effort + 1, static_cast<std::size_t>(static_cast<double>(effort) * kEffortStep));
       effort = std::min(effort, parts_.source->largest_effort());
     }
+  }
+
+  // A step may have gone past efforts that serve as well: halves it until the rest makes no difference.
+  Result<SourcePlan> smallest_between(std::size_t too_small, SourcePlan enough, double wanted, double target_of_depths) const {
+    while (enough.effort > too_small + 1 && static_cast<double>(enough.effort) > static_cast<double>(too_small) * kFinestStep) {
+      const std::size_t middle = too_small + (enough.effort - too_small) / 2;
+      const Measured measured = ORTHANT_TRY(try_effort(middle, target_of_depths));
+      if (measured.recall >= wanted) {
+        enough.effort = middle;
+        enough.cost = measured.cost;
+      } else {
+        too_small = middle;
+      }
+    }
+    return enough;
   }
 
   // A structure that was asked for serves even where a scan would be faster.
