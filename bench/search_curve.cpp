@@ -293,6 +293,22 @@ void build(Bench& bench) {
                   static_cast<double>(bench.index->memory().total()) / rows, bench.index->structure()));
 }
 
+// The index as an earlier run left it in the file; measures what has changed in how it is searched since, without building it
+// again.
+void open_or_build(Bench& bench, const Options& options) {
+  const std::string file = options.get("index", "");
+  if (file.empty() || !std::filesystem::exists(file)) {
+    build(bench);
+    if (!file.empty()) succeed_or_exit(bench.index->save(file));
+    return;
+  }
+  bench.index = value_or_exit(VectorIndex::load(file, bench.index->config(), &bench.vectors));
+  const Watch watch;
+  succeed_or_exit(bench.index->calibrate(nullptr));
+  say(fmt::format(R"({{"event":"calibrated","cpu_seconds":{:.3f},"structure":"{}"}})", watch.cpu_seconds(),
+                  bench.index->structure()));
+}
+
 // Deletes a share of the rows, drawn at random, and inserts them again: new ordinals, the same vectors.
 void update(Bench& bench, double share) {
   std::vector<Ordinal> rows(bench.vectors.rows());
@@ -368,7 +384,7 @@ int run(int count, char** words) {
   MappedVectors vectors(options.file("vectors"));
   const Questions questions = read_questions(options);
   Bench bench = {vectors, value_or_exit(VectorIndex::create(read_config(options, vectors.dim()), &vectors)), questions};
-  build(bench);
+  open_or_build(bench, options);
   measure_curve(bench, options, false);
   if (options.given.contains("snapshot")) measure_snapshot(bench, options.given.at("snapshot"));
   const double share = std::stod(options.get("updates", "0"));
