@@ -39,8 +39,9 @@ struct QualityRequest {
 
 // One way of searching at one target. Means over the queries; times are of one thread, limit 10, the least of three rounds.
 struct QualityPoint {
-  std::string structure;    // what found the candidates: "flat", "graph", "lists"; "exact": floats alone
-  std::string first_stage;  // "asymmetric", "int8", "binary", "float32", or the structure
+  std::string stages = "auto";  // search_stages_name(): other than "auto" where one representation is asked to rank alone
+  std::string structure;        // what found the candidates: "flat", "graph", "lists"; "exact": floats alone
+  std::string first_stage;      // "asymmetric", "int8", "binary", "float32", or the structure
   double target_recall = 0;
   std::size_t queries = 0;    // that the recall stands on
   double recall = 0;          // recall@10
@@ -97,6 +98,9 @@ struct IndexQuality {
   // Nothing where there are too few rows, or users' codes, which have no floats to compare with: `why_not` says it.
   std::optional<QualityPoint> served;  // at the index's own target, by the way that searches take
   std::vector<QualityPoint> curve;
+  // What float32, int8 and binary codes find when they rank alone, and rescored by the next: by scans of all rows, whatever the
+  // size; Hamming for sign codes only. None where the index searches exactly or the metric has no codes.
+  std::vector<QualityPoint> forms;
   std::string why_not;
   bool complete = true;    // false: time ran out
   double cpu_seconds = 0;  // that the measurement took

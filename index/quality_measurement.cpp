@@ -34,6 +34,10 @@ constexpr double kLargestShare = 3;
 // that are in it a few queries tell the time, and the recall is no question.
 constexpr std::size_t kLargestExactBytes = std::size_t{256} << 20;
 constexpr std::size_t kExactQueries = 10;
+// Of a form that ranks alone: its scan of all rows is dear, and its recall far from one.
+constexpr std::size_t kFormQueries = 60;
+constexpr std::array kForms = {SearchStages::kInt8, SearchStages::kAsymmetric, SearchStages::kBinary, SearchStages::kBinaryInt8,
+                               SearchStages::kAsymmetricInt8Float};
 // Two ways to compute a dot product in floats differ by less, relative to the norm of the query.
 constexpr float kRounding = 1e-5f;
 constexpr double kTwoSided95 = 1.96;
@@ -72,7 +76,10 @@ std::optional<float> known(float margin) {
 // One point of the curve while it is measured.
 class PointRun {
  public:
-  PointRun(const SearchParams& params, double target) : params_(params) { point_.target_recall = target; }
+  PointRun(const SearchParams& params, double target) : params_(params) {
+    point_.target_recall = target;
+    point_.stages = search_stages_name(params.stages);
+  }
 
   const SearchParams& params() const { return params_; }
   double spent_microseconds() const { return spent_; }
@@ -354,10 +361,24 @@ class Measurement final : public QualityMeasurement {
       params.effort = grown_effort(depths_, plan, source_.get()->covered_count());
       points_.emplace_back(params, target);
     }
-    if (!exact_is_affordable()) return;
-    SearchParams params;
-    params.exact = true;
-    points_.emplace_back(params, 1.0);
+    if (exact_is_affordable()) {
+      SearchParams params;
+      params.exact = true;
+      points_.emplace_back(params, 1.0);
+    }
+    plan_forms();
+  }
+
+  void plan_forms() {
+    if (index_is_exact() || parts_.quantizer == nullptr || parts_.config.metric == Metric::kManhattan) return;
+    // Bits of a trained quantizer are not worth the same: their Hamming distance is nobody's choice.
+    const bool equal_bits = index_.quantizer_name() == "sign";
+    for (const SearchStages stages : kForms) {
+      if (!equal_bits && (stages == SearchStages::kBinary || stages == SearchStages::kBinaryInt8)) continue;
+      SearchParams params;
+      params.stages = stages;
+      points_.emplace_back(params, parts_.config.target_recall);
+    }
   }
 
   bool index_is_exact() const {
@@ -389,10 +410,11 @@ class Measurement final : public QualityMeasurement {
     if (!given) std::erase_if(found, [&](const ScoredOrdinal& hit) { return hit.ordinal == queries_.rows[query]; });
     if (found.size() > kNeighbors) found.resize(kNeighbors);
     if (given) keep_ranking(found);
-    point.take_answer(share_found(query, found), is_moved(query), trace, cpu);
+    const bool float_scores = params.stages == SearchStages::kAuto || params.stages == SearchStages::kAsymmetricInt8Float;
+    point.take_answer(share_found(query, found, float_scores), is_moved(query), trace, cpu);
     const bool late = !given && is_out_of_time();
     if (late) result_.complete = false;
-    const std::size_t wanted = params.exact ? std::min(kExactQueries, order_.size()) : order_.size();
+    const std::size_t wanted = std::min(wanted_queries(params), order_.size());
     if (late || point.asked() >= wanted) {
       timed_ = 0;
       phase_ = Phase::kTimes;
@@ -400,8 +422,14 @@ class Measurement final : public QualityMeasurement {
     return {};
   }
 
-  // A row that is gone meanwhile is not looked for; one that is as near as the last of the truth is as good.
-  double share_found(std::size_t query, const std::vector<ScoredOrdinal>& found) const {
+  std::size_t wanted_queries(const SearchParams& params) const {
+    if (params.exact) return kExactQueries;
+    return params.stages == SearchStages::kAuto ? order_.size() : kFormQueries;
+  }
+
+  // A row that is gone meanwhile is not looked for; one that is as near as the last of the truth is as good, where the scores are
+  // those of floats and can tell.
+  double share_found(std::size_t query, const std::vector<ScoredOrdinal>& found, bool float_scores) const {
     std::vector<Candidate> wanted = truth_[query];
     std::erase_if(wanted, [this](const Candidate& candidate) { return parts_.tables.is_buried(candidate.ordinal); });
     if (wanted.empty()) return 1;
@@ -410,7 +438,10 @@ class Measurement final : public QualityMeasurement {
     const float last = wanted.back().distance;
     const float bound = last + kRounding * std::max(std::sqrt(norm), std::fabs(last));
     std::size_t hits = 0;
-    for (const ScoredOrdinal& hit : found) hits += distance_of(parts_.config.metric, hit.score) <= bound ? 1 : 0;
+    for (const ScoredOrdinal& hit : found) {
+      hits += float_scores ? distance_of(parts_.config.metric, hit.score) <= bound
+                           : std::ranges::find(wanted, hit.ordinal, &Candidate::ordinal) != wanted.end();
+    }
     return static_cast<double>(std::min(hits, wanted.size())) / static_cast<double>(wanted.size());
   }
 
@@ -448,6 +479,8 @@ class Measurement final : public QualityMeasurement {
     QualityPoint point = points_[current_].finish();
     if (current_ == 0) {
       result_.served = std::move(point);
+    } else if (points_[current_].params().stages != SearchStages::kAuto) {
+      result_.forms.push_back(std::move(point));
     } else {
       result_.curve.push_back(std::move(point));
     }

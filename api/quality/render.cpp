@@ -10,7 +10,13 @@ namespace orthant::quality {
 namespace {
 
 void write_point(JsonWriter& json, const QualityPoint& point) {
-  json.begin_object().key("structure").string(point.structure).key("first_stage").string(point.first_stage);
+  json.begin_object()
+      .key("stages")
+      .string(point.stages)
+      .key("structure")
+      .string(point.structure)
+      .key("first_stage")
+      .string(point.first_stage);
   json.key("target_recall").number(point.target_recall);
   json.key("recall@10").number(point.recall).key("recall_error").number(point.recall_error);
   json.key("recall_of_rows").number(point.recall_of_rows).key("recall_of_moved").number(point.recall_of_moved);
@@ -103,6 +109,8 @@ void write_quality(JsonWriter& json, const QualitySubject& subject, const Collec
   write_calibration(json.key("calibration"), index);
   json.key("curve").begin_array();
   for (const QualityPoint& point : index.curve) write_point(json, point);
+  json.end_array().key("forms").begin_array();
+  for (const QualityPoint& point : index.forms) write_point(json, point);
   json.end_array();
   if (quality.judged) write_judged(json.key("judged"), *quality.judged);
   json.end_object();

@@ -1,7 +1,9 @@
 #include "index/quality.h"
 
 #include <algorithm>
+#include <map>
 #include <random>
+#include <ranges>
 
 #include <gtest/gtest.h>
 
@@ -114,6 +116,30 @@ TEST(Quality, MeasuresStructuresOverTargets) {
 }
 
 // The recall of searches that scan codes alone is far from 1, and the measurement has to say so.
+TEST(Quality, ComparesRepresentationsThatRankAlone) {
+  std::mt19937_64 random(sample_seed());
+  FilledIndex filled = fill_index(config_of(Metric::kCosine), clustered_rows(kRows, kDim, random));
+  bring_up(*filled.index);
+  std::map<std::string, double> recalls;
+  for (const QualityPoint& form : measure(*filled.index, {.sampled_rows = 50}).forms) {
+    EXPECT_EQ(form.queries, 60U) << form.stages;
+    EXPECT_GT(form.cpu_microseconds, 0) << form.stages;
+    recalls[form.stages] = form.recall;
+  }
+  const std::vector<std::string> names = {"asymmetric", "asymmetric+int8+float", "binary", "binary+int8", "int8"};
+  EXPECT_TRUE(std::ranges::equal(std::views::keys(recalls), names));
+  EXPECT_GT(recalls["int8"], 0.9);
+  EXPECT_GT(recalls["int8"], recalls["asymmetric"] + 0.1);
+  EXPECT_GT(recalls["asymmetric"], recalls["binary"]);
+  EXPECT_GT(recalls["binary+int8"], recalls["binary"]);
+
+  // A search that reads floats alone has nothing to compare, and users' distance by absolute values has no codes.
+  FilledIndex exact = fill_index({.dim = kDim}, clustered_rows(200, kDim, random));
+  EXPECT_TRUE(measure(*exact.index, {}).forms.empty());
+  FilledIndex manhattan = fill_index(config_of(Metric::kManhattan), clustered_rows(kRows, kDim, random));
+  EXPECT_TRUE(measure(*manhattan.index, {}).forms.empty());
+}
+
 TEST(Quality, ShowsARecallThatIsLow) {
   std::mt19937_64 random(sample_seed());
   FilledIndex filled = fill_index(config_of(Metric::kCosine, IndexStructure::kFlat, 0.8), clustered_rows(kRows, kDim, random));

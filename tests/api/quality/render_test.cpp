@@ -36,6 +36,7 @@ CollectionQuality measured_quality() {
   measured->index.served = point_of("graph", 0.99, 0.9931, 41.5);
   measured->index.curve = {point_of("flat", 0.9, 0.92, 60), point_of("flat", 0.99, 0.995, 80),
                            point_of("graph", 0.99, 0.9931, 41.5)};
+  measured->index.forms = {point_of("flat", 0.99, 0.97, 90)};
   return {.answer = {.measured = measured, .kept = true, .outdated = false}, .judged = std::nullopt};
 }
 
@@ -54,6 +55,7 @@ TEST(QualityRender, WritesFiguresThatJsonReadersFind) {
   EXPECT_EQ(root.require("bytes_per_vector")->find_double("memory").value(), 248.0);
   EXPECT_EQ(root.require("bytes_per_vector")->find_double("disk").value(), 1540.0);
   EXPECT_EQ(root.require("curve")->size(), 3U);
+  EXPECT_EQ(root.require("forms")->size(), 1U);
   EXPECT_EQ(root.require("judged")->find_double("retention").value(), 0.8);
   EXPECT_FALSE(root.find("why_not"));
 }
