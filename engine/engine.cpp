@@ -21,6 +21,8 @@ constexpr std::size_t kBackgroundJobs = 4096;
 constexpr std::size_t kWriteThreads = 3;
 constexpr std::size_t kBackgroundThreads = 2;
 constexpr std::size_t kRequestThreads = 2;
+constexpr std::size_t kSnapshotThreads = 2;
+constexpr std::size_t kQueuedSnapshots = 64;
 // How long shutting down waits for requests that were accepted.
 constexpr std::chrono::seconds kDrainTime{30};
 // The value of --model that loads none.
@@ -65,6 +67,8 @@ Engine::Impl::Impl(const Settings& given, DataDirectory opened_directory, std::u
       background_pool("background", kBackgroundThreads, kBackgroundJobs),
       request_pool("request", kRequestThreads, kQueuedRequests),
       catalog_pool("catalog", 1, kQueuedRequests),
+      snapshot_pool("snapshot", kSnapshotThreads, kQueuedSnapshots),
+      snapshots(settings.snapshots_dir.empty() ? directory.path() / "snapshots" : settings.snapshots_dir),
       memory_budget(memory_budget_of(settings)),
       syncer(*store),
       texts(encode_pool, settings.max_queued_texts_tokens, settings.query_cache_mb << 20),
@@ -93,6 +97,7 @@ Engine::Impl::~Impl() {
     std::unique_lock lock(requests_mutex_);
     requests_done_.wait(lock, [this] { return requests_ == 0; });
   }
+  snapshot_pool.stop();  // waits for the catalog pool
   catalog_pool.stop();
   request_pool.stop();
   background_pool.stop();
@@ -138,6 +143,8 @@ Status Engine::Impl::check_weights_names() const {
 Status Engine::Impl::open_collections() {
   const std::map<std::string, Result<CollectionRecord>> records = ORTHANT_TRY(read_catalog(*store));
   ORTHANT_TRY(drop_unowned_tables(records));
+  aliases_ = ORTHANT_TRY(read_aliases(*store));
+  std::erase_if(aliases_, [&](const auto& alias) { return !records.contains(alias.second); });
   std::vector<const std::pair<const std::string, Result<CollectionRecord>>*> todo;
   for (const auto& record : records) todo.push_back(&record);
   parallel_for(&search_pool, todo.size(), 1, [&](std::size_t begin, std::size_t end) {
@@ -184,7 +191,11 @@ Status Engine::Impl::drop_unowned_tables(const std::map<std::string, Result<Coll
 
 std::optional<Engine::Impl::Entry> Engine::Impl::find_entry(std::string_view name) const {
   std::shared_lock lock(collections_mutex_);
-  const auto found = collections_.find(name);
+  auto found = collections_.find(name);
+  if (found == collections_.end()) {
+    const auto alias = aliases_.find(name);
+    if (alias != aliases_.end()) found = collections_.find(alias->second);
+  }
   if (found == collections_.end()) return std::nullopt;
   return found->second;
 }
@@ -205,6 +216,7 @@ Result<std::shared_ptr<Collection>> Engine::Impl::find(std::string_view name) co
 
 Status Engine::Impl::create(const std::string& name, CollectionConfig config) {
   ORTHANT_TRY(check_collection_name(name));
+  ORTHANT_TRY(check_name_free_of_aliases(name));
   if (find_entry(name)) return fail(ErrorCode::kAlreadyExists, fmt::format("Collection `{}` already exists!", name));
   std::shared_ptr<Collection> created = ORTHANT_TRY(Collection::create(environment, name, std::move(config)));
   std::unique_lock lock(collections_mutex_);
@@ -212,22 +224,32 @@ Status Engine::Impl::create(const std::string& name, CollectionConfig config) {
   return {};
 }
 
+Status Engine::Impl::check_name_free_of_aliases(std::string_view name) const {
+  std::shared_lock lock(collections_mutex_);
+  if (!aliases_.contains(name)) return {};
+  return invalid_argument(fmt::format("Can't create collection with name {}. Alias with the same name already exists", name));
+}
+
+// An alias is no name to delete by.
 Result<bool> Engine::Impl::remove(const std::string& name) {
   const std::optional<Entry> entry = find_entry(name);
-  if (!entry) return false;
+  if (!entry || resolve(name) != name) return false;
+  const std::vector<std::string> aliases = aliases_of(name);
   if (entry->collection) {
     std::promise<Status> dropped;
-    ORTHANT_TRY(entry->collection->drop([&dropped](Status status) { dropped.set_value(std::move(status)); }));
+    ORTHANT_TRY(entry->collection->drop(aliases, [&dropped](Status status) { dropped.set_value(std::move(status)); }));
     ORTHANT_TRY(dropped.get_future().get());
   } else {
     // A damaged one: its table is dropped at the next start, when nobody owns it.
     StoreBatch batch(*store);
     remove_collection(batch, name);
+    for (const std::string& alias : aliases) remove_alias(batch, alias);
     ORTHANT_TRY(store->write(batch));
     ORTHANT_TRY(store->sync());
   }
   std::unique_lock lock(collections_mutex_);
   collections_.erase(name);
+  for (const std::string& alias : aliases) aliases_.erase(alias);
   return true;
 }
 
@@ -241,6 +263,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const Settings& settings) {
   std::unique_ptr<Store> store =
       ORTHANT_TRY(Store::open({.path = directory.store_path(), .block_cache_bytes = settings.block_cache_bytes}));
   auto impl = std::make_unique<Impl>(settings, std::move(directory), std::move(store));
+  ORTHANT_TRY(impl->snapshots.prepare());
   ORTHANT_TRY(impl->load_models());
   ORTHANT_TRY(impl->open_collections());
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));

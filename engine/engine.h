@@ -19,6 +19,7 @@
 #include "engine/quality.h"
 #include "engine/requests.h"
 #include "engine/settings.h"
+#include "engine/snapshot_folder.h"
 
 namespace orthant {
 
@@ -54,6 +55,27 @@ class Engine {
   std::vector<std::string> collection_names() const;
   bool has_collection(std::string_view name) const;
   Result<CollectionInfo> collection_info(std::string_view name) const;
+
+  // ---- aliases: other names of collections, good wherever a name is asked for but in create and delete ----
+  // All of them or none. not_found: an unknown collection, or an unknown alias to be renamed; already_exists: the name is a
+  // collection's.
+  void update_aliases(std::vector<AliasAction> actions, Done<void> done);
+  // Alias and collection, by alias.
+  std::vector<std::pair<std::string, std::string>> aliases() const;
+  // The collection behind a name or an alias. Nothing when there is neither.
+  std::optional<std::string> resolve_name(std::string_view name) const;
+
+  // ---- snapshots: files of one collection or of all, in Settings::snapshots_dir ----
+  // Beside reads and writes, on the snapshot pool, like the two below.
+  void create_snapshot(SnapshotScope scope, Done<SnapshotInfo> done);
+  void delete_snapshot(SnapshotScope scope, std::string name, Done<void> done);
+  // Makes or replaces a collection (or all that the file holds, with their aliases) in one switch each. invalid_argument: another
+  // checksum, a file that is no snapshot, a damaged one; nothing has changed then.
+  void restore_snapshot(RestoreRequest request, Done<void> done);
+  // The files. Collections are named by their own names here, not by aliases.
+  const SnapshotFolder& snapshots() const;
+  // For transfers of such files: few threads that may wait long.
+  ThreadPool& snapshot_pool();
 
   // ---- points ----
   // Operations of one call are applied in order; each is atomic; the first failure ends the call with its error.

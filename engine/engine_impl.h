@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "engine/collection/collection.h"
+#include "engine/collection/snapshot_file.h"
 #include "engine/delayed_tasks.h"
 #include "engine/engine.h"
 #include "engine/storage/data_directory.h"
@@ -43,6 +44,14 @@ class Engine::Impl {
   Status create(const std::string& name, CollectionConfig config);
   Result<bool> remove(const std::string& name);
 
+  // ---- engine_snapshots.cpp ----
+  std::optional<std::string> resolve(std::string_view name) const;
+  Aliases aliases() const;
+  std::vector<std::string> aliases_of(std::string_view collection) const;
+  // On the catalog pool.
+  Status change_aliases(const std::vector<AliasAction>& actions);
+  Status restore(const RestoreRequest& request);
+
   // Counts a request in until its `done` was called, so that shutting down can wait for it. Calls `done` at once, and returns
   // nothing, when shutting down has begun.
   template <typename T>
@@ -59,6 +68,9 @@ class Engine::Impl {
   ThreadPool request_pool;
   // One thread: collections are created and removed one after another, by tasks that wait for writers.
   ThreadPool catalog_pool;
+  // Work on whole collections, bound by the disk.
+  ThreadPool snapshot_pool;
+  const SnapshotFolder snapshots;
   MemoryBudget memory_budget;
   LogSyncer syncer;
   DelayedTasks delayed;
@@ -69,9 +81,16 @@ class Engine::Impl {
   void open_collection(const std::string& name, Result<CollectionRecord> record);
   Status drop_unowned_tables(const std::map<std::string, Result<CollectionRecord>>& records);
   void leave();
+  Status check_name_free_of_aliases(std::string_view name) const;
+  Status apply(const AliasAction& action, Aliases& aliases) const;
+  Status restore_one(const RestoreRequest& request);
+  Status restore_all(const RestoreRequest& request);
+  Status restore_collection(SnapshotReader& reader, SnapshotReader::CollectionHead head, const std::string& name);
+  Status install(const std::string& name, std::shared_ptr<Collection> collection, const CollectionRecord& record);
 
   mutable std::shared_mutex collections_mutex_;
   std::map<std::string, Entry, std::less<>> collections_;  // guarded by collections_mutex_
+  Aliases aliases_;                                        // guarded by collections_mutex_; written by the catalog pool
 
   std::mutex requests_mutex_;
   std::condition_variable requests_done_;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "engine/collection/records.h"
 #include "engine/payload/field_schema.h"
 #include "engine/payload/filter.h"
+#include "engine/snapshot_folder.h"
 #include "engine/vector_value.h"
 #include "index/vector_index.h"
 
@@ -185,6 +187,20 @@ struct ScrollRequest {
 struct ScrollResult {
   std::vector<Record> points;
   std::optional<PointId> next;
+};
+
+// create: alias and collection; rename: old_alias and alias; delete: old_alias alone.
+struct AliasAction {
+  std::string alias{};
+  std::string collection{};
+  std::string old_alias{};
+};
+
+struct RestoreRequest {
+  SnapshotScope scope{};  // empty: all collections that the file holds
+  std::filesystem::path file{};
+  std::optional<std::string> sha256{};  // of the file, in hex
+  bool remove_file = false;             // when done, whatever came of it
 };
 
 struct CollectionInfo {

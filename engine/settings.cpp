@@ -36,6 +36,10 @@ struct Row {
 constexpr Row kRows[] = {
     {"data", &Settings::data_dir, Unit::kNone, 0, "DIR",
      "Directory of the collections; made if absent. One daemon at a time uses it."},
+    {"snapshots-dir", &Settings::snapshots_dir, Unit::kNone, 0, "DIR",
+     "Directory of snapshots, and the only one that collections are restored from by file:// locations. Empty: snapshots in the "
+     "data "
+     "directory. Set it to keep them on another disk."},
     {"host", &Settings::host, Unit::kNone, 0, "ADDRESS",
      "Address to listen on. 0.0.0.0 takes requests from other machines: do so only behind something that checks who asks."},
     {"http-port", &Settings::http_port, Unit::kNone, 0, "N", "Port of HTTP. 0 takes a free one and prints it at start."},

@@ -16,7 +16,8 @@
 namespace orthant {
 
 struct Settings {
-  std::filesystem::path data_dir;  // default: $ORTHANT_HOME/data
+  std::filesystem::path data_dir;       // default: $ORTHANT_HOME/data
+  std::filesystem::path snapshots_dir;  // empty: snapshots/ in data_dir
   std::string host = "127.0.0.1";
   std::uint16_t http_port = 6333;    // 0: a free port, printed at start
   std::vector<std::string> models;   // NAME_OR_DIR or NAME=DIR; empty: the default model; "none" alone: no model

@@ -144,23 +144,4 @@ Awaitable<Response> delete_field_index(Engine& engine, Request& request) {
   co_return index_answer(request, options->wait);
 }
 
-Awaitable<Response> list_aliases(Engine& engine, Request& request) {
-  const std::string name = collection_of(request);
-  if (!name.empty() && !engine.has_collection(name)) co_return error_response(no_such_collection(name).error());
-  co_return ok_response(request.received,
-                        [](JsonWriter& json) { json.begin_object().key("aliases").begin_array().end_array().end_object(); });
-}
-
-Awaitable<Response> update_aliases(Engine& engine, Request& request) {
-  const auto count_actions = [](JsonValue body) -> Result<std::size_t> {
-    const JsonValue actions = ORTHANT_TRY(body.require("actions"));
-    ORTHANT_TRY(actions.expect_array());
-    return actions.size();
-  };
-  const Result<std::size_t> actions = co_await parse_content(engine, request, count_actions);
-  if (!actions) co_return error_response(actions.error());
-  if (*actions > 0) co_return error_response(not_implemented("aliases are not supported by this version of Orthant").error());
-  co_return ok_true(request.received);
-}
-
 }  // namespace orthant::qdrant

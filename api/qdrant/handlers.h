@@ -23,6 +23,14 @@ Awaitable<Response> delete_field_index(Engine& engine, Request& request);
 Awaitable<Response> list_aliases(Engine& engine, Request& request);
 Awaitable<Response> update_aliases(Engine& engine, Request& request);
 
+Awaitable<Response> list_snapshots(Engine& engine, Request& request);
+Awaitable<Response> create_snapshot(Engine& engine, Request& request);
+Awaitable<Response> delete_snapshot(Engine& engine, Request& request);
+Awaitable<Response> download_snapshot(Engine& engine, Request& request);
+Awaitable<Response> recover_snapshot(Engine& engine, Request& request);
+Awaitable<Response> upload_snapshot(Engine& engine, Request& request);
+Awaitable<Response> stream_shard_snapshot(Engine& engine, Request& request);
+
 Awaitable<Response> upsert_points(Engine& engine, Request& request);
 Awaitable<Response> delete_points(Engine& engine, Request& request);
 Awaitable<Response> update_vectors(Engine& engine, Request& request);

@@ -29,6 +29,7 @@ constexpr std::array kRows = {
     HandlerRow{Method::kGet, "/aliases", list_aliases},
     HandlerRow{Method::kGet, "/collections/{collection}/aliases", list_aliases},
     HandlerRow{Method::kPost, "/collections/aliases", update_aliases},
+    HandlerRow{Method::kGet, "/collections/{collection}/shards/{shard_id}/snapshot", stream_shard_snapshot},
     HandlerRow{Method::kPut, "/collections/{collection}/points", upsert_points},
     HandlerRow{Method::kPost, "/collections/{collection}/points", retrieve_points},
     HandlerRow{Method::kGet, "/collections/{collection}/points/{id}", get_point},
@@ -46,6 +47,24 @@ constexpr std::array kRows = {
     HandlerRow{Method::kPost, "/collections/{collection}/points/query/batch", query_batch},
     HandlerRow{Method::kPost, "/collections/{collection}/points/search", search_points},
     HandlerRow{Method::kPost, "/collections/{collection}/points/search/batch", search_batch},
+};
+
+// Under each of these: of one collection, of its one shard, of the daemon.
+constexpr std::array kSnapshotRoots = {"/collections/{collection}/snapshots",
+                                       "/collections/{collection}/shards/{shard_id}/snapshots", "/snapshots"};
+struct SnapshotRow {
+  Method method;
+  const char* ending;
+  EngineHandler handler;
+  BodyUse body = BodyUse::kWhole;
+};
+constexpr std::array kSnapshotRows = {
+    SnapshotRow{Method::kGet, "", list_snapshots},
+    SnapshotRow{Method::kPost, "", create_snapshot},
+    SnapshotRow{Method::kGet, "/{snapshot_name}", download_snapshot},
+    SnapshotRow{Method::kDelete, "/{snapshot_name}", delete_snapshot},
+    SnapshotRow{Method::kPut, "/recover", recover_snapshot},
+    SnapshotRow{Method::kPost, "/upload", upload_snapshot, BodyUse::kStream},
 };
 
 struct MissingRow {
@@ -66,10 +85,6 @@ constexpr std::array kMissing = {
     MissingRow{Method::kPost, "/collections/{collection}/facet"},
     MissingRow{Method::kPut, "/collections/{collection}/vectors/{vector_name}"},
     MissingRow{Method::kDelete, "/collections/{collection}/vectors/{vector_name}"},
-    MissingRow{Method::kPost, "/collections/{collection}/snapshots"},
-    MissingRow{Method::kPost, "/collections/{collection}/snapshots/upload"},
-    MissingRow{Method::kPut, "/collections/{collection}/snapshots/recover"},
-    MissingRow{Method::kPost, "/snapshots"},
 };
 
 // Cluster calls that a single node refuses as Qdrant does.
@@ -108,11 +123,15 @@ void add_routes(Router& router, const ApiContext& context) {
   for (const HandlerRow& row : kRows) {
     router.add({row.method, row.pattern, with_engine(context, row.handler, error_response), error_response});
   }
+  for (const char* root : kSnapshotRoots) {
+    for (const SnapshotRow& row : kSnapshotRows) {
+      router.add({row.method, std::string(root) + row.ending, with_engine(context, row.handler, error_response), error_response,
+                  row.body});
+    }
+  }
   for (const MissingRow& row : kMissing) router.add({row.method, row.pattern, missing_handler(row), error_response});
   for (const MissingRow& row : kClusterOnly) router.add({row.method, row.pattern, refuse_cluster_call, error_response});
   router.add({Method::kGet, "/cluster", fixed_result(R"({"status":"disabled"})"), error_response});
-  router.add({Method::kGet, "/snapshots", fixed_result("[]"), error_response});
-  router.add({Method::kGet, "/collections/{collection}/snapshots", fixed_result("[]"), error_response});
 }
 
 }  // namespace orthant::qdrant

@@ -14,6 +14,7 @@ constexpr std::uint8_t kFormatWithPrompts = 2;
 constexpr std::uint8_t kFormatWithFieldIndexes = 3;
 constexpr std::uint8_t kFormatWithStructure = 4;
 constexpr std::uint8_t kFormatWithCodeResidency = 5;
+constexpr std::uint8_t kAliasFormat = 1;
 constexpr std::size_t kMaxNameBytes = 255;
 
 std::unexpected<Error> damaged() {
@@ -242,6 +243,41 @@ void put_collection(StoreBatch& batch, std::string_view name, const CollectionRe
 
 void remove_collection(StoreBatch& batch, std::string_view name) {
   batch.remove(Family::kCatalog, keys::collection(name));
+}
+
+void put_alias(StoreBatch& batch, std::string_view alias, std::string_view collection) {
+  std::string value;
+  append_value(value, kAliasFormat);
+  value.append(collection);
+  batch.put(Family::kCatalog, keys::alias(alias), value);
+}
+
+void remove_alias(StoreBatch& batch, std::string_view alias) {
+  batch.remove(Family::kCatalog, keys::alias(alias));
+}
+
+Result<Aliases> read_aliases(const Store& store, const StoreSnapshot* moment) {
+  Aliases aliases;
+  Status fault;
+  const auto visit = [&](std::string_view key, std::string_view value) {
+    const auto alias = keys::parse_alias(key);
+    if (!alias) return true;
+    if (value.empty() || value.front() != static_cast<char>(kAliasFormat)) {
+      fault = fail(ErrorCode::kFailedPrecondition, fmt::format("alias {}: written by another version", *alias));
+      return false;
+    }
+    aliases.emplace(*alias, value.substr(1));
+    return true;
+  };
+  ORTHANT_TRY(store.scan(Family::kCatalog, keys::all_aliases(), moment, visit));
+  if (!fault) return std::unexpected<Error>(fault.error());
+  return aliases;
+}
+
+Result<std::optional<CollectionRecord>> read_collection(const Store& store, std::string_view name, const StoreSnapshot* moment) {
+  const auto bytes = ORTHANT_TRY(store.get(Family::kCatalog, keys::collection(name), moment));
+  if (!bytes) return std::optional<CollectionRecord>();
+  return std::optional<CollectionRecord>(ORTHANT_TRY(decode_collection_record(*bytes)));
 }
 
 Result<std::map<std::string, Result<CollectionRecord>>> read_catalog(const Store& store) {

@@ -2,7 +2,9 @@
 // Catalog: the collections' records in the store: which exist, how they are configured, which table holds their rows. Free
 // functions over a store; callers see to it that one thread at a time changes a collection.
 
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +32,15 @@ std::vector<std::string> assign_slots(const CollectionConfig& config);
 // Into a batch that the caller commits.
 void put_collection(StoreBatch& batch, std::string_view name, const CollectionRecord& record);
 void remove_collection(StoreBatch& batch, std::string_view name);
+
+// Other names of collections: alias -> collection.
+using Aliases = std::map<std::string, std::string, std::less<>>;
+void put_alias(StoreBatch& batch, std::string_view alias, std::string_view collection);
+void remove_alias(StoreBatch& batch, std::string_view alias);
+Result<Aliases> read_aliases(const Store& store, const StoreSnapshot* moment = nullptr);
+
+// The record of one collection as it stood at a moment. Nothing: there was none.
+Result<std::optional<CollectionRecord>> read_collection(const Store& store, std::string_view name, const StoreSnapshot* moment);
 
 // All collections by name. A record that cannot be read stands as its error: the others are not hurt.
 Result<std::map<std::string, Result<CollectionRecord>>> read_catalog(const Store& store);

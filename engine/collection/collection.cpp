@@ -84,11 +84,15 @@ Result<std::unique_ptr<Collection>> Collection::create(const CollectionEnvironme
   record.slot_names = assign_slots(config);
   record.config = std::move(config);
   record.table = ORTHANT_TRY(create_table(environment.store));
+  ORTHANT_TRY(Collection::record(environment, name, record));
+  return open(environment, std::move(name), std::move(record));
+}
+
+Status Collection::record(const CollectionEnvironment& environment, std::string_view name, const CollectionRecord& record) {
   StoreBatch batch(environment.store);
   put_collection(batch, name, record);
   ORTHANT_TRY(environment.store.write(batch));
-  ORTHANT_TRY(environment.store.sync());
-  return open(environment, std::move(name), std::move(record));
+  return environment.store.sync();
 }
 
 // ---- about the collection ----
@@ -187,12 +191,28 @@ Status Collection::update_config(std::move_only_function<Status(CollectionConfig
   });
 }
 
-Status Collection::drop(std::move_only_function<void(Status)> done) {
-  return impl_->strand.submit([impl = impl_, done = std::move(done)]() mutable {
-    Status dropped = impl->drop();
+Status Collection::drop(std::vector<std::string> aliases, std::move_only_function<void(Status)> done) {
+  return impl_->strand.submit([impl = impl_, aliases = std::move(aliases), done = std::move(done)]() mutable {
+    Status dropped = impl->drop(aliases);
     if (!dropped) return done(std::move(dropped));
     impl->answer(true, std::move(done));
   });
+}
+
+Status Collection::yield_to(CollectionRecord successor, std::move_only_function<void(Status)> done) {
+  return impl_->strand.submit([impl = impl_, successor = std::move(successor), done = std::move(done)]() mutable {
+    Status yielded = impl->yield_to(successor);
+    if (!yielded) return done(std::move(yielded));
+    impl->answer(true, std::move(done));
+  });
+}
+
+void Collection::abandon() {
+  if (const auto view = impl_->view()) (*view)->retire();
+}
+
+Result<std::shared_ptr<const TableView>> Collection::hold_table() const {
+  return ORTHANT_TRY(impl_->view());
 }
 
 // ---- upkeep ----

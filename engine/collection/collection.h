@@ -108,9 +108,11 @@ class Collection {
   // Brings a recorded collection up.
   static Result<std::unique_ptr<Collection>> open(const CollectionEnvironment& environment, std::string name,
                                                   CollectionRecord record);
-  // Records a new one, durably. Names are the caller's to keep apart.
+  // Records a new one, durably. Names are the caller's to keep apart. open() and record() are its two halves, for a collection
+  // whose table is filled already.
   static Result<std::unique_ptr<Collection>> create(const CollectionEnvironment& environment, std::string name,
                                                     CollectionConfig config);
+  static Status record(const CollectionEnvironment& environment, std::string_view name, const CollectionRecord& record);
   ~Collection();
   Collection(const Collection&) = delete;
   Collection& operator=(const Collection&) = delete;
@@ -137,8 +139,15 @@ class Collection {
   // called when they answer filters if `wait_for_fields`, else once the change is on disk.
   Status update_config(std::move_only_function<Status(CollectionConfig&)> change, std::move_only_function<void(Status)> done,
                        bool wait_for_fields = true);
-  // Removes the record; what runs on the old state finishes on it, later requests get not_found.
-  Status drop(std::move_only_function<void(Status)> done);
+  // Removes the record and the aliases named; what runs on the old state finishes on it, later requests get not_found.
+  Status drop(std::vector<std::string> aliases, std::move_only_function<void(Status)> done);
+  // Writes `successor` as the record of this name, in order with the writes, and stops being in charge: requests that still hold
+  // this collection read its last state, their writes get `unavailable`. The caller has brought the successor up.
+  Status yield_to(CollectionRecord successor, std::move_only_function<void(Status)> done);
+  // For a collection that was opened and never recorded: its table goes with the last holder.
+  void abandon();
+  // Keeps the present table from being removed for as long as it is held. not_found once dropped.
+  Result<std::shared_ptr<const TableView>> hold_table() const;
 
   // ---- reads ----
   struct SearchAnswer {

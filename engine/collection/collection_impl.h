@@ -58,7 +58,10 @@ class Collection::Impl : public std::enable_shared_from_this<Impl> {
   Status change_config(std::move_only_function<Status(CollectionConfig&)> change);
   // Calls `done` on the strand once the configured field indexes answer filters, or building one failed.
   void when_fields_ready(std::move_only_function<void(Status)> done);
-  Status drop();
+  Status drop(const std::vector<std::string>& aliases);
+  Status yield_to(const CollectionRecord& successor);
+  // unavailable once another collection has taken this one's place: what would be written here would be lost.
+  Status check_in_charge() const;
 
   // ---- upkeep (collection_upkeep.cpp) ----
   // After a write, once the answer is on its way.
@@ -97,6 +100,7 @@ class Collection::Impl : public std::enable_shared_from_this<Impl> {
   CollectionRecord record_;           // guarded by state_mutex_; changed by the writer
   std::shared_ptr<TableView> view_;   // guarded by state_mutex_; null once dropped
   std::uint64_t last_operation_ = 0;  // writer
+  bool yielded_ = false;              // writer
   // Writer: what happened to old rows since the reclaim that runs last looked. Nothing when none runs.
   std::optional<RowJournal> journal_;
   std::uint64_t next_reclaim_at_ = 0;  // writer: buried rows, raised after a failed attempt

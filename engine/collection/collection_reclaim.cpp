@@ -15,6 +15,7 @@ constexpr std::size_t kShortRound = 2000;
 void Collection::Impl::start_reclaim(ReclaimDone done) {
   if (journal_) return done(fail(ErrorCode::kUnavailable, "collection " + name + ": rows are being reclaimed already"));
   if (field_journal_) return done(fail(ErrorCode::kUnavailable, "collection " + name + ": field indexes are being built"));
+  if (Status in_charge = check_in_charge(); !in_charge) return done(std::move(in_charge));
   if (const auto current = view(); !current) return done(std::unexpected<Error>(current.error()));
   journal_.emplace();
   rebuild_wanted_ = false;
@@ -46,6 +47,7 @@ void Collection::Impl::continue_reclaim(const std::shared_ptr<Reclaim>& reclaim,
 }
 
 Status Collection::Impl::finish_reclaim(Reclaim& reclaim) {
+  ORTHANT_TRY(check_in_charge());
   const std::shared_ptr<TableView> old_view = ORTHANT_TRY(view());
   ORTHANT_TRY(reclaim.run_round(old_view->table(), old_view->row_count(), *journal_));
   // The configuration may have changed since the reclaim began.

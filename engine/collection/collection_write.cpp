@@ -66,6 +66,7 @@ void Collection::Impl::answer(bool synced, std::move_only_function<void(Status)>
 }
 
 Result<std::uint64_t> Collection::Impl::apply(WriteOp op) {
+  ORTHANT_TRY(check_in_charge());
   const std::shared_ptr<TableView> current = ORTHANT_TRY(view());
   const std::uint64_t operation_id = last_operation_ + 1;
   op = ORTHANT_TRY(resolve(std::move(op), *current, slot_names, &environment.search_pool));
@@ -97,6 +98,7 @@ void Collection::Impl::publish(TableView& current, Change& change) {
 }
 
 Status Collection::Impl::change_config(std::move_only_function<Status(CollectionConfig&)> change) {
+  ORTHANT_TRY(check_in_charge());
   ORTHANT_TRY(view());
   CollectionRecord changed = record();
   ORTHANT_TRY(change(changed.config));
@@ -122,10 +124,30 @@ Status Collection::Impl::change_config(std::move_only_function<Status(Collection
   return {};
 }
 
-Status Collection::Impl::drop() {
+Status Collection::Impl::check_in_charge() const {
+  if (!yielded_) return {};
+  return fail(ErrorCode::kUnavailable, fmt::format("Collection `{}` was replaced by a snapshot, ask again", name));
+}
+
+// The view stays for readers that hold this collection still; the last of them removes its table.
+Status Collection::Impl::yield_to(const CollectionRecord& successor) {
+  ORTHANT_TRY(check_in_charge());
+  const std::shared_ptr<TableView> current = ORTHANT_TRY(view());
+  StoreBatch batch(environment.store);
+  put_collection(batch, name, successor);
+  ORTHANT_TRY(environment.store.write(batch));
+  yielded_ = true;
+  current->retire();
+  forget_quality();
+  return {};
+}
+
+Status Collection::Impl::drop(const std::vector<std::string>& aliases) {
+  ORTHANT_TRY(check_in_charge());
   const std::shared_ptr<TableView> current = ORTHANT_TRY(view());
   StoreBatch batch(environment.store);
   remove_collection(batch, name);
+  for (const std::string& alias : aliases) remove_alias(batch, alias);
   ORTHANT_TRY(environment.store.write(batch));
   current->retire();
   forget_quality();

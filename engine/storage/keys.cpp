@@ -8,6 +8,7 @@ namespace orthant::keys {
 namespace {
 
 // First byte of keys in the catalog family.
+constexpr char kAliasTag = 'a';
 constexpr char kCollectionTag = 'c';
 constexpr char kTableTag = 't';
 constexpr char kOperationTag = 'o';
@@ -68,6 +69,19 @@ KeyRange all_collections() {
 
 std::optional<std::string_view> parse_collection(std::string_view key) {
   if (key.empty() || key.front() != kCollectionTag) return std::nullopt;
+  return key.substr(1);
+}
+
+std::string alias(std::string_view name) {
+  return tagged(kAliasTag).append(name);
+}
+
+KeyRange all_aliases() {
+  return all_tagged(kAliasTag);
+}
+
+std::optional<std::string_view> parse_alias(std::string_view key) {
+  if (key.empty() || key.front() != kAliasTag) return std::nullopt;
   return key.substr(1);
 }
 

@@ -41,6 +41,9 @@ namespace keys {
 std::string collection(std::string_view name);
 KeyRange all_collections();
 std::optional<std::string_view> parse_collection(std::string_view key);
+std::string alias(std::string_view name);
+KeyRange all_aliases();
+std::optional<std::string_view> parse_alias(std::string_view key);
 std::string table(TableNumber table);
 KeyRange all_tables();
 std::optional<TableNumber> parse_table(std::string_view key);

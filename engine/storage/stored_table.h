@@ -31,6 +31,8 @@ class StoredTable {
 
   TableNumber number() const { return number_; }
   Store& store() const { return *store_; }
+  // Null: the present.
+  const StoreSnapshot* moment() const { return snapshot_.get(); }
   // The same table seen at the present moment for as long as the result lives.
   StoredTable frozen() const { return {*store_, number_, store_->snapshot()}; }
 
