@@ -85,7 +85,7 @@ class Engine::Impl {
   Status apply(const AliasAction& action, Aliases& aliases) const;
   Status restore_one(const RestoreRequest& request);
   Status restore_all(const RestoreRequest& request);
-  Status restore_collection(SnapshotReader& reader, SnapshotReader::CollectionHead head, const std::string& name);
+  Status restore_collection(SnapshotFileReader& reader, SnapshotFileReader::CollectionHead head, const std::string& name);
   Status install(const std::string& name, std::shared_ptr<Collection> collection, const CollectionRecord& record);
 
   mutable std::shared_mutex collections_mutex_;

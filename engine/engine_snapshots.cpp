@@ -83,7 +83,7 @@ Result<Moment> take_moment(Engine::Impl& engine, const SnapshotScope& scope) {
 
 Result<std::string> write_snapshot(Engine::Impl& engine, const SnapshotScope& scope, const std::filesystem::path& file) {
   const Moment moment = ORTHANT_TRY(take_moment(engine, scope));
-  SnapshotWriter writer = ORTHANT_TRY(SnapshotWriter::create(file));
+  SnapshotFileWriter writer = ORTHANT_TRY(SnapshotFileWriter::create(file));
   for (const auto& [name, record] : moment.records) {
     ORTHANT_TRY(writer.add_collection(name, record, {*engine.store, record.table, moment.store}, engine.stopping));
   }
@@ -193,7 +193,8 @@ Status Engine::Impl::install(const std::string& name, std::shared_ptr<Collection
   return {};
 }
 
-Status Engine::Impl::restore_collection(SnapshotReader& reader, SnapshotReader::CollectionHead head, const std::string& name) {
+Status Engine::Impl::restore_collection(SnapshotFileReader& reader, SnapshotFileReader::CollectionHead head,
+                                        const std::string& name) {
   ORTHANT_TRY(check_collection_name(name));
   std::unique_ptr<TableImport> table = ORTHANT_TRY(reader.read_table(*store, head, stopping));
   head.record.table = table->table();
@@ -213,7 +214,7 @@ Status Engine::Impl::restore_one(const RestoreRequest& request) {
   const std::string& name = request.scope.collection;
   std::size_t others = 0;
   for (const bool any_name : {false, true}) {
-    SnapshotReader reader = ORTHANT_TRY(SnapshotReader::open(request.file));
+    SnapshotFileReader reader = ORTHANT_TRY(SnapshotFileReader::open(request.file));
     while (auto head = ORTHANT_TRY(reader.next_collection())) {
       if (any_name || head->name == name) return restore_collection(reader, std::move(*head), name);
       ++others;
@@ -224,7 +225,7 @@ Status Engine::Impl::restore_one(const RestoreRequest& request) {
 }
 
 Status Engine::Impl::restore_all(const RestoreRequest& request) {
-  SnapshotReader reader = ORTHANT_TRY(SnapshotReader::open(request.file));
+  SnapshotFileReader reader = ORTHANT_TRY(SnapshotFileReader::open(request.file));
   while (auto head = ORTHANT_TRY(reader.next_collection())) {
     const std::string name = head->name;
     if (Status restored = restore_collection(reader, std::move(*head), name); !restored) {
@@ -242,7 +243,7 @@ Status Engine::Impl::restore(const RestoreRequest& request) {
   const FileRemover remover(request.remove_file ? request.file : std::filesystem::path());
   ORTHANT_TRY(check_digest(request));
   // All of it is read once before anything happens: a file cut short in its last collection changes nothing.
-  SnapshotReader reader = ORTHANT_TRY(SnapshotReader::open(request.file));
+  SnapshotFileReader reader = ORTHANT_TRY(SnapshotFileReader::open(request.file));
   while (ORTHANT_TRY(reader.next_collection())) {
     if (stopping.load(std::memory_order_relaxed)) return fail(ErrorCode::kCancelled, "restoring: the process is stopping");
   }

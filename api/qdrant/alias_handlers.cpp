@@ -1,7 +1,7 @@
 // Aliases of the Qdrant dialect: lists of actions that are carried out together, and the two lists of what there is.
 
 #include "api/qdrant/handlers.h"
-#include "engine/collection/catalog.h"
+#include "api/qdrant/parse_fields.h"
 
 namespace orthant::qdrant {
 namespace {
@@ -9,7 +9,7 @@ namespace {
 Result<std::string> parse_name(JsonValue action, std::string_view member) {
   const JsonValue value = ORTHANT_TRY(action.require(member));
   std::string name = ORTHANT_TRY(value.as_string());
-  if (const Status valid = check_collection_name(name); !valid) return value.validation_error(valid.error().message);
+  if (const auto fault = name_fault(name)) return value.validation_error(*fault);
   return name;
 }
 

@@ -69,7 +69,7 @@ Awaitable<Response> create_collection(Engine& engine, Request& request) {
   const std::string name = collection_of(request);
   Result<CollectionConfig> config = co_await parse_content(engine, request, parse_create_collection);
   if (!config) co_return error_response(config.error());
-  if (engine.has_collection(name)) {
+  if (engine.resolve_name(name) == name) {
     co_return error_response({ErrorCode::kAlreadyExists, "Collection `" + name + "` already exists!"});
   }
   const Status created =

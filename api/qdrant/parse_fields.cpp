@@ -73,6 +73,18 @@ CodeForms code_forms_of(const CollectionConfig& config) {
   return forms;
 }
 
+std::optional<std::string> name_fault(std::string_view name) {
+  constexpr std::size_t kMostBytes = 255;
+  if (name.empty() || name.size() > kMostBytes) {
+    return fmt::format("value '{}' invalid, length must be from 1 to {} bytes", name.substr(0, kMostBytes), kMostBytes);
+  }
+  const auto forbidden = std::ranges::find_if(name, [](unsigned char c) {
+    return c < 0x20 || c == 0x7f || std::string_view("/\\<>:\"|?*").contains(static_cast<char>(c));
+  });
+  if (forbidden == name.end()) return std::nullopt;
+  return fmt::format("value '{}' invalid, it must not hold the byte 0x{:02x}", name, static_cast<unsigned char>(*forbidden));
+}
+
 std::unexpected<Error> unsupported(JsonValue value) {
   return bad_request(fmt::format("{}: not supported by this version of Orthant", value.path()));
 }

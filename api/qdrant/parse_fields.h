@@ -17,6 +17,9 @@ namespace orthant::qdrant {
 using CodeForms = std::map<std::string, VectorForm>;
 CodeForms code_forms_of(const CollectionConfig& config);
 
+// What is wrong with a name for a collection or an alias, for a validation error. Nothing: it may be used.
+std::optional<std::string> name_fault(std::string_view name);
+
 // 400 that names the field.
 std::unexpected<Error> unsupported(JsonValue value);
 

@@ -9,7 +9,7 @@
 #include <variant>
 
 #include "base/result.h"
-#include "engine/snapshot_folder.h"
+#include "engine/requests.h"
 
 namespace orthant::qdrant {
 

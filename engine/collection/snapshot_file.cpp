@@ -49,33 +49,33 @@ Error as_damage(Error error) {
 
 // ---- writing ----
 
-Result<SnapshotWriter> SnapshotWriter::create(const std::filesystem::path& file) {
+Result<SnapshotFileWriter> SnapshotFileWriter::create(const std::filesystem::path& file) {
   const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
   if (descriptor < 0) return system_error(file);
-  SnapshotWriter writer(file, descriptor);
+  SnapshotFileWriter writer(file, descriptor);
   std::string head(kMagic);
   append_value(head, kVersion);
   ORTHANT_TRY(writer.put(head));
   return writer;
 }
 
-SnapshotWriter::SnapshotWriter(SnapshotWriter&& other) noexcept
+SnapshotFileWriter::SnapshotFileWriter(SnapshotFileWriter&& other) noexcept
     : file_(std::move(other.file_)),
       descriptor_(std::exchange(other.descriptor_, -1)),
       digest_(std::move(other.digest_)),
       pending_(std::move(other.pending_)),
       collections_(other.collections_) {}
 
-SnapshotWriter::~SnapshotWriter() {
+SnapshotFileWriter::~SnapshotFileWriter() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-Status SnapshotWriter::put(std::string_view bytes) {
+Status SnapshotFileWriter::put(std::string_view bytes) {
   pending_.append(bytes);
   return pending_.size() < kWriteBytes ? Status() : flush();
 }
 
-Status SnapshotWriter::flush() {
+Status SnapshotFileWriter::flush() {
   digest_.update(pending_);
   for (std::string_view rest = pending_; !rest.empty();) {
     const ssize_t count = ::write(descriptor_, rest.data(), rest.size());
@@ -87,7 +87,7 @@ Status SnapshotWriter::flush() {
   return {};
 }
 
-Status SnapshotWriter::block(std::uint8_t kind, std::string_view content) {
+Status SnapshotFileWriter::block(std::uint8_t kind, std::string_view content) {
   std::string head;
   append_value(head, kind);
   append_value(head, static_cast<std::uint32_t>(content.size()));
@@ -98,8 +98,8 @@ Status SnapshotWriter::block(std::uint8_t kind, std::string_view content) {
   return put(tail);
 }
 
-Status SnapshotWriter::add_collection(std::string_view name, const CollectionRecord& record, const StoredTable& table,
-                                      const std::atomic<bool>& stopping) {
+Status SnapshotFileWriter::add_collection(std::string_view name, const CollectionRecord& record, const StoredTable& table,
+                                          const std::atomic<bool>& stopping) {
   std::string head;
   append_sized(head, name);
   append_sized(head, encode(record));
@@ -130,7 +130,7 @@ Status SnapshotWriter::add_collection(std::string_view name, const CollectionRec
   return block(kCollectionEnd, end);
 }
 
-Status SnapshotWriter::add_aliases(const Aliases& aliases) {
+Status SnapshotFileWriter::add_aliases(const Aliases& aliases) {
   std::string content;
   for (const auto& [alias, collection] : aliases) {
     append_sized(content, alias);
@@ -139,7 +139,7 @@ Status SnapshotWriter::add_aliases(const Aliases& aliases) {
   return block(kAliases, content);
 }
 
-Result<std::string> SnapshotWriter::finish() {
+Result<std::string> SnapshotFileWriter::finish() {
   std::string end;
   append_value(end, collections_);
   ORTHANT_TRY(block(kEnd, end));
@@ -150,7 +150,7 @@ Result<std::string> SnapshotWriter::finish() {
 
 // ---- reading ----
 
-Result<SnapshotReader> SnapshotReader::open(const std::filesystem::path& file) {
+Result<SnapshotFileReader> SnapshotFileReader::open(const std::filesystem::path& file) {
   const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return system_error(file);
   struct stat status{};
@@ -158,7 +158,7 @@ Result<SnapshotReader> SnapshotReader::open(const std::filesystem::path& file) {
     ::close(descriptor);
     return invalid_argument(file.filename().string() + ": no regular file");
   }
-  SnapshotReader reader(descriptor, static_cast<std::uint64_t>(status.st_size));
+  SnapshotFileReader reader(descriptor, static_cast<std::uint64_t>(status.st_size));
   std::string head(kMagic.size() + sizeof kVersion, '\0');
   if (!reader.read(head) || !head.starts_with(kMagic)) {
     return invalid_argument("this file is no snapshot of Orthant");
@@ -170,18 +170,18 @@ Result<SnapshotReader> SnapshotReader::open(const std::filesystem::path& file) {
   return reader;
 }
 
-SnapshotReader::SnapshotReader(SnapshotReader&& other) noexcept
+SnapshotFileReader::SnapshotFileReader(SnapshotFileReader&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)),
       left_(other.left_),
       collections_(other.collections_),
       in_collection_(other.in_collection_),
       aliases_(std::move(other.aliases_)) {}
 
-SnapshotReader::~SnapshotReader() {
+SnapshotFileReader::~SnapshotFileReader() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-Status SnapshotReader::read(std::span<char> out) {
+Status SnapshotFileReader::read(std::span<char> out) {
   if (out.size() > left_) return damaged("it ends early");
   while (!out.empty()) {
     const ssize_t count = ::read(descriptor_, out.data(), out.size());
@@ -194,7 +194,7 @@ Status SnapshotReader::read(std::span<char> out) {
   return {};
 }
 
-Result<SnapshotReader::Block> SnapshotReader::next_block() {
+Result<SnapshotFileReader::Block> SnapshotFileReader::next_block() {
   std::string head(1 + sizeof(std::uint32_t), '\0');
   ORTHANT_TRY(read(head));
   ByteReader reader(head);
@@ -211,7 +211,7 @@ Result<SnapshotReader::Block> SnapshotReader::next_block() {
   return block;
 }
 
-Result<std::optional<SnapshotReader::CollectionHead>> SnapshotReader::next_collection() {
+Result<std::optional<SnapshotFileReader::CollectionHead>> SnapshotFileReader::next_collection() {
   while (true) {
     Block block = ORTHANT_TRY(next_block());
     ByteReader reader(block.content);
@@ -239,8 +239,8 @@ Result<std::optional<SnapshotReader::CollectionHead>> SnapshotReader::next_colle
   }
 }
 
-Result<std::unique_ptr<TableImport>> SnapshotReader::read_table(Store& store, const CollectionHead& head,
-                                                                const std::atomic<bool>& stopping) {
+Result<std::unique_ptr<TableImport>> SnapshotFileReader::read_table(Store& store, const CollectionHead& head,
+                                                                    const std::atomic<bool>& stopping) {
   std::unique_ptr<TableImport> table = ORTHANT_TRY(TableImport::begin(store, head.record.slot_names.size()));
   std::uint64_t entries = 0;
   while (true) {
@@ -267,7 +267,7 @@ Result<std::unique_ptr<TableImport>> SnapshotReader::read_table(Store& store, co
   }
 }
 
-Status SnapshotReader::read_aliases(std::string_view content) {
+Status SnapshotFileReader::read_aliases(std::string_view content) {
   ByteReader reader(content);
   while (!reader.at_end()) {
     const auto alias = reader.read_sized();

@@ -16,13 +16,13 @@
 
 namespace orthant {
 
-class SnapshotWriter {
+class SnapshotFileWriter {
  public:
   // A new file. io_error where it cannot be made or written; the caller removes it then.
-  static Result<SnapshotWriter> create(const std::filesystem::path& file);
-  SnapshotWriter(SnapshotWriter&& other) noexcept;
-  SnapshotWriter& operator=(SnapshotWriter&&) = delete;
-  ~SnapshotWriter();
+  static Result<SnapshotFileWriter> create(const std::filesystem::path& file);
+  SnapshotFileWriter(SnapshotFileWriter&& other) noexcept;
+  SnapshotFileWriter& operator=(SnapshotFileWriter&&) = delete;
+  ~SnapshotFileWriter();
 
   // `table` is frozen and held. `stopping` ends it early with cancelled.
   Status add_collection(std::string_view name, const CollectionRecord& record, const StoredTable& table,
@@ -32,7 +32,7 @@ class SnapshotWriter {
   Result<std::string> finish();
 
  private:
-  explicit SnapshotWriter(std::filesystem::path file, int descriptor) : file_(std::move(file)), descriptor_(descriptor) {}
+  explicit SnapshotFileWriter(std::filesystem::path file, int descriptor) : file_(std::move(file)), descriptor_(descriptor) {}
   Status block(std::uint8_t kind, std::string_view content);
   Status put(std::string_view bytes);
   Status flush();
@@ -44,13 +44,13 @@ class SnapshotWriter {
   std::uint32_t collections_ = 0;
 };
 
-class SnapshotReader {
+class SnapshotFileReader {
  public:
   // invalid_argument: no snapshot of Orthant, or one of a newer version.
-  static Result<SnapshotReader> open(const std::filesystem::path& file);
-  SnapshotReader(SnapshotReader&& other) noexcept;
-  SnapshotReader& operator=(SnapshotReader&&) = delete;
-  ~SnapshotReader();
+  static Result<SnapshotFileReader> open(const std::filesystem::path& file);
+  SnapshotFileReader(SnapshotFileReader&& other) noexcept;
+  SnapshotFileReader& operator=(SnapshotFileReader&&) = delete;
+  ~SnapshotFileReader();
 
   struct CollectionHead {
     std::string name;
@@ -69,7 +69,7 @@ class SnapshotReader {
     std::uint8_t kind = 0;
     std::string content;
   };
-  explicit SnapshotReader(int descriptor, std::uint64_t size) : descriptor_(descriptor), left_(size) {}
+  explicit SnapshotFileReader(int descriptor, std::uint64_t size) : descriptor_(descriptor), left_(size) {}
   Result<Block> next_block();
   Status read(std::span<char> out);
   Status read_aliases(std::string_view content);
