@@ -169,7 +169,9 @@ Status Store::write(StoreBatch& batch) {
   return std::unexpected<Error>(std::move(error));
 }
 
+// RocksDB does not survive a sync of a log that it has failed to write: the next write resumes it with a new one.
 Status Store::sync() {
+  if (impl_->failed->load()) return fail(ErrorCode::kUnavailable, "sync of the write-ahead log: the store refuses writes");
   return to_result("sync of the write-ahead log", impl_->db->SyncWAL());
 }
 
