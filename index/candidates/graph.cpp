@@ -22,6 +22,9 @@ constexpr Ordinal kBatchRows = 1'024;
 constexpr std::size_t kRowsPerTask = 8;
 // Where a smaller share of the rows may be returned, walks keep to those. Measured: docs/decisions/0004-graph.md.
 constexpr double kMostlyAllowed = 0.05;
+// Where hardly any linked row may not be returned, walks take no notice of the mask; what it excludes is dropped from what they
+// find.
+constexpr double kNearlyAllAllowed = 0.9;
 constexpr std::uint32_t kLargestDegree = 1'024;
 constexpr std::size_t kSmallestEffort = 8;
 constexpr std::size_t kFewestNear = 10;
@@ -80,8 +83,7 @@ class Graph final : public CandidateSource {
  private:
   template <typename Met>
   void walk(const RowEstimate& estimate, Ordinal end, const FrontierBounds& bounds, const RowMask* mask, Met&& met) const;
-  void walk_for_all(const RowEstimate& estimate, Ordinal end, std::size_t depth, std::size_t effort,
-                    std::vector<Candidate>& found) const;
+  void walk_for_all(const RowEstimate& estimate, std::size_t depth, std::size_t effort, std::vector<Candidate>& found) const;
   std::vector<Candidate> walk_masked(const RowEstimate& estimate, const RowMask& mask, Ordinal covered, double share,
                                      std::size_t depth, std::size_t effort) const;
   void link_batch(Ordinal first, Ordinal end, ThreadPool* pool);
@@ -108,14 +110,18 @@ std::vector<Candidate> Graph::candidates(const PreparedQuery& query, const RowMa
   const RowEstimate estimate = make_row_estimate(planes, slope, slope * query.code.constant + (euclid ? query.squared_norm : 0),
                                                  euclid ? RowEstimate::Added::kSquaredNorm : RowEstimate::Added::kNothing);
   effort = std::clamp(effort, smallest_effort(), largest_effort());
-  const std::size_t allowed = mask.count();
+  // Walks do not meet buried rows that no list leads to any more.
+  const std::size_t linked = mask.row_count() - std::min(mask.row_count(), unlinked_count_.load(std::memory_order_relaxed));
+  const double share = std::min(1.0, static_cast<double>(mask.count()) / static_cast<double>(std::max<std::size_t>(1, linked)));
   GraphScratch& scratch = graph_scratch();
   std::vector<Candidate> found;
-  if (allowed == mask.row_count() && covered == rows_.line_count() && depth <= kWidestShare * effort) {
-    walk_for_all(estimate, covered, depth, effort, found);
+  const auto wider = static_cast<std::size_t>(static_cast<double>(effort) / std::max(share, kMostlyAllowed));
+  if (share >= kNearlyAllAllowed && depth <= kWidestShare * wider) {
+    walk_for_all(estimate, depth, wider, found);
+    const bool whole = mask.count() == mask.row_count() && covered == rows_.line_count();
+    if (!whole) std::erase_if(found, [&](const Candidate& one) { return one.ordinal >= covered || !mask.contains(one.ordinal); });
   } else {
-    found =
-        walk_masked(estimate, mask, covered, static_cast<double>(allowed) / static_cast<double>(mask.row_count()), depth, effort);
+    found = walk_masked(estimate, mask, covered, share, depth, effort);
   }
   if (trace != nullptr) *trace = {scratch.expanded, scratch.visited.count()};
   return found;
@@ -130,9 +136,9 @@ void Graph::walk(const RowEstimate& estimate, Ordinal end, const FrontierBounds&
 }
 
 // What lies within the slack, but not fewer than the effort: should fewer have been met, the width alone bounds a second walk.
-void Graph::walk_for_all(const RowEstimate& estimate, Ordinal end, std::size_t depth, std::size_t effort,
-                         std::vector<Candidate>& found) const {
+void Graph::walk_for_all(const RowEstimate& estimate, std::size_t depth, std::size_t effort, std::vector<Candidate>& found) const {
   const Frontier& frontier = graph_scratch().frontier;
+  const Ordinal end = rows_.line_count();
   walk(estimate, end, bounds_for(effort), nullptr, [](Ordinal, float) {});
   if (frontier.taken_count() < std::min(depth, effort)) walk(estimate, end, {.width = effort}, nullptr, [](Ordinal, float) {});
   frontier.nearest(std::min(depth, std::max(frontier.kept_count(), effort)), found);
