@@ -33,7 +33,7 @@ void RowGeometry::take(Ordinal ordinal) {
   std::int8_t* values = values_.data();
   for (std::size_t i = 0, dim = values_.size(); i < dim; ++i) values[i] = static_cast<std::int8_t>(code[i] ^ 0x80);
   scale_ = *scales_.row_as<const float>(ordinal);
-  squared_norm_ = rows_.squared_norm(rows_.line(ordinal));
+  squared_norm_ = squared_norm(ordinal, scale_);
   lift_ = lift(ordinal);
 }
 
@@ -50,9 +50,10 @@ void RowGeometry::distances(std::span<const Ordinal> ordinals, float* out) {
   for (std::size_t i = 0; i < ordinals.size(); ++i) listed_[i] = codes_.row(ordinals[i]);
   kernels_.dot_i8_list(values_.data(), listed_.data(), values_.size(), ordinals.size(), dots_.data());
   for (std::size_t i = 0; i < ordinals.size(); ++i) {
-    const float dot = static_cast<float>(dots_[i]) * scale_ * *scales_.row_as<const float>(ordinals[i]);
+    const float scale = *scales_.row_as<const float>(ordinals[i]);
+    const float dot = static_cast<float>(dots_[i]) * scale_ * scale;
     const float norms = metric_ == Metric::kDot ? 2 * rows_.largest_squared_norm() - 2 * lift_ * lift(ordinals[i])
-                                                : squared_norm_ + rows_.squared_norm(rows_.line(ordinals[i]));
+                                                : squared_norm_ + squared_norm(ordinals[i], scale);
     out[i] = std::max(0.0f, norms - 2 * dot);
   }
 }
