@@ -264,14 +264,10 @@ class Calibration {
 
 }  // namespace
 
-StageDepths choose_depths(std::span<const QueryGaps> queries, double target_recall, std::size_t row_count) {
+StageDepths with_first_stage(StageDepths depths, std::span<const QueryGaps> queries, double target_recall, std::size_t row_count) {
   const double misses = (1 - target_recall) * kShareOfMisses;
-  const float int8_margin = margin_covering(queries, &QueryGaps::int8, misses * kShareOfInt8);
-  const Reach int8 = reach_of(queries, &QueryGaps::int8, int8_margin, row_count);
   const float margin = margin_covering(queries, &QueryGaps::estimate, misses * kShareOfMargin);
   const Reach estimate = reach_of(queries, &QueryGaps::estimate, margin, row_count);
-  if (int8_margin == kGapUnknown || !int8.known) return {.first = FirstStage::kFloat};
-  StageDepths depths = {FirstStage::kInt8, oversampling(int8.largest), int8_margin, oversampling(int8.largest), int8_margin};
   // Rescoring a candidate costs some 20 rows of the 1-bit scan, and these an eighth of an int8 scan.
   if (margin == kGapUnknown || !estimate.known || estimate.mean * 4 > static_cast<double>(row_count)) return depths;
   depths.first = FirstStage::kEstimate;
@@ -279,6 +275,15 @@ StageDepths choose_depths(std::span<const QueryGaps> queries, double target_reca
   depths.first_oversampling = std::max(oversampling(depth), kSmallestFirstOversampling);
   depths.first_margin = margin;
   return depths;
+}
+
+StageDepths choose_depths(std::span<const QueryGaps> queries, double target_recall, std::size_t row_count) {
+  const double misses = (1 - target_recall) * kShareOfMisses;
+  const float int8_margin = margin_covering(queries, &QueryGaps::int8, misses * kShareOfInt8);
+  const Reach int8 = reach_of(queries, &QueryGaps::int8, int8_margin, row_count);
+  if (int8_margin == kGapUnknown || !int8.known) return {.first = FirstStage::kFloat};
+  return with_first_stage({FirstStage::kInt8, oversampling(int8.largest), int8_margin, oversampling(int8.largest), int8_margin},
+                          queries, target_recall, row_count);
 }
 
 Result<CalibratedDepths> measure_depths(const IndexParts& parts, ThreadPool* pool) {

@@ -36,4 +36,8 @@ Result<CalibratedDepths> measure_depths(const IndexParts& parts, ThreadPool* poo
 // the next, is passed over: estimate, int8, exact. `row_count`: rows measured.
 StageDepths choose_depths(std::span<const QueryGaps> queries, double target_recall, std::size_t row_count);
 
+// The same for another first stage before the int8 stage that `depths` has: only the estimates of `queries` count. `depths` as they
+// are where these cannot do it.
+StageDepths with_first_stage(StageDepths depths, std::span<const QueryGaps> queries, double target_recall, std::size_t row_count);
+
 }  // namespace orthant

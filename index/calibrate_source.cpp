@@ -2,25 +2,33 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <mutex>
 #include <random>
 
+#include "index/calibrate.h"
 #include "index/sampled_queries.h"
 
 namespace orthant {
 namespace {
 
 constexpr std::size_t kNeighbors = 10;
-constexpr std::size_t kSampledRows = 256;
+constexpr std::size_t kSampledRows = 160;
 constexpr double kTruthTarget = 0.999;
 constexpr double kEffortStep = 1.3;
-// Efforts nearer to each other than this are not told apart.
+// Efforts nearer to each other than this are not told apart; beyond this target a step is not gone into, which would cost more than
+// all lower targets together.
 constexpr double kFinestStep = 1.06;
+constexpr double kFineTargets = 0.99;
 // Of the misses that a target allows, what the sample must keep unused for its own error, and what the depths may miss: the smaller
 // shares where a source cannot make up for rows that shallow depths lost, all of them where only the shallowest depths keep the
 // estimate.
 constexpr double kSpared = 0.15;
 constexpr std::array kSharesOfDepths = {0.5, 0.25, 0.1, 1.0};
+// What is listed to see where a source with codes of its own puts neighbours: so many rows of so small a share of all it could
+// read.
+constexpr std::size_t kListed = 1'000;
+constexpr std::size_t kShareOfEffort = 8;
 // In scans of all rows.
 constexpr double kLargestCostAskedFor = 20;
 
@@ -43,6 +51,7 @@ class SourceCalibration {
     queries_ = ORTHANT_TRY(sample_queries(parts_, mask_, kSampledRows, random_));
     if (queries_.size() == 0 || scan_depths_.depths_for(kTruthTarget).first == FirstStage::kFloat) return {};
     ORTHANT_TRY(find_truth());
+    if (parts_.source->has_own_codes()) find_gaps();
     std::size_t effort = parts_.source->smallest_effort();
     for (CalibratedDepths::Entry& entry : result.entries) {
       if (entry.target_recall > kTruthTarget) break;
@@ -59,14 +68,16 @@ class SourceCalibration {
  private:
   // From `effort` on upwards. Nothing when the source does not get there before it costs too much.
   Result<SourcePlan> reach(double target, double target_of_depths, std::size_t effort) const {
-    const StageDepths depths = scan_depths_.depths_for(target_of_depths);
+    const StageDepths depths = depths_for(target_of_depths);
     if (depths.first != FirstStage::kEstimate) return SourcePlan{};
     const double wanted = target + (1 - target) * kSpared;
     std::size_t too_small = 0;  // 0: none was
     while (true) {
-      const Measured measured = ORTHANT_TRY(try_effort(effort, target_of_depths));
+      const Measured measured = ORTHANT_TRY(try_effort(effort, depths));
       const SourcePlan plan = {effort, measured.cost, depths};
-      if (measured.recall >= wanted) return too_small == 0 ? plan : smallest_between(too_small, plan, wanted, target_of_depths);
+      if (measured.recall >= wanted) {
+        return too_small == 0 || target > kFineTargets ? plan : smallest_between(too_small, plan, wanted);
+      }
       if (effort >= parts_.source->largest_effort() || measured.cost > largest_cost()) return SourcePlan{};
       too_small = effort;
       effort = std::max(effort + 1, static_cast<std::size_t>(static_cast<double>(effort) * kEffortStep));
@@ -75,10 +86,10 @@ class SourceCalibration {
   }
 
   // A step may have gone past efforts that serve as well: halves it until the rest makes no difference.
-  Result<SourcePlan> smallest_between(std::size_t too_small, SourcePlan enough, double wanted, double target_of_depths) const {
+  Result<SourcePlan> smallest_between(std::size_t too_small, SourcePlan enough, double wanted) const {
     while (enough.effort > too_small + 1 && static_cast<double>(enough.effort) > static_cast<double>(too_small) * kFinestStep) {
       const std::size_t middle = too_small + (enough.effort - too_small) / 2;
-      const Measured measured = ORTHANT_TRY(try_effort(middle, target_of_depths));
+      const Measured measured = ORTHANT_TRY(try_effort(middle, enough.depths));
       if (measured.recall >= wanted) {
         enough.effort = middle;
         enough.cost = measured.cost;
@@ -98,18 +109,55 @@ class SourceCalibration {
   Status find_truth() {
     truth_.resize(queries_.size());
     return for_each_query([this](std::size_t query) -> Status {
-      truth_[query] = ORTHANT_TRY(search(query, {.effort = 0, .target_recall = kTruthTarget}, nullptr));
+      truth_[query] = ORTHANT_TRY(search(query, {.effort = 0, .target_recall = kTruthTarget}, scan_depths_, nullptr));
       return {};
     });
   }
 
-  Result<Measured> try_effort(std::size_t effort, double target_of_depths) const {
+  // How far behind the tenth true distance the source's own estimates put the neighbours that it meets: those that it does not meet
+  // are for the effort to find.
+  void find_gaps() {
+    gaps_.resize(queries_.size());
+    const std::size_t effort = std::max<std::size_t>(1, parts_.source->largest_effort() / kShareOfEffort);
+    parallel_for(pool_, queries_.size(), 4, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t query = begin; query < end; ++query) gaps_[query].estimate = gaps_of(query, effort);
+    });
+  }
+
+  CoarseGaps gaps_of(std::size_t query, std::size_t effort) const {
+    const PreparedQuery prepared = prepare_query(parts_.config.metric, parts_.quantizer, queries_.vector(query), {.weights = true});
+    const float norm = std::sqrt(prepared.squared_norm);
+    CoarseGaps gaps;
+    if (norm == 0 || truth_[query].empty()) return gaps;
+    const float last = truth_[query].back().distance;
+    for (const Candidate& candidate : parts_.source->candidates(prepared, mask_, kListed, effort, nullptr)) {
+      if (candidate.ordinal == queries_.rows[query]) continue;
+      gaps.listed.push_back((candidate.distance - last) / norm);
+      if (std::ranges::find(truth_[query], candidate.ordinal, &Candidate::ordinal) != truth_[query].end()) {
+        gaps.neighbors.push_back(gaps.listed.back());
+      }
+    }
+    std::ranges::sort(gaps.listed);
+    return gaps;
+  }
+
+  StageDepths depths_for(double target) const {
+    const StageDepths depths = scan_depths_.depths_for(target);
+    return gaps_.empty() || depths.first == FirstStage::kFloat ? depths : with_first_stage(depths, gaps_, target, covered_);
+  }
+
+  Result<Measured> try_effort(std::size_t effort, const StageDepths& depths) const {
+    CalibratedDepths tried = scan_depths_;
+    tried.entries = {{kTruthTarget, depths, {effort, 0, depths}}};
     std::vector<std::size_t> hits(queries_.size());
     std::vector<double> costs(queries_.size());
     ORTHANT_TRY(for_each_query([&](std::size_t query) -> Status {
       SearchTrace trace;
-      const std::vector<Ordinal> found = ORTHANT_TRY(search(query, {.effort = effort, .target_recall = target_of_depths}, &trace));
-      for (Ordinal ordinal : truth_[query]) hits[query] += std::ranges::count(found, ordinal) != 0 ? 1 : 0;
+      const std::vector<Candidate> found =
+          ORTHANT_TRY(search(query, {.effort = effort, .target_recall = kTruthTarget}, tried, &trace));
+      for (const Candidate& neighbour : truth_[query]) {
+        hits[query] += std::ranges::find(found, neighbour.ordinal, &Candidate::ordinal) != found.end() ? 1 : 0;
+      }
       const SearchTrace::Stage& first = trace.stages.front();
       costs[query] = parts_.source->cost({first.visited, first.compared});
       return {};
@@ -130,15 +178,16 @@ class SourceCalibration {
   }
 
   // The neighbours of a query but for the row that it was made from.
-  Result<std::vector<Ordinal>> search(std::size_t query, SearchParams params, SearchTrace* trace) const {
+  Result<std::vector<Candidate>> search(std::size_t query, SearchParams params, const CalibratedDepths& calibrated,
+                                        SearchTrace* trace) const {
     params.limit = kNeighbors + 1;
     const RescorePlan plan = ORTHANT_TRY(make_rescore_plan(
-        parts_.config, params, scan_depths_, {.row_count = covered_, .eligible_count = mask_.count(), .covered_count = covered_}));
+        parts_.config, params, calibrated, {.row_count = covered_, .eligible_count = mask_.count(), .covered_count = covered_}));
     const PreparedQuery prepared =
         prepare_query(parts_.config.metric, parts_.quantizer, queries_.vector(query), forms_for(plan, parts_.config));
-    std::vector<Ordinal> found;
+    std::vector<Candidate> found;
     for (const Candidate& candidate : ORTHANT_TRY(run_plan(parts_, plan, prepared, mask_, trace))) {
-      if (candidate.ordinal != queries_.rows[query] && found.size() < kNeighbors) found.push_back(candidate.ordinal);
+      if (candidate.ordinal != queries_.rows[query] && found.size() < kNeighbors) found.push_back(candidate);
     }
     return found;
   }
@@ -166,7 +215,8 @@ class SourceCalibration {
   // A fixed seed: the same rows give the same efforts.
   std::mt19937_64 random_{20'261'121};
   SampledQueries queries_;
-  std::vector<std::vector<Ordinal>> truth_;
+  std::vector<std::vector<Candidate>> truth_;  // ascending
+  std::vector<QueryGaps> gaps_;                // of a source that has codes of its own
 };
 
 }  // namespace

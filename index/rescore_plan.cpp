@@ -138,7 +138,7 @@ class Planner {
   // Against the other ways: a scan of all rows, and scoring the eligible rows alone. Under a filter the source goes past rows that
   // it must not return, in proportion.
   bool source_is_worth_it() const {
-    if (source_.effort == 0 || depths_.first != FirstStage::kEstimate) return false;
+    if (source_.effort == 0 || source_.depths.first != FirstStage::kEstimate) return false;
     if (params_.effort) return true;
     const auto rows = static_cast<double>(facts_.row_count);
     const auto eligible = static_cast<double>(facts_.eligible_count);

@@ -63,6 +63,9 @@ class CandidateSource {
   // its width it meets by chance, and sorting it out costs as much as the walk.
   virtual std::size_t useful_depth(std::size_t depth, std::size_t) const { return depth; }
 
+  // Its estimates come from codes of its own, which tell more than, or less than, those that scans read.
+  virtual bool has_own_codes() const { return false; }
+
   // What a search with this trace costs, in rows of a 1-bit scan that take as long.
   virtual double cost(const SourceTrace& trace) const {
     return static_cast<double>(trace.compared) + kVisitCost * static_cast<double>(trace.visited);

@@ -62,6 +62,7 @@ class InvertedLists : public CandidateSource {
   std::vector<Candidate> candidates(const PreparedQuery& query, const RowMask& mask, std::size_t depth, std::size_t effort,
                                     SourceTrace* trace) const override;
   std::size_t smallest_effort() const override { return 1; }
+  bool has_own_codes() const override { return true; }
   std::size_t largest_effort() const override {
     const auto state = state_.use();
     return state->centroids ? state->centroids->count() : 1;

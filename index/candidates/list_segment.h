@@ -62,10 +62,11 @@ class ListSegment {
   // Asks for the lines of the first factors and ordinals of a list.
   void prefetch_factors(const ListExtent& extent) const {
     constexpr std::size_t kEntries = 128;
+    constexpr int kSecondLevel = 2;  // of the caches: the first has no room for so many lines on their way
     const std::size_t end = extent.begin + std::min<std::size_t>(extent.entries, kEntries);
-    for (std::size_t entry = extent.begin; entry < end; entry += 64) __builtin_prefetch(scales_.row(entry));
-    for (std::size_t entry = extent.begin; entry < end; entry += 32) __builtin_prefetch(offsets_.row(entry));
-    for (std::size_t entry = extent.begin; entry < end; entry += 16) __builtin_prefetch(ordinals_.row(entry));
+    for (std::size_t entry = extent.begin; entry < end; entry += 64) __builtin_prefetch(scales_.row(entry), 0, kSecondLevel);
+    for (std::size_t entry = extent.begin; entry < end; entry += 32) __builtin_prefetch(offsets_.row(entry), 0, kSecondLevel);
+    for (std::size_t entry = extent.begin; entry < end; entry += 16) __builtin_prefetch(ordinals_.row(entry), 0, kSecondLevel);
   }
 
   std::size_t memory_bytes() const;
