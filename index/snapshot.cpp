@@ -21,7 +21,9 @@ namespace {
 constexpr std::string_view kMagic = "ORTHIDX\n";
 constexpr std::string_view kEndMark = "ORTHEND\n";
 // 2 added the candidate source and how it reaches each target.
-constexpr std::uint32_t kVersion = 2;
+constexpr std::uint32_t kVersion = 3;
+// Lacks what the last one of the header's fields says.
+constexpr std::uint32_t kOldestVersion = 2;
 // Columns of the source have the numbers of the source from here on.
 constexpr std::uint32_t kFirstSourceColumn = 1'000;
 constexpr std::size_t kPrefixBytes = 16;  // magic, version, length of the rest of the header
@@ -135,6 +137,7 @@ std::string encode_header(const SnapshotHeader& header) {
     append_value(rest, static_cast<std::uint64_t>(column.rows));
     append_value(rest, static_cast<std::uint64_t>(column.row_bytes));
   }
+  append_value(rest, static_cast<std::uint64_t>(header.trained_rows));
   std::string out(kMagic);
   append_value(out, kVersion);
   append_value(out, static_cast<std::uint32_t>(rest.size() + sizeof(std::uint64_t)));
@@ -198,7 +201,7 @@ bool read_source(ByteReader& reader, SnapshotHeader& header) {
   return true;
 }
 
-bool decode_header(std::string_view rest, SnapshotHeader& header) {
+bool decode_header(std::string_view rest, std::uint32_t version, SnapshotHeader& header) {
   ByteReader reader(rest);
   const bool whole = read_field<std::size_t, std::uint64_t>(reader, header.config.dim) &&
                      read_field<Metric, std::uint8_t>(reader, header.config.metric) &&
@@ -206,7 +209,8 @@ bool decode_header(std::string_view rest, SnapshotHeader& header) {
                      read_field<std::size_t, std::uint64_t>(reader, header.code_bytes) &&
                      read_field<std::size_t, std::uint64_t>(reader, header.row_count) && read_text(reader, header.quantizer_name) &&
                      read_text(reader, header.quantizer_parameters) && read_calibration(reader, header.calibrated) &&
-                     read_source(reader, header);
+                     read_source(reader, header) &&
+                     (version == kOldestVersion || read_field<std::size_t, std::uint64_t>(reader, header.trained_rows));
   return whole && reader.at_end() && header.row_count < kNoOrdinal;
 }
 
@@ -353,7 +357,9 @@ Result<SnapshotReader> SnapshotReader::open(const std::filesystem::path& file) {
   ByteReader prefix(std::string_view(bytes).substr(kMagic.size()));
   const std::uint32_t version = *prefix.read<std::uint32_t>();
   const std::uint32_t rest_bytes = *prefix.read<std::uint32_t>();
-  if (version != kVersion) return data_corruption(fmt::format("{}: version {}, expected {}", reader.name_, version, kVersion));
+  if (version < kOldestVersion || version > kVersion) {
+    return data_corruption(fmt::format("{}: version {}, expected {}", reader.name_, version, kVersion));
+  }
   if (rest_bytes < sizeof(std::uint64_t) || rest_bytes > std::min(kLargestHeaderBytes, reader.file_bytes_)) {
     return data_corruption(reader.name_ + ": header length is damaged");
   }
@@ -366,7 +372,7 @@ Result<SnapshotReader> SnapshotReader::open(const std::filesystem::path& file) {
   std::uint64_t checksum = 0;
   std::memcpy(&checksum, bytes.data() + checked, sizeof checksum);
   const std::string_view rest = std::string_view(bytes).substr(kPrefixBytes, checked - kPrefixBytes);
-  if (checksum64(std::string_view(bytes).substr(0, checked)) != checksum || !decode_header(rest, reader.header_)) {
+  if (checksum64(std::string_view(bytes).substr(0, checked)) != checksum || !decode_header(rest, version, reader.header_)) {
     return data_corruption(reader.name_ + ": header is damaged");
   }
   return reader;

@@ -37,6 +37,7 @@ struct SnapshotHeader {
   std::string source_name;
   std::string source_parameters;
   std::vector<Column> source_columns;
+  std::size_t trained_rows = 0;  // that the quantizer was trained on; 0: it was not, or before version 3
 };
 
 // Written beside, synced, then renamed over `file`. Holds the rows [0, header.row_count). `source` may be null; `before_commit` as

@@ -60,6 +60,7 @@ Result<std::unique_ptr<VectorIndex>> VectorIndex::load(const std::filesystem::pa
   }
   ORTHANT_TRY(impl->read_resident_floats());
   impl->take_saved_depths(header.calibrated);
+  if (header.trained_rows != 0) impl->trained_rows_ = header.trained_rows;
   if (impl->quantizer_ && impl->quantizer_->is_trained()) impl->note_training_check(header.row_count);
   impl->note_memory();
   return std::unique_ptr<VectorIndex>(new VectorIndex(std::move(impl)));

@@ -255,6 +255,7 @@ SnapshotHeader VectorIndex::Impl::snapshot_header(CandidateSource* source) const
   if (quantizer_) header.quantizer_parameters = quantizer_->parameters();
   header.calibrated = depths();
   header.row_count = tables_.row_count();
+  header.trained_rows = trained_rows_.value_or(0);
   if (source != nullptr) {
     header.source_name = source->name();
     header.source_parameters = source->parameters();

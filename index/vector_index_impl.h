@@ -81,7 +81,7 @@ class VectorIndex::Impl {
   const OwnedQuantizer quantizer_;
   CodeTables tables_;
   IndexSource source_;
-  // Set before the index serves; nothing where the quantizer came from a snapshot.
+  // Set before the index serves; nothing where the quantizer is untrained, or came from a snapshot that did not say.
   std::optional<std::size_t> trained_rows_;
 
  private:

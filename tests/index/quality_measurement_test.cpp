@@ -10,6 +10,7 @@
 #include "tests/index/brute_force.h"
 #include "tests/index/filled_index.h"
 #include "tests/support/random.h"
+#include "tests/support/temporary_directory.h"
 
 namespace orthant::test {
 namespace {
@@ -231,6 +232,10 @@ TEST(Quality, TellsHowWellCodesEstimate) {
   EXPECT_EQ(learned.codes.quantizer, "learned");
   EXPECT_TRUE(learned.codes.trained);
   EXPECT_EQ(learned.codes.trained_rows, kRows);
+  const TemporaryDirectory directory;
+  ASSERT_TRUE(trained->save(directory.path() / "index"));
+  const auto loaded = VectorIndex::load(directory.path() / "index", trained->config(), filled.stored.get()).value();
+  EXPECT_EQ(measure(*loaded, {}).codes.trained_rows, kRows);
   ASSERT_TRUE(signs.codes.error && learned.codes.error);
   EXPECT_LT(*learned.codes.error, *signs.codes.error);
   EXPECT_NEAR(*learned.codes.error_ratio, 1, 0.3);
