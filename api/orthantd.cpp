@@ -136,6 +136,7 @@ int serve(const Settings& settings) {
   sigwait(&signals, &signal);
   end_at_next_signal();
   if (!loader.failed()) log_info("stopping");
+  if (Engine* engine = context.engine.load(std::memory_order_acquire)) engine->begin_stop();
   (*server)->stop(kStopGrace);
   context.engine.store(nullptr);
   std::unique_ptr<Engine> engine = loader.take();

@@ -258,6 +258,10 @@ Result<bool> Engine::Impl::remove(const std::string& name) {
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Engine::~Engine() = default;
 
+void Engine::begin_stop() {
+  impl_->stopping = true;
+}
+
 Result<std::unique_ptr<Engine>> Engine::open(const Settings& settings) {
   DataDirectory directory = ORTHANT_TRY(DataDirectory::open(settings.data_dir));
   std::unique_ptr<Store> store =

@@ -40,6 +40,9 @@ class Engine {
   // Loads the models, opens the store in settings.data_dir (created if absent), brings every collection up. failed_precondition
   // when another process holds the directory or a newer version wrote it. A damaged collection does not stop the engine.
   static Result<std::unique_ptr<Engine>> open(const Settings& settings);
+  // Long work, such as a measurement of quality or a build of field indexes, ends early from now on with unavailable or cancelled,
+  // so that a server which waits for its requests before it closes the engine need not wait for that. All else is served as before.
+  void begin_stop();
   // Finishes accepted writes, saves index snapshots, closes the store.
   ~Engine();
 

@@ -143,6 +143,14 @@ TEST_F(EngineQuality, EndsWithTheEngine) {
   EXPECT_TRUE(answered.get_future().get());
 }
 
+TEST_F(EngineQuality, EndsWhenTheEngineIsToStopWhileSearchesAreServed) {
+  engine_->begin_stop();
+  EXPECT_EQ(quality({.vector_name = "", .sampled_rows = 100, .refresh = true, .judged = {}}).error().code, ErrorCode::kUnavailable);
+  QueryRequest search;
+  search.query = VectorInput(random_vector());
+  EXPECT_EQ(query(*engine_, "c", search)->points.size(), 10U);
+}
+
 TEST_F(EngineQuality, RefusesWhatItCannotMeasure) {
   EXPECT_EQ(quality({.vector_name = "absent", .sampled_rows = 0, .refresh = false, .judged = {}}).error().code,
             ErrorCode::kInvalidArgument);
