@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <ctime>
@@ -231,6 +232,35 @@ Times search_times(const Bench& bench, const SearchParams& params, std::size_t r
   return best;
 }
 
+// What the stages of these searches do on average: [{"stage": ..., "in": candidates, "visited", "compared", "us": by the clock},
+// ...].
+std::string stage_means(const Bench& bench, const SearchParams& params) {
+  std::vector<SearchTrace::Stage> means;
+  const auto queries = static_cast<double>(bench.questions.count());
+  std::vector<std::array<double, 4>> sums;
+  for (std::size_t i = 0; i < bench.questions.count(); ++i) {
+    SearchTrace trace;
+    value_or_exit(bench.index->search(bench.questions.query(i), params, &trace));
+    for (std::size_t at = 0; at < trace.stages.size(); ++at) {
+      const SearchTrace::Stage& stage = trace.stages[at];
+      if (at == means.size()) {
+        means.push_back(stage);
+        sums.emplace_back();
+      }
+      sums[at][0] += static_cast<double>(stage.candidates_in);
+      sums[at][1] += static_cast<double>(stage.visited);
+      sums[at][2] += static_cast<double>(stage.compared);
+      sums[at][3] += stage.microseconds;
+    }
+  }
+  std::string text;
+  for (std::size_t at = 0; at < means.size(); ++at) {
+    text += fmt::format(R"({}{{"stage":"{}","in":{:.0f},"visited":{:.0f},"compared":{:.0f},"us":{:.1f}}})", at == 0 ? "" : ",",
+                        means[at].name, sums[at][0] / queries, sums[at][1] / queries, sums[at][2] / queries, sums[at][3] / queries);
+  }
+  return "[" + text + "]";
+}
+
 // `effort` 0: as calibrated.
 void measure_point(const Bench& bench, double target, std::size_t effort, bool updated, std::size_t rounds) {
   SearchParams params;
@@ -242,9 +272,10 @@ void measure_point(const Bench& bench, double target, std::size_t effort, bool u
   const Times times = search_times(bench, params, rounds);
   say(fmt::format(
       R"({{"event":"point","setting":{{"target_recall":{}{}}},"updated":{},"recall":{:.5f},"us_p50":{:.2f},"us_mean":{:.2f},)"
-      R"("us_p99":{:.2f},"wall_p50":{:.2f},"wall_p99":{:.2f},"queries":{}}})",
+      R"("us_p99":{:.2f},"wall_p50":{:.2f},"wall_p99":{:.2f},"queries":{},"stages":{}}})",
       target, setting, updated, recall, percentile(times.cpu, 0.5), times.total() / static_cast<double>(times.cpu.size()),
-      percentile(times.cpu, 0.99), percentile(times.wall, 0.5), percentile(times.wall, 0.99), bench.questions.count()));
+      percentile(times.cpu, 0.99), percentile(times.wall, 0.5), percentile(times.wall, 0.99), bench.questions.count(),
+      stage_means(bench, params)));
 }
 
 void measure_curve(const Bench& bench, const Options& options, bool updated) {
