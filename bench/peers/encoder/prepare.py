@@ -34,14 +34,23 @@ def copy_model(model, out):
             shutil.copyfile(file, out / file.relative_to(model))
 
 
-def export_onnx(out, file, attention, dynamo):
+def load_transformer(folder, attention):
+    """Some architectures (MPNet) have no "sdpa"; then the plain form, which exporters and runtimes fuse by themselves."""
     import torch
     from transformers import AutoModel
+    try:
+        return AutoModel.from_pretrained(folder, dtype=torch.float32, attn_implementation=attention)
+    except ValueError:
+        return AutoModel.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+
+
+def export_onnx(out, file, attention, dynamo):
+    import torch
 
     class Hidden(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.model = AutoModel.from_pretrained(out, dtype=torch.float32, attn_implementation=attention)
+            self.model = load_transformer(out, attention)
 
         def forward(self, input_ids, attention_mask):
             return self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
