@@ -175,8 +175,10 @@ void peak_float32(benchmark::State& state) {
   std::vector<float> a(kRows * kDepth, 0.5F);
   std::vector<float> b(kDepth * columns, 0.25F);
   std::vector<float> c(kRows * columns);
+  const std::vector<float> bias(columns);
   for (auto _ : state) {
-    float_kernels().gemm(kRows, columns, kDepth, a.data(), kDepth, b.data(), columns, c.data(), columns);
+    float_kernels().multiply_panel(
+        {kRows, kDepth, a.data(), kDepth, b.data(), b.data(), bias.data(), Activation::kNone, c.data(), columns});
     benchmark::ClobberMemory();
   }
   const double work = 2.0 * static_cast<double>(kRows * kDepth * columns) * static_cast<double>(state.iterations());

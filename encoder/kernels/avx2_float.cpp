@@ -10,10 +10,14 @@ namespace {
 
 constexpr std::size_t kTileRows = 6;
 constexpr std::size_t kTileVectors = 2;
+// panel_ahead.h
+constexpr bool kFetchesNextPanel = true;
 
 #include "encoder/kernels/avx2_vec.h"
 
 #include "encoder/kernels/float_kernels_body.h"
+
+#include "encoder/kernels/panel_kernels_body.h"
 
 #include "encoder/kernels/block_kernels_body.h"
 
@@ -21,6 +25,6 @@ constexpr std::size_t kTileVectors = 2;
 
 }  // namespace
 
-const FloatKernels kFloatKernelsAvx2 = {kPanelColumns, gemm, bias_activation, gate, norm, rotate, attention};
+const FloatKernels kFloatKernelsAvx2 = {kPanelColumns, gemm, multiply_panel, bias_activation, gate, norm, rotate, attention};
 
 }  // namespace orthant

@@ -58,12 +58,27 @@ struct RotaryHeads {
   float* values;  // heads x head_dim
 };
 
+// One whole panel of packed weights: c = activation(a b + bias).
+struct PanelProduct {
+  std::size_t rows;
+  std::size_t depth;
+  const float* a;  // rows x depth
+  std::size_t a_stride;
+  const float* b;     // depth x panel_columns
+  const float* next;  // fetched meanwhile: the weights that are read after these, or anything
+  const float* bias;  // panel_columns
+  Activation activation;
+  float* c;  // rows x panel_columns
+  std::size_t c_stride;
+};
+
 struct FloatKernels {
   // Weights are stored in panels of this many columns (linear.h): the width of the widest tile of gemm.
   std::size_t panel_columns;
   // c = a b: a is rows x depth, b is depth x columns, c is rows x columns.
   void (*gemm)(std::size_t rows, std::size_t columns, std::size_t depth, const float* a, std::size_t a_stride, const float* b,
                std::size_t b_stride, float* c, std::size_t c_stride);
+  void (*multiply_panel)(const PanelProduct& product);
   // values = activation(values + bias), in place; bias is one row of `columns`.
   void (*bias_activation)(std::size_t rows, std::size_t columns, const float* bias, Activation activation, float* values,
                           std::size_t stride);

@@ -3,12 +3,9 @@
 //
 // gemm_tile keeps a kTileRows x (kTileVectors * kWidth) block of c in registers and walks the depth once: each step loads
 // kTileVectors vectors of b and multiplies them by kTileRows broadcast values of a. On Zen 4 a full tile runs at over 95 % of the
-// FMA peak when b is in L2; for few rows b comes from memory, hence the prefetch.
+// FMA peak when b is in L2. Packed weights, which come from memory, are multiplied by panel_kernels_body.h.
 
-// Rows of b fetched ahead of use: 4 kB of a weight panel.
 constexpr std::size_t kPanelColumns = kTileVectors * kWidth;
-constexpr std::size_t kPrefetchRows = 4096 / (kPanelColumns * sizeof(float));
-constexpr std::size_t kLineFloats = 16;
 
 template <std::size_t kRows, std::size_t kVectors, bool kPartial>
 inline void gemm_tile(std::size_t depth, const float* a, std::size_t a_stride, const float* b, std::size_t b_stride, float* c,
@@ -23,13 +20,10 @@ inline void gemm_tile(std::size_t depth, const float* a, std::size_t a_stride, c
   // registers and moves them through vector registers, which costs a twentieth of the speed: the empty asm hides the pointers.
   const float* low = a;
   const float* high = kRows > 4 ? a + 4 * a_stride : a;
-  const float* ahead = b + kPrefetchRows * b_stride;
   for (std::size_t k = 0; k < depth; ++k) {
     Vec b_values[kVectors];
     ORTHANT_UNROLL
     for (std::size_t v = 0; v < kVectors; ++v) b_values[v] = kPartial ? v_load_partial(b, tail) : v_load(b + v * kWidth);
-    ORTHANT_UNROLL
-    for (std::size_t line = 0; line < kVectors * kWidth; line += kLineFloats) __builtin_prefetch(ahead + line);
     ORTHANT_UNROLL
     for (std::size_t r = 0; r < kRows; ++r) {
       const Vec factor = v_set(r < 4 ? low[r * a_stride] : high[(r - 4) * a_stride]);
@@ -39,8 +33,7 @@ inline void gemm_tile(std::size_t depth, const float* a, std::size_t a_stride, c
     ++low;
     ++high;
     b += b_stride;
-    ahead += b_stride;
-    __asm__("" : "+r"(low), "+r"(high), "+r"(b), "+r"(ahead));
+    __asm__("" : "+r"(low), "+r"(high), "+r"(b));
   }
   ORTHANT_UNROLL
   for (std::size_t r = 0; r < kRows; ++r) {

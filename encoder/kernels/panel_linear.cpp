@@ -143,12 +143,30 @@ void PanelLinear::apply(std::size_t rows, const float* input, float* output, Lin
   for (std::size_t first = 0; first < rows; first += block) {
     const std::size_t count = std::min(block, rows - first);
     for (std::size_t start = 0; start < outputs(); start += panel_columns()) {
-      const std::size_t width = std::min(panel_columns(), outputs() - start);
-      float* c = output + first * outputs() + start;
-      kernels_.gemm(count, width, inputs(), input + first * inputs(), inputs(), panel(start, width, widened), width, c, outputs());
-      kernels_.bias_activation(count, width, bias_.data() + start, activation_, c, outputs());
+      multiply({count, input + first * inputs(), output + first * outputs() + start, start}, widened);
     }
   }
+}
+
+void PanelLinear::multiply(const Block& block, float* widened) const {
+  const std::size_t width = std::min(panel_columns(), outputs() - block.start);
+  const float* weights = panel(block.start, width, widened);
+  const float* bias = bias_.data() + block.start;
+  if (width < panel_columns()) {
+    kernels_.gemm(block.rows, width, inputs(), block.input, inputs(), weights, width, block.output, outputs());
+    kernels_.bias_activation(block.rows, width, bias, activation_, block.output, outputs());
+    return;
+  }
+  kernels_.multiply_panel({.rows = block.rows,
+                           .depth = inputs(),
+                           .a = block.input,
+                           .a_stride = inputs(),
+                           .b = weights,
+                           .next = weights + width * inputs(),
+                           .bias = bias,
+                           .activation = activation_,
+                           .c = block.output,
+                           .c_stride = outputs()});
 }
 
 std::unique_ptr<const Linear> make_float_linear(const LinearWeights& weights, std::span<const float> bias, Activation activation,

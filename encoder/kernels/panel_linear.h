@@ -35,6 +35,15 @@ class PanelLinear : public Linear {
   }
 
  private:
+  // Rows of the input against the panel of the outputs from `start` on.
+  struct Block {
+    std::size_t rows;
+    const float* input;
+    float* output;
+    std::size_t start;
+  };
+  void multiply(const Block& block, float* widened) const;
+
   const FloatKernels& kernels_;
   const Activation activation_;
   std::vector<float> bias_;

@@ -8,10 +8,14 @@ namespace {
 
 constexpr std::size_t kTileRows = 6;
 constexpr std::size_t kTileVectors = 2;
+// panel_ahead.h
+constexpr bool kFetchesNextPanel = true;
 
 #include "encoder/kernels/portable_vec.h"
 
 #include "encoder/kernels/float_kernels_body.h"
+
+#include "encoder/kernels/panel_kernels_body.h"
 
 #include "encoder/kernels/block_kernels_body.h"
 
@@ -19,6 +23,6 @@ constexpr std::size_t kTileVectors = 2;
 
 }  // namespace
 
-const FloatKernels kFloatKernelsPortable = {kPanelColumns, gemm, bias_activation, gate, norm, rotate, attention};
+const FloatKernels kFloatKernelsPortable = {kPanelColumns, gemm, multiply_panel, bias_activation, gate, norm, rotate, attention};
 
 }  // namespace orthant

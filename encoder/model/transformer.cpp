@@ -13,8 +13,16 @@
 namespace orthant {
 namespace {
 
-// Rows that go through the feed-forward block at once: the intermediate values (rows x 4 hidden_size) stay in L2.
-constexpr std::size_t kFeedForwardRows = 64;
+// What the rows that go through the feed-forward block at once may take in intermediate values: these stay about L2, and the
+// weights are read as seldom as that allows (128 rows instead of 64 are 2 % faster at 384 x 1536, 96 at 768 x 3072).
+constexpr std::size_t kIntermediateBytes = std::size_t{1200} << 10;
+constexpr std::size_t kMinFeedForwardRows = 48;
+constexpr std::size_t kMaxFeedForwardRows = 128;
+
+std::size_t feed_forward_rows(const TransformerConfig& config) {
+  const std::size_t row_bytes = config.intermediate_size * (config.gated ? 2 : 1) * sizeof(float);
+  return std::clamp(kIntermediateBytes / row_bytes / 8 * 8, kMinFeedForwardRows, kMaxFeedForwardRows);
+}
 
 void add_row(const float* row, std::size_t count, float* values) {
   for (std::size_t i = 0; i < count; ++i) values[i] += row[i];
@@ -30,7 +38,7 @@ struct Transformer::Activations {
   float* query_key_value = nullptr;  // tokens x query_key_value_size()
   float* context = nullptr;          // tokens x heads x head_dim
   float* projected = nullptr;        // tokens x hidden_size
-  float* intermediate = nullptr;     // kFeedForwardRows x outputs of the intermediate layer
+  float* intermediate = nullptr;     // feed_forward_rows() x outputs of the intermediate layer
   float* scratch = nullptr;          // for attention
 };
 
@@ -117,7 +125,7 @@ Transformer::Activations Transformer::prepare(std::span<const TokenSequence> seq
   const std::size_t context = activations.tokens * config_.heads * config_.head_dim;
   const std::size_t query_key_value = activations.tokens * query_key_value_size();
   const std::size_t intermediate =
-      std::min(kFeedForwardRows, activations.tokens) * config_.intermediate_size * (config_.gated ? 2 : 1);
+      std::min(feed_forward_rows(config_), activations.tokens) * config_.intermediate_size * (config_.gated ? 2 : 1);
   const std::size_t scratch = attention_scratch_floats(longest, config_.head_dim);
   const std::size_t blocks = config_.pre_norm ? 3 : 2;
   workspace.reset(blocks * Workspace::rounded(block) + Workspace::rounded(context) + Workspace::rounded(query_key_value) +
@@ -251,8 +259,9 @@ void Transformer::attend_sequence(const LayerAttention& attention, std::size_t t
 void Transformer::feed_forward(const Layer& layer, const Activations& activations) const {
   const std::size_t hidden = config_.hidden_size;
   StageClock clock(activations.workspace->scratch().stages);
-  for (std::size_t first = 0; first < activations.tokens; first += kFeedForwardRows) {
-    const std::size_t rows = std::min(kFeedForwardRows, activations.tokens - first);
+  const std::size_t block = feed_forward_rows(config_);
+  for (std::size_t first = 0; first < activations.tokens; first += block) {
+    const std::size_t rows = std::min(block, activations.tokens - first);
     run_linear(layer.intermediate, rows, activations.normed + first * hidden, activations.intermediate, *activations.workspace);
     if (config_.gated) kernels_->gate(rows, config_.intermediate_size, config_.activation, activations.intermediate);
     clock.mark(EncodeStage::kFeedForwardUp);

@@ -36,6 +36,51 @@ TEST_P(FloatKernelsOfLevel, MultiplyMatricesOfAllSmallShapes) {
   }
 }
 
+TEST_P(FloatKernelsOfLevel, MultiplyWholePanels) {
+  const std::size_t columns = kernels_->panel_columns;
+  for (const std::size_t depth : {1U, 5U, 31U, 32U, 33U, 64U, 129U}) {
+    for (std::size_t rows = 1; rows <= 40; ++rows) {
+      const Activation activation = rows % 2 == 0 ? Activation::kNone : Activation::kGeluErf;
+      const std::vector<float> a = random_floats(rows * (depth + 3));
+      const std::vector<float> b = random_floats(depth * columns);
+      const std::vector<float> bias = random_floats(columns);
+      std::vector<float> c(rows * (columns + 2), 77.0F);
+      kernels_->multiply_panel(
+          {rows, depth, a.data(), depth + 3, b.data(), b.data() + b.size(), bias.data(), activation, c.data(), columns + 2});
+      for (std::size_t row = 0; row < rows; ++row) {
+        for (std::size_t column = 0; column < columns; ++column) {
+          const double sum = test::dot(a.data() + row * (depth + 3), b.data() + column, depth, columns) + bias[column];
+          ASSERT_NEAR(c[row * (columns + 2) + column], test::reference_activation(activation, sum),
+                      1e-5 * std::sqrt(static_cast<double>(depth)) * 4)
+              << rows << " x " << depth << " at " << row << ", " << column;
+        }
+        ASSERT_EQ(c[row * (columns + 2) + columns], 77.0F) << "wrote past the row";
+      }
+    }
+  }
+}
+
+// A text alone and in a batch: tiles of any height sum in the same order.
+TEST_P(FloatKernelsOfLevel, GiveARowTheSameBitsWhateverStandsAboutIt) {
+  const std::size_t columns = kernels_->panel_columns;
+  constexpr std::size_t kDepth = 70;
+  constexpr std::size_t kRows = 61;
+  const std::vector<float> a = random_floats(kRows * kDepth);
+  const std::vector<float> b = random_floats(kDepth * columns);
+  const std::vector<float> bias = random_floats(columns);
+  const auto product = [&](std::size_t first, std::size_t rows) {
+    std::vector<float> c(rows * columns);
+    kernels_->multiply_panel(
+        {rows, kDepth, a.data() + first * kDepth, kDepth, b.data(), b.data(), bias.data(), Activation::kNone, c.data(), columns});
+    return c;
+  };
+  const std::vector<float> whole = product(0, kRows);
+  for (std::size_t row = 0; row < kRows; ++row) {
+    const std::vector<float> alone = product(row, 1);
+    for (std::size_t i = 0; i < columns; ++i) ASSERT_EQ(alone[i], whole[row * columns + i]) << "row " << row << ", column " << i;
+  }
+}
+
 TEST_P(FloatKernelsOfLevel, ActivateOverTheWholeRange) {
   for (const Activation activation :
        {Activation::kNone, Activation::kGeluErf, Activation::kGeluTanh, Activation::kRelu, Activation::kTanh, Activation::kSilu}) {
