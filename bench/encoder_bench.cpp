@@ -197,8 +197,8 @@ void peak_int8(benchmark::State& state) {
   const std::vector<float> ones(std::max(columns, kRows), 1.0F);
   std::vector<float> c(kRows * columns);
   for (auto _ : state) {
-    kernels.multiply(
-        {kRows, kDepth, columns, a.data(), ones.data(), b.data(), start.data(), ones.data(), ones.data(), c.data(), columns});
+    kernels.multiply({kRows, kDepth, columns, a.data(), ones.data(), b.data(), b.data(), start.data(), ones.data(), ones.data(),
+                      c.data(), columns});
     benchmark::ClobberMemory();
   }
   const double work = 2.0 * static_cast<double>(kRows * kDepth * columns) * static_cast<double>(state.iterations());

@@ -17,7 +17,12 @@ constexpr std::size_t kTileRows = 4;
 constexpr std::size_t kTileVectors = 2;
 constexpr std::size_t kPanelColumns = kTileVectors * kWidth;
 constexpr std::size_t kQuadBytes = kPanelColumns * 4;
-constexpr std::size_t kPrefetchBytes = 4096;
+// panel_ahead.h
+constexpr bool kFetchesNextPanel = true;
+
+#include "encoder/kernels/row_tiles.h"
+
+#include "encoder/kernels/panel_ahead.h"
 
 inline __m256i four_codes(const std::uint8_t* codes) {
   int quad;
@@ -43,7 +48,7 @@ inline __m256i add_products(__m256i sum, __m256i codes_0, __m256i codes_1, __m25
 }
 
 template <std::size_t kRows, bool kWide>
-inline void multiply_tile(const Int8Product& product, std::size_t first_row) {
+inline void multiply_tile(const Int8Product& product, std::size_t first_row, PanelAhead ahead) {
   __m256i sums[kRows][kTileVectors];
   ORTHANT_UNROLL
   for (std::size_t v = 0; v < kTileVectors; ++v) {
@@ -54,21 +59,26 @@ inline void multiply_tile(const Int8Product& product, std::size_t first_row) {
   const std::size_t stride = product.depth;
   const std::uint8_t* a = product.a + first_row * stride;
   const std::int8_t* b = product.b;
-  for (std::size_t k = 0; k < product.depth; k += kInt8DepthStep) {
-    __builtin_prefetch(b + kPrefetchBytes);
-    __builtin_prefetch(b + kPrefetchBytes + 64);
-    ORTHANT_UNROLL
-    for (std::size_t r = 0; r < kRows; ++r) {
-      const __m256i codes_0 = four_codes(a + r * stride);
-      const __m256i codes_1 = four_codes(a + r * stride + 4);
+  const std::int8_t* const end = b + product.depth / 4 * kQuadBytes;
+  while (b != end) {
+    ahead.fetch();
+    const auto left = static_cast<std::size_t>(end - b);
+    const std::int8_t* const segment = b + (left < kSegmentSteps * kQuadBytes ? left : kSegmentSteps * kQuadBytes);
+    do {
       ORTHANT_UNROLL
-      for (std::size_t v = 0; v < kTileVectors; ++v) {
-        sums[r][v] = add_products<kWide>(sums[r][v], codes_0, codes_1, weights_at(b + v * 32), weights_at(b + kQuadBytes + v * 32));
+      for (std::size_t r = 0; r < kRows; ++r) {
+        const __m256i codes_0 = four_codes(a + r * stride);
+        const __m256i codes_1 = four_codes(a + r * stride + 4);
+        ORTHANT_UNROLL
+        for (std::size_t v = 0; v < kTileVectors; ++v) {
+          sums[r][v] =
+              add_products<kWide>(sums[r][v], codes_0, codes_1, weights_at(b + v * 32), weights_at(b + kQuadBytes + v * 32));
+        }
       }
-    }
-    a += kInt8DepthStep;
-    b += 2 * kQuadBytes;
-    __asm__("" : "+r"(a), "+r"(b));
+      a += kInt8DepthStep;
+      b += 2 * kQuadBytes;
+      __asm__("" : "+r"(a), "+r"(b));
+    } while (b != segment);
   }
   ORTHANT_UNROLL
   for (std::size_t v = 0; v < kTileVectors; ++v) {
@@ -90,12 +100,11 @@ inline void multiply_tile(const Int8Product& product, std::size_t first_row) {
   }
 }
 
-#include "encoder/kernels/row_tiles.h"
-
 template <bool kWide>
 void multiply(const Int8Product& product) {
-  multiply_rows([](const Int8Product& whole, std::size_t first, auto rows) { multiply_tile<rows(), kWide>(whole, first); },
-                product);
+  multiply_rows_ahead([](const Int8Product& whole, std::size_t first, auto rows, auto /*near*/,
+                         PanelAhead ahead) { multiply_tile<rows(), kWide>(whole, first, ahead); },
+                      product, product.depth / 4);
 }
 
 }  // namespace

@@ -16,8 +16,12 @@ namespace {
 constexpr std::size_t kTileRows = 8;
 constexpr std::size_t kTileVectors = 3;
 constexpr std::size_t kPanelColumns = kTileVectors * kWidth;
-// Bytes of b fetched ahead of use: few rows read their weights from memory.
-constexpr std::size_t kPrefetchBytes = 4096;
+// panel_ahead.h
+constexpr bool kFetchesNextPanel = false;
+
+#include "encoder/kernels/row_tiles.h"
+
+#include "encoder/kernels/panel_ahead.h"
 
 inline __m512i four_codes(const std::uint8_t* codes) {
   int quad;
@@ -25,7 +29,7 @@ inline __m512i four_codes(const std::uint8_t* codes) {
   return _mm512_set1_epi32(quad);
 }
 
-template <std::size_t kRows>
+template <std::size_t kRows, bool kNear>
 inline void multiply_tile(const Int8Product& product, std::size_t first_row) {
   __m512i sums[kRows][kTileVectors];
   ORTHANT_UNROLL
@@ -40,12 +44,10 @@ inline void multiply_tile(const Int8Product& product, std::size_t first_row) {
   const std::uint8_t* high = kRows > 4 ? low + 4 * stride : low;
   const std::int8_t* b = product.b;
   for (std::size_t k = 0; k < product.depth; k += 4) {
+    if (kNear) fetch_near(b);
     __m512i weights[kTileVectors];
     ORTHANT_UNROLL
-    for (std::size_t v = 0; v < kTileVectors; ++v) {
-      weights[v] = _mm512_loadu_si512(b + v * 64);
-      __builtin_prefetch(b + v * 64 + kPrefetchBytes);
-    }
+    for (std::size_t v = 0; v < kTileVectors; ++v) weights[v] = _mm512_loadu_si512(b + v * 64);
     ORTHANT_UNROLL
     for (std::size_t r = 0; r < kRows; ++r) {
       const __m512i codes = four_codes(r < 4 ? low + r * stride : high + (r - 4) * stride);
@@ -73,10 +75,10 @@ inline void multiply_tile(const Int8Product& product, std::size_t first_row) {
   }
 }
 
-#include "encoder/kernels/row_tiles.h"
-
 void multiply(const Int8Product& product) {
-  multiply_rows([](const Int8Product& whole, std::size_t first, auto rows) { multiply_tile<rows()>(whole, first); }, product);
+  multiply_rows_ahead([](const Int8Product& whole, std::size_t first, auto rows, auto near,
+                         PanelAhead) { multiply_tile<rows(), near()>(whole, first); },
+                      product, product.depth / 4);
 }
 
 }  // namespace

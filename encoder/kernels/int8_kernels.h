@@ -44,6 +44,7 @@ struct Int8Product {
   const std::uint8_t* a;      // rows x depth codes + kActivationOffset
   const float* steps;         // one a row
   const std::int8_t* b;       // depth / 4 x panel_columns x 4: four consecutive depths of a column together
+  const std::int8_t* next;    // fetched meanwhile: the weights that are read after these, or anything
   const std::int32_t* start;  // panel_columns: -64 * sum of the column's codes
   const float* scales;        // panel_columns
   const float* bias;          // panel_columns

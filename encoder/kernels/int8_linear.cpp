@@ -60,6 +60,7 @@ void Int8Linear::multiply_panel(const Block& block, std::size_t start, std::size
              .a = block.codes,
              .steps = block.steps,
              .b = packed_ + start * depth(),
+             .next = packed_ + (start + panel_columns()) * depth(),
              .start = start_.data() + start,
              .scales = scales_.data() + start,
              .bias = product_bias(start),

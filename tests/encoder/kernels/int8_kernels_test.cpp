@@ -89,8 +89,8 @@ class Int8KernelsOfLevel : public testing::TestWithParam<Table> {
     std::uniform_real_distribution<float> step(0.001F, 0.1F);
     for (float& value : steps) value = step(generator_);
     std::vector<float> c(rows * (columns + 3), 77.0F);
-    multiply({rows, panel.depth, columns, codes.data(), steps.data(), panel.packed.data(), panel.start.data(), panel.scales.data(),
-              panel.bias.data(), c.data(), columns + 3});
+    multiply({rows, panel.depth, columns, codes.data(), steps.data(), panel.packed.data(), panel.packed.data(), panel.start.data(),
+              panel.scales.data(), panel.bias.data(), c.data(), columns + 3});
     for (std::size_t row = 0; row < rows; ++row) {
       for (std::size_t column = 0; column < columns; ++column) {
         std::int64_t sum = 0;
