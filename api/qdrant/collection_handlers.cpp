@@ -67,6 +67,11 @@ Awaitable<Response> get_collection(Engine& engine, Request& request) {
 
 Awaitable<Response> create_collection(Engine& engine, Request& request) {
   const std::string name = collection_of(request);
+  if (const auto fault = name_fault(name)) {
+    co_return error_response(
+        {ErrorCode::kInvalidArgument, "Validation error in path parameters: [collection_name: " + *fault + "]"});
+  }
+  if (const auto timeout = parse_timeout(request); !timeout) co_return error_response(timeout.error());
   Result<CollectionConfig> config = co_await parse_content(engine, request, parse_create_collection);
   if (!config) co_return error_response(config.error());
   if (engine.resolve_name(name) == name) {

@@ -186,10 +186,6 @@ void apply_indexing_threshold(const CollectionSettings& settings, CollectionConf
 Status refuse_what_is_missing(JsonValue body) {
   const auto sparse = body.find("sparse_vectors");
   if (sparse && sparse->size() > 0) return unsupported(*sparse);
-  if (const auto strict = body.find("strict_mode_config")) {
-    const auto enabled = strict->find("enabled");
-    if (enabled && ORTHANT_TRY(enabled->as_bool())) return unsupported(*enabled);
-  }
   if (const auto method = body.find("sharding_method"); method && method->raw() == "\"custom\"") return unsupported(*method);
   if (const auto from = body.find("init_from")) return unsupported(*from);
   return {};

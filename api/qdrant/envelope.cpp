@@ -51,7 +51,10 @@ std::unexpected<Error> not_implemented(std::string message) {
 }
 
 std::unexpected<Error> no_such_collection(std::string_view name) {
-  return not_found(fmt::format("Collection `{}` doesn't exist!", name));
+  constexpr std::size_t kMostBytes = 255;
+  if (name.size() <= kMostBytes) return not_found(fmt::format("Collection `{}` doesn't exist!", name));
+  return invalid_argument(fmt::format(
+      "Validation error in path parameters: [collection_name: value invalid, length must be from 1 to {}]", kMostBytes));
 }
 
 Response error_response(const Error& error) {

@@ -23,6 +23,10 @@ Awaitable<Response> delete_field_index(Engine& engine, Request& request);
 Awaitable<Response> list_aliases(Engine& engine, Request& request);
 Awaitable<Response> update_aliases(Engine& engine, Request& request);
 
+Awaitable<Response> get_quotas(Engine& engine, Request& request);
+Awaitable<Response> set_quotas(Engine& engine, Request& request);
+Awaitable<Response> get_optimizations(Engine& engine, Request& request);
+
 Awaitable<Response> list_snapshots(Engine& engine, Request& request);
 Awaitable<Response> create_snapshot(Engine& engine, Request& request);
 Awaitable<Response> delete_snapshot(Engine& engine, Request& request);

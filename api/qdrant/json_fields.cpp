@@ -48,7 +48,29 @@ constexpr std::array kParamsRules = {
     FieldRule{.name = "payload", .kind = FieldKind::kObject},
 };
 
-constexpr std::array kStrictModeRules = {FieldRule{.name = "enabled", .kind = FieldKind::kBool}};
+constexpr std::array kStrictModeRules = {
+    FieldRule{.name = "enabled", .kind = FieldKind::kBool},
+    FieldRule{.name = "max_query_limit", .least = 1},
+    FieldRule{.name = "max_timeout", .least = 1},
+    FieldRule{.name = "unindexed_filtering_retrieve", .kind = FieldKind::kBool},
+    FieldRule{.name = "unindexed_filtering_update", .kind = FieldKind::kBool},
+    FieldRule{.name = "search_max_hnsw_ef"},
+    FieldRule{.name = "search_allow_exact", .kind = FieldKind::kBool},
+    FieldRule{.name = "search_max_oversampling", .kind = FieldKind::kNumber},
+    FieldRule{.name = "upsert_max_batchsize"},
+    FieldRule{.name = "search_max_batchsize"},
+    FieldRule{.name = "max_collection_vector_size_bytes"},
+    FieldRule{.name = "max_collection_payload_size_bytes"},
+    FieldRule{.name = "read_rate_limit", .least = 1},
+    FieldRule{.name = "write_rate_limit", .least = 1},
+    FieldRule{.name = "max_points_count", .least = 1},
+    FieldRule{.name = "filter_max_conditions"},
+    FieldRule{.name = "condition_max_size"},
+    FieldRule{.name = "multivector_config", .kind = FieldKind::kObject},
+    FieldRule{.name = "sparse_config", .kind = FieldKind::kObject},
+    FieldRule{.name = "max_payload_index_count"},
+    FieldRule{.name = "max_resident_memory_percent", .least = 1, .most = 100},
+};
 
 constexpr std::array kScalarRules = {
     FieldRule{.name = "type", .kind = FieldKind::kString},

@@ -6,6 +6,7 @@
 
 #include "api/qdrant/envelope.h"
 #include "api/qdrant/handlers.h"
+#include "api/qdrant/strict_gate.h"
 
 namespace orthant::qdrant {
 namespace {
@@ -26,6 +27,9 @@ constexpr std::array kRows = {
     HandlerRow{Method::kGet, "/collections/{collection}/cluster", collection_cluster},
     HandlerRow{Method::kPut, "/collections/{collection}/index", create_field_index},
     HandlerRow{Method::kDelete, "/collections/{collection}/index/{field_name}", delete_field_index},
+    HandlerRow{Method::kGet, "/collections/{collection}/optimizations", get_optimizations},
+    HandlerRow{Method::kGet, "/quotas", get_quotas},
+    HandlerRow{Method::kPut, "/quotas", set_quotas},
     HandlerRow{Method::kGet, "/aliases", list_aliases},
     HandlerRow{Method::kGet, "/collections/{collection}/aliases", list_aliases},
     HandlerRow{Method::kPost, "/collections/aliases", update_aliases},
@@ -117,20 +121,35 @@ Awaitable<Response> refuse_cluster_call(Request&) {
   co_return response;
 }
 
+// The row's handler behind strict mode.
+Handler gated(const ApiContext& context, const std::shared_ptr<StrictGate>& gate, Method method, std::string_view pattern,
+              EngineHandler handler) {
+  Handler plain = with_engine(context, handler, error_response);
+  const StrictRule rule = strict_rule(method, pattern);
+  if (rule.use == StrictUse::kNone) return plain;
+  return [&context, gate, rule, plain = std::move(plain)](Request& request) {
+    Engine* engine = context.engine.load(std::memory_order_acquire);
+    return engine == nullptr ? plain(request) : gate->pass(*engine, request, rule, plain);
+  };
+}
+
 }  // namespace
 
 void add_routes(Router& router, const ApiContext& context) {
+  const auto gate = std::make_shared<StrictGate>();
   for (const HandlerRow& row : kRows) {
-    router.add({row.method, row.pattern, with_engine(context, row.handler, error_response), error_response});
+    router.add({row.method, row.pattern, gated(context, gate, row.method, row.pattern, row.handler), error_response});
   }
   for (const char* root : kSnapshotRoots) {
     for (const SnapshotRow& row : kSnapshotRows) {
-      router.add({row.method, std::string(root) + row.ending, with_engine(context, row.handler, error_response), error_response,
-                  row.body});
+      const std::string pattern = std::string(root) + row.ending;
+      router.add({row.method, pattern, gated(context, gate, row.method, pattern, row.handler), error_response, row.body});
     }
   }
   for (const MissingRow& row : kMissing) router.add({row.method, row.pattern, missing_handler(row), error_response});
   for (const MissingRow& row : kClusterOnly) router.add({row.method, row.pattern, refuse_cluster_call, error_response});
+  router.add({Method::kGet, "/issues", fixed_result(R"({"issues":[]})"), error_response});
+  router.add({Method::kDelete, "/issues", fixed_result("true"), error_response});
   router.add({Method::kGet, "/cluster", fixed_result(R"({"status":"disabled"})"), error_response});
 }
 

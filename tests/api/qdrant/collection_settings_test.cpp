@@ -134,8 +134,6 @@ TEST(CollectionSettings, RefusesWrongInputWithTheRightKindOfError) {
        "vectors.multivector_config: not supported"},
       {R"({"vectors":{"size":4,"distance":"Dot","datatype":"uint8"}})", "vectors.datatype: not supported"},
       {R"({"sparse_vectors":{"s":{}}})", "sparse_vectors: not supported"},
-      {R"({"vectors":{"size":4,"distance":"Dot"},"strict_mode_config":{"enabled":true}})",
-       "strict_mode_config.enabled: not supported"},
       {R"({"vectors":[]})", "vectors"},
   };
   for (const auto& [text, part] : cases) {
