@@ -123,7 +123,7 @@ TEST_F(ApiTest, WrongInputGetsItsStatusAndChangesNothing) {
       {"/collections/x/points", R"({"points":[]})", 404, "Collection `x` doesn't exist!"},
       {"/collections/c", R"({"vectors":{"size":2,"distance":"Dot"}})", 409, "Collection `c` already exists!"},
       {"/collections/d", R"({"vectors":{"size":0,"distance":"Dot"}})", 422, "vectors.size"},
-      {"/collections/a%2Fb", R"({"vectors":{"size":2,"distance":"Dot"}})", 400, "Wrong input"},
+      {"/collections/a%2Fb", R"({"vectors":{"size":2,"distance":"Dot"}})", 422, "collection_name"},
   };
   for (const auto& [target, body, status, part] : cases) {
     const HttpReply reply = call("PUT", target, body);
