@@ -8,10 +8,10 @@
 #include <fmt/format.h>
 
 #include "base/cpu.h"
-#include "base/digest.h"
 #include "base/log.h"
 #include "encoder/kernels/weight_compute.h"
 #include "encoder/model/safetensors.h"
+#include "encoder/model/weight_files.h"
 
 namespace orthant {
 namespace {
@@ -53,19 +53,15 @@ void describe_weights(const Transformer& transformer, EncoderInfo& info) {
 Result<Backbone> load_backbone(const std::filesystem::path& transformer_folder, const TransformerConfig& config,
                                std::size_t max_seq_length, const EncoderOptions& options) {
   ORTHANT_TRY(check_weights(transformer_folder, config, options.weights));
-  const std::filesystem::path weights_file = transformer_folder / "model.safetensors";
-  std::error_code ignored;
-  if (!std::filesystem::exists(weights_file, ignored)) {
-    return not_found(fmt::format("{}: no such file (weights are read from safetensors only)", weights_file.string()));
-  }
+  const WeightFiles files = ORTHANT_TRY(find_weight_files(transformer_folder));
   // Hashing 91 MB takes longer than all the rest: it runs beside it.
-  auto digest = std::async(std::launch::async, [&weights_file] { return sha256_hex_of_file(weights_file); });
+  auto digest = std::async(std::launch::async, [&files] { return weights_sha256(files); });
   std::unique_ptr<Tokenizer> tokenizer = ORTHANT_TRY(Tokenizer::load(transformer_folder));
   if (tokenizer->vocabulary_size() > config.vocabulary_size) {
     return data_corruption(fmt::format("{}: the tokenizer has {} words, the weights have {}", transformer_folder.string(),
                                        tokenizer->vocabulary_size(), config.vocabulary_size));
   }
-  SafeTensors weights = ORTHANT_TRY(SafeTensors::open(weights_file));
+  SafeTensors weights = ORTHANT_TRY(open_weights(files));
   Transformer transformer = ORTHANT_TRY(Transformer::load(std::move(weights), config, options.weights, cpu_level()));
   const std::size_t limit =
       ORTHANT_TRY(sequence_limit(transformer_folder, max_seq_length, config.max_positions, options, *tokenizer));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -183,8 +184,9 @@ SafeTensors::~SafeTensors() = default;
 Result<SafeTensors> SafeTensors::open(const std::filesystem::path& file) {
   SafeTensors opened;
   opened.file_ = file;
-  opened.mapping_ = ORTHANT_TRY(Mapping::map(file));
-  const std::span<const std::uint8_t> bytes = opened.mapping_->bytes();
+  opened.parts_.push_back(file);
+  opened.mappings_.push_back(ORTHANT_TRY(Mapping::map(file)));
+  const std::span<const std::uint8_t> bytes = opened.mappings_.front()->bytes();
   std::uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, bytes.data(), kLengthBytes);
   if (header_bytes > kMaxHeaderBytes || header_bytes > bytes.size() - kLengthBytes) {
@@ -218,8 +220,23 @@ const TensorView* SafeTensors::find(std::string_view name) const {
   return found == tensors_.end() ? nullptr : &found->second;
 }
 
-std::span<const std::uint8_t> SafeTensors::bytes() const {
-  return mapping_->bytes();
+Status SafeTensors::join(SafeTensors part, const std::filesystem::path& whole) {
+  for (auto& [name, tensor] : part.tensors_) {
+    if (!tensors_.emplace(name, std::move(tensor)).second) {
+      return data_corruption(
+          fmt::format("{}: tensor \"{}\" of {} is in another part too", whole.string(), name, part.file_.string()));
+    }
+  }
+  std::ranges::move(part.parts_, std::back_inserter(parts_));
+  std::ranges::move(part.mappings_, std::back_inserter(mappings_));
+  file_ = whole;
+  return {};
+}
+
+std::size_t SafeTensors::file_bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& mapping : mappings_) bytes += mapping->bytes().size();
+  return bytes;
 }
 
 Result<const TensorView*> SafeTensors::float_tensor(std::string_view name, std::span<const std::size_t> shape) const {
@@ -255,7 +272,7 @@ Result<std::vector<float>> SafeTensors::read_floats(std::string_view name, std::
 }
 
 void SafeTensors::release_pages() const {
-  mapping_->release_pages();
+  for (const auto& mapping : mappings_) mapping->release_pages();
 }
 
 }  // namespace orthant

@@ -1,7 +1,7 @@
 #pragma once
-// SafeTensors: a mapped .safetensors file. Every offset, length, shape and type is checked before open() gives it out; a tensor's
-// bytes stay valid as long as the object lives. Immutable after open, any thread. Format: u64 header length, JSON header
-// {name: {dtype, shape, data_offsets}}, then the data without holes.
+// SafeTensors: a mapped .safetensors file, or several that are parts of one (weight_files.h). Every offset, length, shape and type
+// is checked before open() gives it out; a tensor's bytes stay valid as long as the object lives. Immutable after open, any thread.
+// Format: u64 header length, JSON header {name: {dtype, shape, data_offsets}}, then the data without holes.
 
 #include <cstddef>
 #include <cstdint>
@@ -35,6 +35,8 @@ class SafeTensors {
  public:
   // io_error when it cannot be read, data_corruption when it does not hold what its header says.
   static Result<SafeTensors> open(const std::filesystem::path& file);
+  // Adds the tensors of another part; from then on file() is `whole`. data_corruption when both hold a tensor of one name.
+  Status join(SafeTensors part, const std::filesystem::path& whole);
   SafeTensors(SafeTensors&&) noexcept;
   SafeTensors& operator=(SafeTensors&&) noexcept;
   ~SafeTensors();
@@ -43,7 +45,10 @@ class SafeTensors {
   const TensorView* find(std::string_view name) const;
   const std::map<std::string, TensorView, std::less<>>& tensors() const { return tensors_; }
   const std::filesystem::path& file() const { return file_; }
-  std::span<const std::uint8_t> bytes() const;
+  // What was opened, in that order.
+  const std::vector<std::filesystem::path>& parts() const { return parts_; }
+  // Of all parts.
+  std::size_t file_bytes() const;
 
   // The tensor, if it is of that shape and float or half; data_corruption as read_floats.
   Result<const TensorView*> float_tensor(std::string_view name, std::span<const std::size_t> shape) const;
@@ -62,7 +67,8 @@ class SafeTensors {
   SafeTensors();
 
   std::filesystem::path file_;
-  std::unique_ptr<Mapping> mapping_;
+  std::vector<std::filesystem::path> parts_;
+  std::vector<std::unique_ptr<Mapping>> mappings_;
   std::map<std::string, TensorView, std::less<>> tensors_;
 };
 

@@ -52,9 +52,9 @@ Status Transformer::Loader::check_room_for_layers() const {
   const std::size_t feed_forward = (config_.gated ? 3 : 2) * config_.hidden_size * config_.intermediate_size;
   const std::size_t count = config_.layers.size() * (attention + feed_forward);
   const SafeTensors& weights = *model_.weights_;
-  if (count / 2 <= weights.bytes().size()) return {};
+  if (count / 2 <= weights.file_bytes()) return {};
   return data_corruption(fmt::format("{}: {} bytes cannot hold the {} weights of the {} layers that config.json states",
-                                     weights.file().string(), weights.bytes().size(), count, config_.layers.size()));
+                                     weights.file().string(), weights.file_bytes(), count, config_.layers.size()));
 }
 
 // A name that no layer has would leave a layer in another form than the file's author believes.

@@ -114,12 +114,16 @@ Result<std::string> read_text(const fs::path& file) {
 }
 
 // All files of `source` but weights. Links are followed: caches of other tools keep files elsewhere.
-Status copy_files(const fs::path& source, const fs::path& target, const fs::path& weights) {
+Status copy_files(const fs::path& source, const fs::path& target, const SafeTensors& weights) {
+  const auto holds_weights = [&weights](const fs::path& file) {
+    return fs::equivalent(file, weights.file()) ||
+           std::ranges::any_of(weights.parts(), [&](const fs::path& part) { return fs::equivalent(file, part); });
+  };
   for (auto entry = fs::recursive_directory_iterator(source); entry != fs::recursive_directory_iterator(); ++entry) {
     const std::string name = entry->path().filename().string();
     if (entry->is_directory() && (name.starts_with('.') || name == "onnx" || name == "openvino")) {
       entry.disable_recursion_pending();
-    } else if (entry->is_regular_file() && !is_left_out(entry->path()) && !fs::equivalent(entry->path(), weights)) {
+    } else if (entry->is_regular_file() && !is_left_out(entry->path()) && !holds_weights(entry->path())) {
       const fs::path copy = target / entry->path().lexically_relative(source);
       fs::create_directories(copy.parent_path());
       fs::copy_file(entry->path(), copy);
@@ -156,7 +160,7 @@ Status write_folder(const Transformer& model, const fs::path& source, std::span<
   if (!quantized_config) return with_context(source.string(), std::move(quantized_config).error());
   const Beside beside(target);
   fs::create_directories(beside.path() / inner);
-  ORTHANT_TRY(copy_files(source, beside.path(), weights));
+  ORTHANT_TRY(copy_files(source, beside.path(), model.weights()));
   ORTHANT_TRY(write_whole_file(beside.path() / inner / "config.json", *quantized_config));
   ORTHANT_TRY(tensors.writer().write(beside.path() / inner / "model.safetensors"));
   fs::rename(beside.path(), target);

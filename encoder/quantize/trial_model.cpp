@@ -9,6 +9,7 @@
 
 #include "encoder/model/model_files.h"
 #include "encoder/model/safetensors.h"
+#include "encoder/model/weight_files.h"
 
 namespace orthant {
 namespace {
@@ -46,7 +47,7 @@ Result<std::unique_ptr<TrialModel>> TrialModel::load(const std::filesystem::path
     return fail(ErrorCode::kFailedPrecondition, fmt::format("{}: the model is quantized already", folder.string()));
   }
   std::unique_ptr<Encoder> encoder = ORTHANT_TRY(Encoder::load(folder, {.name = name, .weights = WeightPrecision::kFloat32}));
-  SafeTensors weights = ORTHANT_TRY(SafeTensors::open(files.transformer_folder / "model.safetensors"));
+  SafeTensors weights = ORTHANT_TRY(open_weights(ORTHANT_TRY(find_weight_files(files.transformer_folder))));
   Transformer transformer =
       ORTHANT_TRY(Transformer::load(std::move(weights), files.transformer, WeightPrecision::kFloat32, cpu_level()));
   EmbeddingHead head = ORTHANT_TRY(EmbeddingHead::load(files, cpu_level()));
