@@ -4,6 +4,7 @@
 #include <fstream>
 #include <initializer_list>
 #include <optional>
+#include <set>
 #include <sstream>
 
 #include <gtest/gtest.h>
@@ -113,7 +114,7 @@ TEST(Settings, ErrorsNameTheSourceAndWhatIsExpected) {
   EXPECT_EQ(error_of({"--threads=-1"}), "--threads: found \"-1\", expected a number, 0 or larger");
   EXPECT_EQ(error_of({"--max-body-bytes", "5MB"}),
             "--max-body-bytes: found \"5MB\", expected a number, 1024 or larger (bytes; KiB, MiB and GiB may follow)");
-  EXPECT_EQ(error_of({"--log-level", "loud"}), "--log-level: found \"loud\", expected debug, info, warning or error.");
+  EXPECT_EQ(error_of({"--log-level", "loud"}), "--log-level: found \"loud\", expected one of debug, info, warning, error");
   EXPECT_EQ(error_of({"--data"}), "--data: found nothing after it, expected DIR");
   EXPECT_EQ(error_of({"--prot", "1"}), "--prot: unknown option (--help lists them)");
   EXPECT_EQ(error_of({"serve"}), "serve: unknown option (--help lists them)");
@@ -128,14 +129,71 @@ TEST(Settings, ErrorsInTheFileNameKeyAndFile) {
             "http_prot in " + unknown.path() + " line 2: unknown key (--help lists them)");
   const SettingsFile wrong("http_port: many\n");
   EXPECT_EQ(error_of({"--config", wrong.path().c_str()}),
-            "http_port in " + wrong.path() + ": found \"many\", expected a number, from 0 to 65535");
-  const SettingsFile list("host: [a, b]\n");
-  EXPECT_EQ(error_of({"--config", list.path().c_str()}), "host in " + list.path() + ": expected a single value");
+            "http_port in " + wrong.path() + " line 1: found \"many\", expected a number, from 0 to 65535");
+  const SettingsFile list("# a list\nhost: [a, b]\n");
+  EXPECT_EQ(error_of({"--config", list.path().c_str()}), "host in " + list.path() + " line 2: expected a single value");
+  const SettingsFile element("weights:\n  - int8\n  - int5\n");
+  EXPECT_TRUE(
+      error_of({"--config", element.path().c_str()}).starts_with("weights in " + element.path() + " line 3: found \"int5\""));
+  const SettingsFile twice("host: a\nhost: b\n");
+  EXPECT_EQ(error_of({"--config", twice.path().c_str()}), "host in " + twice.path() + " line 2: the key stands there twice");
   const SettingsFile no_yaml("host: [open\n");
   EXPECT_TRUE(error_of({"--config", no_yaml.path().c_str()}).starts_with(no_yaml.path() + " line "));
   const SettingsFile plain("just text\n");
   EXPECT_EQ(error_of({"--config", plain.path().c_str()}), plain.path() + ": expected lines of the form \"key: value\"");
   EXPECT_EQ(error_of({"--config", "/no/such/file"}), "--config: cannot read \"/no/such/file\"");
+}
+
+TEST(Settings, AnEmptyFileSetsNothing) {
+  const SettingsFile empty("");
+  EXPECT_EQ(error_of({"--config", empty.path().c_str()}), "no error");
+  const SettingsFile comment("# nothing yet\n");
+  EXPECT_EQ(error_of({"--config", comment.path().c_str()}), "no error");
+}
+
+TEST(Settings, SecretsComeFromFilesAndStandInNoMessage) {
+  const SettingsFile key("top-secret \nsecond line\n");
+  const std::string from_file = "file:" + key.path();
+  const auto parsed = parse({"--api-key", from_file.c_str(), "--read-only-api-key=reader", "--jwt"});
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(parsed->settings.api_key, "top-secret");
+  const std::string shown = settings_yaml(*parsed);
+  EXPECT_EQ(shown.find("top-secret"), std::string::npos);
+  EXPECT_EQ(shown.find("reader"), std::string::npos);
+  EXPECT_NE(shown.find("api_key: \"********\"  # --api-key\n"), std::string::npos) << shown;
+  EXPECT_NE(shown.find("# alt_api_key:  # default\n"), std::string::npos) << shown;
+  EXPECT_EQ(error_of({"--api-key", "tab\tkey"}), "--api-key: expected a key of printable ASCII characters (not shown here)");
+  EXPECT_EQ(error_of({"--api-key", "file:/no/such/file"}), "--api-key: cannot read a key from \"/no/such/file\"");
+  EXPECT_EQ(error_of({"--api-kee=top-secret"}), "--api-kee: unknown option (--help lists them)");
+}
+
+TEST(Settings, ThatContradictEachOtherAreRefused) {
+  EXPECT_EQ(error_of({"--tls-cert", "a.pem"}), "tls_cert and tls_key: found only one of them, expected both or none");
+  EXPECT_TRUE(error_of({"--tls-client-ca", "a.pem"}).starts_with("tls_client_ca: "));
+  EXPECT_TRUE(error_of({"--jwt"}).starts_with("jwt: found without api_key"));
+  EXPECT_TRUE(error_of({"--api-key=a", "--read-only-api-key=a"}).starts_with("read_only_api_key: "));
+  EXPECT_TRUE(error_of({"--cors-origin=*", "--cors-origin=https://a"}).starts_with("cors_origin: "));
+  EXPECT_TRUE(error_of({"--cors-origin=search.example.com"}).starts_with("--cors-origin: found \"search.example.com\""));
+}
+
+TEST(Settings, PrintedAsYamlReadBackAsThemselves) {
+  const Variable variable("ORTHANT_IDLE_TIMEOUT_S", "7");
+  const auto first = parse({"--data", "/with space: and colon", "--model=a=/m#1", "--model", "b", "--log-format=json",
+                            "--cors-origin", "https://a.example:8443", "--sync-every-write", "--max-body-bytes=1MiB"});
+  ASSERT_TRUE(first) << first.error().message;
+  const std::string text = settings_yaml(*first);
+  EXPECT_NE(text.find("idle_timeout_s: 7  # ORTHANT_IDLE_TIMEOUT_S\n"), std::string::npos) << text;
+  const SettingsFile file(text);
+  unsetenv("ORTHANT_IDLE_TIMEOUT_S");
+  const auto second = parse({"--config", file.path().c_str()});
+  ASSERT_TRUE(second) << second.error().message << "\n" << text;
+  EXPECT_EQ(second->settings.data_dir, "/with space: and colon");
+  EXPECT_EQ(second->settings.models, (std::vector<std::string>{"a=/m#1", "b"}));
+  EXPECT_EQ(second->settings.cors_origins, std::vector<std::string>{"https://a.example:8443"});
+  EXPECT_EQ(second->settings.idle_timeout_s, 7U);
+  EXPECT_TRUE(second->settings.sync_every_write);
+  EXPECT_EQ(second->settings.max_body_bytes, std::size_t{1} << 20);
+  EXPECT_EQ(second->settings.audit_log, "");
 }
 
 TEST(Settings, HelpAndVersionAreTold) {
@@ -147,6 +205,35 @@ TEST(Settings, HelpAndVersionAreTold) {
        {"--data DIR", "--http-port N", "ORTHANT_HTTP_PORT, http_port; default 6333", "ORTHANT_MODEL", "--check-config"}) {
     EXPECT_NE(help.find(word), std::string::npos) << word;
   }
+}
+
+// Words of a text that begin with "--".
+std::set<std::string> flags_in(const std::string& text) {
+  std::set<std::string> flags;
+  for (std::size_t at = text.find("--"); at != std::string::npos; at = text.find("--", at + 1)) {
+    const std::size_t end = text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-", at);
+    if (end > at + 2) flags.insert(text.substr(at, end - at));
+  }
+  return flags;
+}
+
+TEST(Settings, PagesAndCompletionsKnowEveryFlag) {
+  const std::set<std::string> flags = flags_in(settings_help("orthantd"));
+  EXPECT_GT(flags.size(), 30U);
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    const auto parsed = parse({"--completion", shell});
+    ASSERT_TRUE(parsed) << shell;
+    const std::string script = settings_completion(parsed->completion_shell);
+    for (const std::string& flag : flags) {
+      const std::string word = shell == std::string("fish") ? "-l " + flag.substr(2) + " " : flag;
+      EXPECT_NE(script.find(word), std::string::npos) << shell << " " << flag;
+    }
+  }
+  EXPECT_TRUE(parse({"--man"})->print_man);
+  std::string page = settings_man_page("1.2.3");
+  for (std::size_t at; (at = page.find("\\-")) != std::string::npos;) page.erase(at, 1);
+  for (const std::string& flag : flags) EXPECT_NE(page.find(flag), std::string::npos) << flag;
+  EXPECT_EQ(error_of({"--completion", "tcsh"}), "--completion: found \"tcsh\", expected bash, zsh or fish");
 }
 
 TEST(Settings, GiveEachModelItsWeights) {
