@@ -5,7 +5,9 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -56,6 +58,18 @@ Result<std::string> sha256_hex_of_file(const std::filesystem::path& file) {
   }
   if (in.bad()) return io_error(file.string() + ": reading failed");
   return digest.hex();
+}
+
+std::array<std::uint8_t, 32> hmac_sha256(std::string_view key, std::string_view bytes) {
+  std::array<std::uint8_t, 32> digest{};
+  unsigned size = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
+       digest.data(), &size);
+  return digest;
+}
+
+bool equal_in_constant_time(std::string_view left, std::string_view right) {
+  return left.size() == right.size() && CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;
 }
 
 std::uint64_t checksum64(std::string_view bytes) {

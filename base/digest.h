@@ -35,6 +35,10 @@ class Sha256 {
   std::unique_ptr<Impl> impl_;
 };
 
+std::array<std::uint8_t, 32> hmac_sha256(std::string_view key, std::string_view bytes);
+// Takes a time that depends on the lengths only, so that answers do not tell how much of a guessed key is right.
+bool equal_in_constant_time(std::string_view left, std::string_view right);
+
 // Detects damage, not malice.
 std::uint64_t checksum64(std::string_view bytes);
 
