@@ -4,6 +4,7 @@
 // caller's; they never block the caller on disk, encoding or search. Text is turned into vectors here, before a collection sees it.
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,6 +31,13 @@ using Done = std::move_only_function<void(Result<T>)>;
 struct RequestContext {
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   std::shared_ptr<const std::atomic<bool>> cancelled;
+};
+
+// A pool of threads as it is now.
+struct PoolFigures {
+  std::string name;
+  std::size_t threads = 0;
+  std::size_t queued = 0;  // tasks that wait
 };
 
 class Engine {
@@ -112,6 +120,11 @@ class Engine {
   void rerank(const Reranker& reranker, RerankRequest request, RequestContext context, Done<RerankResult> done);
   void sparse_encode(const SparseEncoder& encoder, SparseEncodeRequest request, RequestContext context,
                      Done<SparseEncodeResult> done);
+
+  // ---- figures, for /metrics ----
+  std::vector<PoolFigures> pools() const;
+  // RocksDB's, by name: estimated_keys, live_data_bytes, memtable_bytes, block_cache_bytes, ...
+  std::map<std::string, std::uint64_t> store_figures() const;
 
   const Settings& settings() const;
   // Pool for work of the api folder that must not run on an io thread (parsing large bodies, compression).

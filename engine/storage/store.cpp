@@ -247,4 +247,37 @@ std::optional<Error> Store::write_fault() const {
   return impl_->fault;
 }
 
+std::map<std::string, std::uint64_t> Store::figures() const {
+  static constexpr std::pair<const char*, const char*> kProperties[] = {
+      {"estimated_keys", "rocksdb.estimate-num-keys"},
+      {"live_data_bytes", "rocksdb.estimate-live-data-size"},
+      {"table_files_bytes", "rocksdb.total-sst-files-size"},
+      {"memtable_bytes", "rocksdb.cur-size-all-mem-tables"},
+      {"table_readers_bytes", "rocksdb.estimate-table-readers-mem"},
+      {"pending_compaction_bytes", "rocksdb.estimate-pending-compaction-bytes"},
+      {"immutable_memtables", "rocksdb.num-immutable-mem-table"},
+  };
+  // Of the whole database: the families share them.
+  static constexpr std::pair<const char*, const char*> kShared[] = {
+      {"block_cache_bytes", "rocksdb.block-cache-usage"},
+      {"running_compactions", "rocksdb.num-running-compactions"},
+      {"running_flushes", "rocksdb.num-running-flushes"},
+      {"background_errors", "rocksdb.background-errors"},
+      {"write_stopped", "rocksdb.is-write-stopped"},
+      {"delayed_write_bytes_per_second", "rocksdb.actual-delayed-write-rate"},
+      {"snapshots", "rocksdb.num-snapshots"},
+  };
+  std::map<std::string, std::uint64_t> figures;
+  std::uint64_t value = 0;
+  for (const auto& [name, property] : kProperties) {
+    for (rocksdb::ColumnFamilyHandle* handle : impl_->handles) {
+      if (impl_->db->GetIntProperty(handle, property, &value)) figures[name] += value;
+    }
+  }
+  for (const auto& [name, property] : kShared) {
+    if (impl_->db->GetIntProperty(property, &value)) figures[name] = value;
+  }
+  return figures;
+}
+
 }  // namespace orthant

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -99,6 +100,9 @@ class Store {
 
   // Held while a table number is read and raised (stored_table.h).
   std::mutex& table_numbers_mutex();
+
+  // RocksDB's own figures, summed over the families; the names are those of /metrics.
+  std::map<std::string, std::uint64_t> figures() const;
 
   // Set while writes are refused after a failure.
   std::optional<Error> write_fault() const;

@@ -1,0 +1,18 @@
+#include "engine/engine_impl.h"
+
+namespace orthant {
+
+std::vector<PoolFigures> Engine::pools() const {
+  std::vector<PoolFigures> all;
+  for (const ThreadPool* pool : {&impl_->encode_pool, &impl_->search_pool, &impl_->write_pool, &impl_->background_pool,
+                                 &impl_->request_pool, &impl_->catalog_pool}) {
+    all.push_back({pool->name(), pool->thread_count(), pool->queued()});
+  }
+  return all;
+}
+
+std::map<std::string, std::uint64_t> Engine::store_figures() const {
+  return impl_->store->figures();
+}
+
+}  // namespace orthant
