@@ -19,6 +19,8 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include "api/http/tls_client.h"
+
 namespace orthant {
 namespace {
 
@@ -45,15 +47,17 @@ struct AddressList {
 struct Endpoint {
   std::string host;
   std::string port = "6333";
+  bool tls = false;
   std::string text() const { return host.contains(':') ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port); }
 };
 
 Result<Endpoint> parse_base_url(std::string_view url) {
   std::string_view rest = url;
-  if (rest.starts_with("http://")) rest.remove_prefix(7);
-  if (rest.contains("://")) return invalid_argument(fmt::format("address {}: only http:// is supported", url));
-  while (rest.ends_with('/')) rest.remove_suffix(1);
   Endpoint endpoint;
+  endpoint.tls = rest.starts_with("https://");
+  if (endpoint.tls || rest.starts_with("http://")) rest.remove_prefix(rest.find("://") + 3);
+  if (rest.contains("://")) return invalid_argument(fmt::format("address {}: only http:// and https:// are supported", url));
+  while (rest.ends_with('/')) rest.remove_suffix(1);
   std::string_view after_host = rest;
   if (rest.starts_with('[')) {
     const std::size_t end = rest.find(']');
@@ -107,6 +111,7 @@ class HttpClient::Impl {
   void close() {
     if (socket_ >= 0) ::close(socket_);
     socket_ = -1;
+    tls_.reset();
   }
 
   bool connected() const { return socket_ >= 0; }
@@ -121,6 +126,7 @@ class HttpClient::Impl {
     Status last = fail(ErrorCode::kUnavailable, endpoint_.host + " has no address");
     for (const addrinfo* address = addresses.first; address != nullptr; address = address->ai_next) {
       last = connect_to(*address);
+      if (last && endpoint_.tls) last = shake_hands();
       if (last) return last;
       close();
     }
@@ -131,19 +137,21 @@ class HttpClient::Impl {
                            const HttpHeaderList& headers) const {
     std::string head = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n", method, target, endpoint_.text());
     if (!content_type.empty()) head += fmt::format("Content-Type: {}\r\n", content_type);
-    for (const auto& [name, value] : headers) head += fmt::format("{}: {}\r\n", name, value);
+    for (const HttpHeaderList* list : {&options_.headers, &headers}) {
+      for (const auto& [name, value] : *list) head += fmt::format("{}: {}\r\n", name, value);
+    }
     return head;
   }
 
   // Writes all of `bytes`. With `stop_at_answer`, false means that the server has begun to answer.
   Result<bool> write(std::string_view bytes, bool stop_at_answer) {
+    if (!tls_) return write_raw(bytes, stop_at_answer);
     while (!bytes.empty()) {
-      const short events = ORTHANT_TRY(wait(static_cast<short>(stop_at_answer ? POLLOUT | POLLIN : POLLOUT)));
-      if (stop_at_answer && (events & POLLIN) != 0) return false;
-      const ssize_t written = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-      if (written < 0 && (errno == EAGAIN || errno == EINTR)) continue;
-      if (written < 0) return connection_error("writing to", endpoint_.text());
-      bytes.remove_prefix(static_cast<std::size_t>(written));
+      const std::string_view piece = bytes.substr(0, kReadBytes);
+      ORTHANT_TRY(tls_->encrypt(piece));
+      const bool all = ORTHANT_TRY(write_raw(tls_->take_output(), stop_at_answer));
+      if (!all) return false;
+      bytes.remove_prefix(piece.size());
     }
     return true;
   }
@@ -223,7 +231,55 @@ class HttpClient::Impl {
     return waiting.revents;
   }
 
+  Status shake_hands() {
+    tls_ = ORTHANT_TRY(TlsClient::create(endpoint_.host, options_.ca_file));
+    std::array<char, kReadBytes> piece;
+    while (true) {
+      const bool done = ORTHANT_TRY(tls_->shake_hands());
+      ORTHANT_TRY(write_raw(tls_->take_output(), false));
+      if (done) return {};
+      const std::size_t count = ORTHANT_TRY(read_raw(piece));
+      if (count == 0) return fail(ErrorCode::kUnavailable, endpoint_.text() + " closed the connection in the TLS handshake");
+      tls_->feed({piece.data(), count});
+    }
+  }
+
+  // What came may be TLS's own and no answer.
+  Result<bool> answer_has_begun() {
+    if (!tls_) return true;
+    std::array<char, 4096> piece;
+    const ssize_t count = ::recv(socket_, piece.data(), piece.size(), MSG_DONTWAIT);
+    if (count == 0) return true;
+    if (count > 0) tls_->feed({piece.data(), static_cast<std::size_t>(count)});
+    return tls_->has_input();
+  }
+
+  Result<bool> write_raw(std::string_view bytes, bool stop_at_answer) {
+    while (!bytes.empty()) {
+      const short events = ORTHANT_TRY(wait(static_cast<short>(stop_at_answer ? POLLOUT | POLLIN : POLLOUT)));
+      if (stop_at_answer && (events & POLLIN) != 0 && ORTHANT_TRY(answer_has_begun())) return false;
+      if ((events & POLLOUT) == 0) continue;
+      const ssize_t written = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (written < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+      if (written < 0) return connection_error("writing to", endpoint_.text());
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return true;
+  }
+
   Result<std::size_t> read_some(std::span<char> out) {
+    if (!tls_) return read_raw(out);
+    std::array<char, kReadBytes> piece;
+    while (true) {
+      const std::size_t count = ORTHANT_TRY(tls_->decrypt(out));
+      if (count > 0 || tls_->ended()) return count;
+      const std::size_t raw = ORTHANT_TRY(read_raw(piece));
+      if (raw == 0) return std::size_t{0};
+      tls_->feed({piece.data(), raw});
+    }
+  }
+
+  Result<std::size_t> read_raw(std::span<char> out) {
     while (true) {
       ORTHANT_TRY(wait(POLLIN));
       const ssize_t count = ::recv(socket_, out.data(), out.size(), MSG_DONTWAIT);
@@ -262,6 +318,7 @@ class HttpClient::Impl {
   const Endpoint endpoint_;
   const HttpClientOptions options_;
   int socket_ = -1;
+  std::optional<TlsClient> tls_;  // where https:// is spoken
 };
 
 HttpClient::HttpClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -1,6 +1,6 @@
 #pragma once
 // HttpClient: a small blocking HTTP/1.1 client for the command line and for tests. Keeps one connection open between requests
-// and opens it again when the server has closed it meanwhile. Owns its socket; one thread at a time. http:// only.
+// and opens it again when the server has closed it meanwhile. Owns its socket; one thread at a time.
 
 #include <chrono>
 #include <cstddef>
@@ -15,14 +15,18 @@
 
 namespace orthant {
 
+using HttpHeaderList = std::vector<std::pair<std::string, std::string>>;
+
 struct HttpClientOptions {
   std::chrono::milliseconds connect_timeout{5'000};
   // Of each single wait for the socket: a server that neither reads nor answers for this long is given up.
   std::chrono::milliseconds io_timeout{300'000};
   std::size_t max_answer_bytes = std::size_t{1} << 30;
+  // Sent with every request: a key.
+  HttpHeaderList headers = {};
+  // Certificates (PEM) of the authorities that https:// servers must be signed by; empty: the system's.
+  std::string ca_file = {};
 };
-
-using HttpHeaderList = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpReply {
   int status = 0;
@@ -36,7 +40,7 @@ struct HttpReply {
 
 class HttpClient {
  public:
-  // "http://host[:port]" or "host[:port]"; the default port is 6333. Does not connect yet.
+  // "http://host[:port]", "https://host[:port]" or "host[:port]"; the default port is 6333. Does not connect yet.
   // invalid_argument for other schemes and bad ports.
   static Result<HttpClient> create(std::string_view base_url, HttpClientOptions options = {});
   ~HttpClient();
@@ -44,7 +48,8 @@ class HttpClient {
   HttpClient& operator=(HttpClient&&) noexcept;
 
   // `target` is path and query, percent-encoded, "/collections/x?wait=true". Every answer, also 4xx and 5xx, is a reply.
-  // Errors: unavailable (no connection, or lost), deadline_exceeded, data_corruption (not HTTP).
+  // Errors: unavailable (no connection, or lost), deadline_exceeded, data_corruption (not HTTP), failed_precondition (a certificate
+  // that is not trusted).
   // Tried again once on a fresh connection when a kept one turns out to be closed before any byte of the answer.
   Result<HttpReply> send(std::string_view method, std::string_view target, std::string_view body = {},
                          std::string_view content_type = "application/json", const HttpHeaderList& headers = {});

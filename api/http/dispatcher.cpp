@@ -1,59 +1,62 @@
 #include "api/http/dispatcher.h"
 
 #include <exception>
-#include <map>
 #include <mutex>
 
 #include <fmt/format.h>
 
 #include "api/http/content_coding.h"
+#include "api/http/request_id.h"
 #include "base/log.h"
 #include "base/metrics.h"
 
 namespace orthant {
-namespace {
 
-void add_cors(const Request& request, Response& response) {
-  if (!request.headers.find("origin").empty()) response.headers.emplace_back("Access-Control-Allow-Origin", "*");
-}
-
-}  // namespace
-
-// Metrics of one route, looked up once for each status.
+// Metrics of one route. The histogram is looked up once.
 struct Dispatcher::RouteMetrics {
-  std::mutex mutex;
-  std::map<int, Counter*> answers;  // guarded by mutex
-  Histogram* durations = nullptr;   // guarded by mutex
+  AnswerStatistics statistics;
+  std::once_flag made;
+  Histogram* durations = nullptr;
 };
 
 Dispatcher::Dispatcher(Router router, DispatcherOptions options)
-    : router_(std::move(router)), options_(std::move(options)), metrics_(new RouteMetrics[router_.routes().size()]) {}
+    : router_(std::move(router)),
+      options_(std::move(options)),
+      cors_(options_.cors_origins),
+      metrics_(new RouteMetrics[router_.routes().size()]) {}
 Dispatcher::~Dispatcher() = default;
 
+std::vector<RouteFigures> Dispatcher::figures() const {
+  std::vector<RouteFigures> all;
+  for (std::size_t i = 0; i < router_.routes().size(); ++i) all.push_back({&router_.routes()[i], &metrics_[i].statistics});
+  return all;
+}
+
 Awaitable<Response> Dispatcher::handle(Request& request) const {
+  request.id = request_id(request.headers.find(kRequestIdHeader));
   const Route* route = router_.match(request);
-  Response response;
-  if (route == nullptr) {
-    response = answer_unrouted(request);
-  } else {
-    response = co_await run_route(*route, request);
-    count_request(*route, request, response);
-  }
-  add_cors(request, response);
+  Response response = co_await answer(route, request);
+  response.headers.emplace_back(kRequestIdHeader, request.id);
+  cors_.add_headers(request, response);
   if (response.body.size() >= options_.compress_from_bytes) co_await compress_answer(request, response);
+  if (route != nullptr) count_request(*route, request, response);
+  if (options_.observe) options_.observe(route, request, response);
   co_return response;
+}
+
+// A preflight carries no key: it is answered before anybody asks for one.
+Awaitable<Response> Dispatcher::answer(const Route* route, Request& request) const {
+  if (route == nullptr && request.method == Method::kOptions) co_return cors_.answer_options();
+  if (options_.admit) {
+    std::optional<Response> refusal = co_await options_.admit(route, request);
+    if (refusal) co_return std::move(*refusal);
+  }
+  if (route == nullptr) co_return answer_unrouted(request);
+  co_return co_await run_route(*route, request);
 }
 
 Response Dispatcher::answer_unrouted(Request& request) const {
   const std::vector<Method> allowed = router_.allowed_methods(request);
-  if (request.method == Method::kOptions) {
-    Response response = text_response(204, "");
-    response.headers = {{"Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"},
-                        {"Access-Control-Allow-Headers", "*"},
-                        {"Access-Control-Max-Age", "86400"}};
-    if (request.headers.find("origin").empty()) response.headers.emplace_back("Access-Control-Allow-Origin", "*");
-    return response;
-  }
   if (allowed.empty()) return text_response(404, "");
   std::string names;
   for (const Method method : allowed) names += fmt::format("{}{}", names.empty() ? "" : ", ", method_name(method));
@@ -71,6 +74,11 @@ Awaitable<Response> Dispatcher::run_route(const Route& route, Request& request) 
       co_return refusal;
     }
     request.content = std::move(*content);
+    request.content_bytes = request.content.size();
+    if (request.grants != nullptr && options_.admit_content) {
+      std::optional<Response> refusal = options_.admit_content(route, request);
+      if (refusal) co_return std::move(*refusal);
+    }
   }
   std::string fault;
   try {
@@ -78,7 +86,7 @@ Awaitable<Response> Dispatcher::run_route(const Route& route, Request& request) 
   } catch (const std::exception& exception) {
     fault = exception.what();
   }
-  log_error(fmt::format("{} {}: {}", method_name(request.method), request.path, fault));
+  log_error(fmt::format("{} {}: {}", method_name(request.method), request.path, fault), {{"request_id", request.id}});
   co_return route.render_error(Error{ErrorCode::kInternal, fault});
 }
 
@@ -110,21 +118,13 @@ Awaitable<void> Dispatcher::compress_answer(const Request& request, Response& re
 void Dispatcher::count_request(const Route& route, const Request& request, const Response& response) const {
   RouteMetrics& metrics = metrics_[static_cast<std::size_t>(&route - router_.routes().data())];
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - request.received).count();
-  const std::lock_guard lock(metrics.mutex);
-  Counter*& answers = metrics.answers[response.status];
-  const auto labels = [&] {
-    return fmt::format("method=\"{}\",endpoint=\"{}\"", method_name(route.method), escape_label(route.pattern));
-  };
-  if (answers == nullptr) {
-    answers = &counter("rest_responses_total", "Answers by method, endpoint and status",
-                       fmt::format("{},status=\"{}\"", labels(), response.status));
-  }
-  if (metrics.durations == nullptr) {
+  std::call_once(metrics.made, [&] {
     metrics.durations =
-        &histogram("rest_responses_duration_seconds", "Time from a request's header to its answer", duration_buckets(), labels());
-  }
-  answers->add();
+        &histogram("rest_responses_duration_seconds", "Time from a request's header to its answer", duration_buckets(),
+                   fmt::format("method=\"{}\",endpoint=\"{}\"", method_name(route.method), escape_label(route.pattern)));
+  });
   metrics.durations->observe(seconds);
+  metrics.statistics.add(response.status, response.status == 404 ? std::string_view() : request.path_value("collection"), seconds);
 }
 
 }  // namespace orthant

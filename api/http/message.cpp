@@ -13,10 +13,6 @@ namespace {
 
 constexpr std::size_t kFirstBodyBytes = std::size_t{64} << 10;
 
-bool equal_ignoring_case(std::string_view left, std::string_view right) {
-  return std::ranges::equal(left, right, [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
-}
-
 Status parse_query(std::string_view text, QueryParameters& query) {
   while (!text.empty()) {
     const std::string_view pair = text.substr(0, text.find('&'));
@@ -38,9 +34,13 @@ std::string_view method_name(Method method) {
   return kNames[static_cast<std::size_t>(method)];
 }
 
+bool same_header_name(std::string_view left, std::string_view right) {
+  return std::ranges::equal(left, right, [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
+}
+
 std::string_view Headers::find(std::string_view name) const {
   for (const auto& [key, value] : fields_) {
-    if (equal_ignoring_case(key, name)) return value;
+    if (same_header_name(key, name)) return value;
   }
   return {};
 }

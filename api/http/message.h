@@ -23,6 +23,8 @@ enum class Method { kGet, kHead, kPost, kPut, kPatch, kDelete, kOptions, kOther 
 std::string_view method_name(Method method);
 
 // Names compare without case.
+bool same_header_name(std::string_view left, std::string_view right);
+
 class Headers {
  public:
   void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
@@ -55,6 +57,14 @@ class BodyReader {
   virtual std::optional<std::uint64_t> content_length() const = 0;
 };
 
+class Grants;
+
+// Who sent a request, for logs: never a key.
+struct Caller {
+  std::string_view kind = "none";  // "key", "read-only key", "token"; "none" where no key is asked for or it was not accepted
+  std::string subject;             // of a token
+};
+
 struct Request {
   Method method = Method::kGet;
   std::string path;                   // as sent, without query and trailing slashes
@@ -66,6 +76,13 @@ struct Request {
   std::chrono::steady_clock::time_point received = std::chrono::steady_clock::now();
   // True once the client has left.
   std::shared_ptr<const std::atomic<bool>> cancelled;
+  std::string client;  // address, without port
+  // Given by the client as X-Request-Id or made by the dispatcher; goes back to the client and into logs.
+  std::string id;
+  // What the request's key allows; null: everything. Handlers of routes that tell of several collections look at it.
+  std::shared_ptr<const Grants> grants;
+  Caller caller;
+  std::size_t content_bytes = 0;  // of the whole body once it is read, after decompression
   // Never null while a handler runs. At its end already for routes that take the whole body.
   BodyReader* body = nullptr;
   // The whole body, content coding undone, for routes that ask for it (BodyUse::kWhole). Handlers may move it away.

@@ -19,6 +19,18 @@ enum class BodyUse {
   kStream,  // the handler reads Request::body itself
 };
 
+// What a route asks of the key of a request.
+enum class RouteAccess {
+  kManage,          // everything; what a route gets that nobody has thought about
+  kFree,            // no key at all
+  kAny,             // any key; the answer holds only what it may see
+  kReadAll,         // not limited to collections
+  kReadCollection,  // the {collection} of the path
+  kReadWhole,       // the same, and not with rights to its points alone
+  kWritePoints,
+  kWriteCollection,  // indexes and snapshots of it too
+};
+
 // How errors look on the wire; each dialect has its own.
 using ErrorStyle = Response (*)(const Error&);
 
@@ -28,12 +40,18 @@ struct Route {
   Handler handler;
   ErrorStyle render_error;
   BodyUse body = BodyUse::kWhole;
+  RouteAccess access = RouteAccess::kManage;
 };
 
 class Router {
  public:
   // Parts without braces win over parts with them, whatever the order of adding.
   void add(Route route);
+
+  // Gives every route the access that `choose` says.
+  void set_access(const std::function<RouteAccess(const Route&)>& choose) {
+    for (Route& route : routes_) route.access = choose(route);
+  }
 
   // Null when nothing matches; else sets request.path_values. HEAD finds GET's routes.
   const Route* match(Request& request) const;

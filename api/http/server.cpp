@@ -7,6 +7,7 @@
 #include <list>
 #include <mutex>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include <fmt/format.h>
@@ -33,6 +34,7 @@ using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, IoExecutor>;
 using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, IoExecutor>;
 
 constexpr std::chrono::milliseconds kCheckInterval{100};
+// Sent as it stands, also where TLS is spoken: a handshake for each refused connection would be the greater burden.
 constexpr std::string_view kRefusal =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
 
@@ -54,6 +56,38 @@ auto report_exception(std::string_view what) {
   };
 }
 
+// Connections by address. Entries go with the last connection, so that the map is bounded by max_connections.
+class ClientCounts {
+ public:
+  explicit ClientCounts(std::size_t most) : most_(most) {}
+
+  // False: the address has as many as it may.
+  bool enter(const std::string& client) {
+    if (most_ == 0) return true;
+    const std::lock_guard lock(mutex_);
+    std::size_t& count = counts_[client];
+    if (count >= most_) return false;
+    ++count;
+    return true;
+  }
+  void leave(const std::string& client) {
+    if (most_ == 0) return;
+    const std::lock_guard lock(mutex_);
+    const auto found = counts_.find(client);
+    if (--found->second == 0) counts_.erase(found);
+  }
+
+ private:
+  const std::size_t most_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::size_t> counts_;  // guarded by mutex_
+};
+
+Counter& refused_connections() {
+  static Counter& instance = counter("orthant_http_connections_refused_total", "Connections refused because there were too many");
+  return instance;
+}
+
 Gauge& connections_gauge() {
   static Gauge& instance = gauge("orthant_http_connections", "Open HTTP connections");
   return instance;
@@ -63,7 +97,8 @@ Gauge& connections_gauge() {
 
 class HttpServer::Impl {
  public:
-  Impl(const HttpServerOptions& options, RequestHandler handler) : options_(options), handler_(std::move(handler)) {
+  Impl(const HttpServerOptions& options, RequestHandler handler)
+      : options_(options), handler_(std::move(handler)), clients_(options.max_connections_per_client) {
     limits_.max_header_bytes = options.max_header_bytes;
     limits_.idle_timeout = options.idle_timeout;
     limits_.header_timeout = options.header_timeout;
@@ -77,6 +112,7 @@ class HttpServer::Impl {
   ~Impl() { stop(std::chrono::milliseconds(0)); }
 
   Status listen() {
+    if (!options_.tls.certificate.empty()) tls_ = ORTHANT_TRY(TlsContext::load(options_.tls));
     error_code error;
     asio::ip::tcp::resolver resolver(workers_[0]->context);
     const auto found = resolver.resolve(options_.host, std::to_string(options_.port), asio::ip::tcp::resolver::passive, error);
@@ -149,21 +185,26 @@ class HttpServer::Impl {
   }
 
   void admit(Worker& worker, TcpSocket socket) {
-    if (connections_.fetch_add(1) >= options_.max_connections) {
+    error_code unknown;
+    const std::string client = socket.remote_endpoint(unknown).address().to_string();
+    const bool too_many = connections_.fetch_add(1) >= options_.max_connections;
+    if (too_many || !clients_.enter(client)) {
+      refused_connections().add();
       ::send(socket.native_handle(), kRefusal.data(), kRefusal.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
       connection_ended();
       return;
     }
     connections_gauge().add(1);
-    asio::co_spawn(worker.context, serve(worker, std::move(socket)), [this](const std::exception_ptr& thrown) {
+    asio::co_spawn(worker.context, serve(worker, std::move(socket), client), [this, client](const std::exception_ptr& thrown) {
       report_exception("serving a connection")(thrown);
       connections_gauge().add(-1);
+      clients_.leave(client);
       connection_ended();
     });
   }
 
-  Awaitable<void> serve(Worker& worker, TcpSocket socket) {
-    Session session(std::move(socket), limits_, handler_);
+  Awaitable<void> serve(Worker& worker, TcpSocket socket, std::string client) {
+    Session session(std::move(socket), tls_ == nullptr ? nullptr : tls_->current(), std::move(client), limits_, handler_);
     const auto position = worker.sessions.insert(worker.sessions.end(), &session);
     struct Removal {
       Worker& worker;
@@ -206,6 +247,8 @@ class HttpServer::Impl {
 
   const HttpServerOptions options_;
   const RequestHandler handler_;
+  ClientCounts clients_;
+  std::unique_ptr<TlsContext> tls_;  // null: plain HTTP
   SessionLimits limits_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Acceptor> acceptor_;

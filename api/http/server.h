@@ -10,6 +10,7 @@
 #include <string>
 
 #include "api/http/message.h"
+#include "api/http/tls_context.h"
 #include "base/result.h"
 
 namespace orthant {
@@ -18,7 +19,9 @@ struct HttpServerOptions {
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;  // 0: a free one
   std::size_t io_threads = 2;
-  std::size_t max_connections = 10'000;  // past it, connections are answered with 503 and closed
+  std::size_t max_connections = 10'000;        // past it, connections are answered with 503 and closed
+  std::size_t max_connections_per_client = 0;  // of one address, likewise; 0: no limit
+  TlsFiles tls;                                // without a certificate: plain HTTP
   std::size_t max_header_bytes = std::size_t{32} << 10;
   std::chrono::milliseconds idle_timeout{75'000};
   std::chrono::milliseconds header_timeout{20'000};
@@ -29,7 +32,7 @@ struct HttpServerOptions {
 
 class HttpServer {
  public:
-  // Listens and serves when it returns. io_error names the address that cannot be bound.
+  // Listens and serves when it returns. io_error names the address that cannot be bound, invalid_argument a bad TLS file.
   static Result<std::unique_ptr<HttpServer>> start(const HttpServerOptions& options,
                                                    std::function<Awaitable<Response>(Request&)> handler);
   // stop(0 ms) if that has not happened.

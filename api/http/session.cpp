@@ -9,11 +9,13 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 
-#include "base/log.h"
+#include "api/http/tls_settings.h"
+#include "base/metrics.h"
 
 namespace orthant {
 namespace {
@@ -39,6 +41,11 @@ Method method_of(beast_http::verb verb) {
     case beast_http::verb::options: return Method::kOptions;
     default: return Method::kOther;
   }
+}
+
+Counter& failed_handshakes() {
+  static Counter& instance = counter("orthant_tls_handshakes_failed_total", "Connections given up during the TLS handshake");
+  return instance;
 }
 
 bool has_no_body(int status) {
@@ -71,8 +78,23 @@ struct Session::Message {
   bool body_failed = false;
 };
 
-Session::Session(TcpSocket socket, const SessionLimits& limits, const RequestHandler& handler)
-    : socket_(std::move(socket)), limits_(limits), handler_(handler) {
+// Keeps the certificate that it began with, also when a new one is loaded meanwhile.
+class Session::TlsStream {
+ public:
+  TlsStream(TcpSocket& socket, std::shared_ptr<TlsSettings> settings)
+      : settings_(std::move(settings)), stream(socket, settings_->context) {}
+
+ private:
+  std::shared_ptr<TlsSettings> settings_;
+
+ public:
+  asio::ssl::stream<TcpSocket&> stream;
+};
+
+Session::Session(TcpSocket socket, std::shared_ptr<TlsSettings> tls, std::string client, const SessionLimits& limits,
+                 const RequestHandler& handler)
+    : socket_(std::move(socket)), client_(std::move(client)), limits_(limits), handler_(handler) {
+  if (tls != nullptr) tls_ = std::make_unique<TlsStream>(socket_, std::move(tls));
   error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
 }
@@ -85,7 +107,21 @@ Response Session::refuse_header(HeaderResult result) {
   return text_response(400, "the request is not valid HTTP/1.1");
 }
 
+Awaitable<bool> Session::shake_hands() {
+  extend_deadline(limits_.header_timeout);
+  state_ = State::kReading;
+  error_code error;
+  co_await tls_->stream.async_handshake(asio::ssl::stream_base::server, asio::redirect_error(use_io_awaitable, error));
+  state_ = State::kHandling;
+  if (error) failed_handshakes().add();
+  co_return !error;
+}
+
 Awaitable<void> Session::run() {
+  if (tls_ != nullptr) {
+    const bool secure = co_await shake_hands();
+    if (!secure) co_return;
+  }
   while (keep_alive_ && !finishing_) {
     const HeaderResult header = co_await read_header();
     if (header == HeaderResult::kClosed) break;
@@ -112,6 +148,11 @@ void Session::check(Clock::time_point now) {
     }
     return;
   }
+  // An idle session waits without its buffer.
+  if (state_ == State::kIdle && buffer_begin_ == buffer_end_ && buffer_.capacity() >= kSmallBuffer) {
+    std::string().swap(buffer_);  // an assignment would keep the memory
+    buffer_begin_ = buffer_end_ = 0;
+  }
   if (now < deadline_ || timed_out_) return;
   timed_out_ = true;
   error_code ignored;
@@ -121,7 +162,7 @@ void Session::check(Clock::time_point now) {
 void Session::finish() {
   finishing_ = true;
   error_code ignored;
-  if (state_ == State::kIdle) socket_.cancel(ignored);
+  if (state_ == State::kIdle || state_ == State::kStarting) socket_.cancel(ignored);
 }
 
 void Session::abort() {
@@ -139,10 +180,27 @@ Awaitable<std::size_t> Session::receive(std::span<char> out, State state) {
   if (timed_out_ || aborting_) co_return 0;
   state_ = state;
   error_code error;
-  const std::size_t count =
-      co_await socket_.async_read_some(asio::buffer(out.data(), out.size()), asio::redirect_error(use_io_awaitable, error));
+  std::size_t count = 0;
+  const asio::mutable_buffer target = asio::buffer(out.data(), out.size());
+  if (tls_ != nullptr) {
+    count = co_await tls_->stream.async_read_some(target, asio::redirect_error(use_io_awaitable, error));
+  } else {
+    count = co_await socket_.async_read_some(target, asio::redirect_error(use_io_awaitable, error));
+  }
   state_ = State::kHandling;
   co_return error ? 0 : count;
+}
+
+// Waits without a buffer, so that an idle connection takes no memory for one (check() gives it back). Not with TLS: what the socket
+// gave already may lie in its buffers, and nothing more need come.
+Awaitable<bool> Session::wait_for_request() {
+  if (timed_out_ || aborting_) co_return false;
+  if (tls_ != nullptr) co_return true;
+  state_ = State::kIdle;
+  error_code error;
+  co_await socket_.async_wait(TcpSocket::wait_read, asio::redirect_error(use_io_awaitable, error));
+  state_ = State::kHandling;
+  co_return !error;
 }
 
 // Adds to the buffer; false when nothing more came.
@@ -182,7 +240,11 @@ Awaitable<Session::HeaderResult> Session::read_header() {
     }
     if (need_more || buffer_begin_ == buffer_end_) {
       if (!began && finishing_) co_return HeaderResult::kClosed;
-      const bool more = co_await fill(began ? State::kReading : State::kIdle);
+      if (!began) {
+        const bool coming = co_await wait_for_request();
+        if (!coming) co_return HeaderResult::kClosed;
+      }
+      const bool more = co_await fill(began ? State::kReading : State::kStarting);
       if (!more) co_return began&& timed_out_ ? HeaderResult::kTimedOut : HeaderResult::kClosed;
       need_more = false;
       continue;
@@ -213,6 +275,7 @@ Result<Request> Session::make_request() {
   const std::string_view target(head.target().data(), head.target().size());
   ORTHANT_TRY(parse_target(target, request));
   request.cancelled = cancelled_;
+  request.client = client_;
   request.body = this;
   return request;
 }
@@ -309,15 +372,16 @@ Awaitable<void> Session::serve_request() {
   co_await respond(response, request->method == Method::kHead);
 }
 
-// A short rest of a body is read over so that the connection can be kept.
+// A short rest of a body is read over so that the connection can be kept; of a chunked one nobody knows how long it is.
 Awaitable<void> Session::drain_body() {
-  const bool may_come = !message_->expects_continue && message_->remaining <= kReusableDrainBytes;
+  const bool may_come = !message_->chunked && !message_->expects_continue && message_->remaining <= kReusableDrainBytes;
   keep_alive_ = may_come;
   std::array<char, 4096> dropped;
+  const auto end = Clock::now() + limits_.drain_timeout;
   for (std::size_t total = 0; keep_alive_ && !message_->body_done;) {
     const Result<std::size_t> count = co_await read_some(dropped);
     total += count.value_or(0);
-    keep_alive_ = count.has_value() && total <= kReusableDrainBytes;
+    keep_alive_ = count.has_value() && total <= kReusableDrainBytes && Clock::now() < end;
   }
 }
 
@@ -330,7 +394,11 @@ Awaitable<bool> Session::send(std::string_view head, std::string_view body) {
   const std::array<asio::const_buffer, 2> buffers = {asio::buffer(head.data(), head.size()),
                                                      asio::buffer(body.data(), body.size())};
   error_code error;
-  co_await asio::async_write(socket_, buffers, asio::redirect_error(use_io_awaitable, error));
+  if (tls_ != nullptr) {
+    co_await asio::async_write(tls_->stream, buffers, asio::redirect_error(use_io_awaitable, error));
+  } else {
+    co_await asio::async_write(socket_, buffers, asio::redirect_error(use_io_awaitable, error));
+  }
   state_ = before;
   deadline_ = Clock::time_point::max();
   co_return !error;
@@ -344,7 +412,7 @@ Awaitable<void> Session::respond(const Response& response, bool head_only) {
   if (sent && response.source && !without_body) sent = co_await send_source(*response.source);
   if (!sent) keep_alive_ = false;
   if (buffer_.size() > kLargeBuffer) {
-    buffer_ = std::string(buffered());
+    std::string(buffered()).swap(buffer_);
     buffer_begin_ = 0;
     buffer_end_ = buffer_.size();
   }
@@ -365,9 +433,16 @@ Awaitable<bool> Session::send_source(BodySource& source) {
 // Closing a socket with unread bytes resets the connection, and the client may lose the answer: first let the client finish.
 Awaitable<void> Session::close_gently() {
   error_code error;
-  socket_.shutdown(TcpSocket::shutdown_send, error);
   timed_out_ = false;
-  if (!error && !aborting_) extend_deadline(limits_.drain_timeout);
+  if (!aborting_) extend_deadline(limits_.drain_timeout);
+  if (tls_ != nullptr && !aborting_) {
+    // Waits for the client's farewell too, which many never send.
+    if (finishing_) extend_deadline(std::chrono::milliseconds(200));
+    state_ = State::kReading;
+    co_await tls_->stream.async_shutdown(asio::redirect_error(use_io_awaitable, error));
+    error = {};
+  }
+  socket_.shutdown(TcpSocket::shutdown_send, error);
   std::array<char, 16384> dropped;
   std::size_t total = 0;
   while (!error && !aborting_ && !finishing_ && total < limits_.max_drained_bytes) {

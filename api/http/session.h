@@ -18,6 +18,7 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include "api/http/message.h"
+#include "api/http/tls_context.h"
 
 namespace orthant {
 
@@ -41,8 +42,9 @@ class Session final : public BodyReader {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // `limits` and `handler` must outlive the session.
-  Session(TcpSocket socket, const SessionLimits& limits, const RequestHandler& handler);
+  // `limits` and `handler` must outlive the session. With `tls` the session begins with a handshake. `client` is its address.
+  Session(TcpSocket socket, std::shared_ptr<TlsSettings> tls, std::string client, const SessionLimits& limits,
+          const RequestHandler& handler);
   ~Session() override;
 
   // Serves the connection until it ends. Once.
@@ -59,11 +61,16 @@ class Session final : public BodyReader {
   std::optional<std::uint64_t> content_length() const override;
 
  private:
-  struct Message;  // the parser of the present request
-  enum class State { kIdle, kReading, kHandling, kWriting };
+  struct Message;   // the parser of the present request
+  class TlsStream;  // the record layer over socket_
+  // kIdle waits for a request without a buffer; in kStarting bytes have come, but perhaps none of a request (TLS's own, empty
+  // lines).
+  enum class State { kIdle, kStarting, kReading, kHandling, kWriting };
   enum class HeaderResult { kComplete, kClosed, kTimedOut, kTooLarge, kMalformed };
 
   static Response refuse_header(HeaderResult result);
+  Awaitable<bool> shake_hands();
+  Awaitable<bool> wait_for_request();
   Awaitable<HeaderResult> read_header();
   Awaitable<void> serve_request();
   Result<Request> make_request();
@@ -81,6 +88,8 @@ class Session final : public BodyReader {
   std::string_view buffered() const { return std::string_view(buffer_).substr(buffer_begin_, buffer_end_ - buffer_begin_); }
 
   TcpSocket socket_;
+  std::unique_ptr<TlsStream> tls_;  // null: plain HTTP
+  const std::string client_;
   const SessionLimits& limits_;
   const RequestHandler& handler_;
   std::string buffer_;  // received and not yet used: [buffer_begin_, buffer_end_)

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -34,6 +35,15 @@ class RawConnection {
       bytes.remove_prefix(static_cast<std::size_t>(count));
     }
     return true;
+  }
+  void set_blocking(bool blocking) {
+    const int flags = fcntl(socket_, F_GETFL);
+    fcntl(socket_, F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
+  }
+  // What the socket takes now.
+  std::size_t send_some(std::string_view bytes) {
+    const ssize_t count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return count > 0 ? static_cast<std::size_t>(count) : 0;
   }
   void finish_sending() { ::shutdown(socket_, SHUT_WR); }
   void close() {
