@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "api/http/dispatcher.h"
 #include "api/http/message.h"
 #include "api/http/router.h"
 #include "engine/engine.h"
@@ -16,7 +17,10 @@ namespace orthant {
 struct ApiContext {
   Settings settings;
   std::atomic<Engine*> engine{nullptr};
-  // Set with the engine's fault when it cannot be opened; shown by /readyz.
+  // What serves the requests: figures of its routes. Null until it is made.
+  std::atomic<const Dispatcher*> dispatcher{nullptr};
+  // The daemon will stop soon: /readyz says so before anything is refused.
+  std::atomic<bool> stopping{false};
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
 };
 

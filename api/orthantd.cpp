@@ -17,6 +17,8 @@
 #include "api/http/dispatcher.h"
 #include "api/http/server.h"
 #include "api/routes.h"
+#include "api/service/gate.h"
+#include "api/service/request_log.h"
 #include "base/cpu.h"
 #include "base/log.h"
 #include "engine/engine.h"
@@ -27,8 +29,6 @@ namespace {
 
 constexpr int kExitFailure = 1;
 constexpr int kExitUsage = 2;
-constexpr std::chrono::milliseconds kStopGrace{10'000};
-
 sigset_t stop_signals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -54,8 +54,39 @@ HttpServerOptions server_options(const Settings& settings) {
   options.port = settings.http_port;
   options.io_threads = io_thread_count();
   options.max_connections = settings.max_connections;
+  options.max_connections_per_client = settings.max_connections_per_client;
+  options.max_header_bytes = settings.max_header_bytes;
   options.idle_timeout = std::chrono::seconds(settings.idle_timeout_s);
+  options.header_timeout = std::chrono::seconds(settings.header_timeout_s);
+  options.read_timeout = std::chrono::seconds(settings.body_timeout_s);
+  options.tls = {settings.tls_cert, settings.tls_key, settings.tls_client_ca};
   return options;
+}
+
+DispatcherOptions dispatcher_options(const ApiContext& context, service::Gate& gate, const service::RequestLog& log) {
+  DispatcherOptions options;
+  options.max_body_bytes = context.settings.max_body_bytes;
+  options.pool = [&context]() -> ThreadPool* {
+    Engine* engine = context.engine.load(std::memory_order_acquire);
+    return engine == nullptr ? nullptr : &engine->request_pool();
+  };
+  const std::vector<std::string>& origins = context.settings.cors_origins;
+  if (!origins.empty()) options.cors_origins = origins;
+  if (origins == std::vector<std::string>{"none"}) options.cors_origins.clear();
+  options.admit = [&gate](const Route* route, Request& request) { return gate.admit(route, request); };
+  options.admit_content = [&gate](const Route& route, const Request& request) { return gate.admit_content(route, request); };
+  options.observe = [&log](const Route* route, const Request& request, const Response& response) {
+    log.observe(route, request, response);
+  };
+  return options;
+}
+
+// What an operator should know before somebody else finds it out.
+void warn_of_open_doors(const Settings& settings) {
+  const bool local = settings.host == "127.0.0.1" || settings.host == "::1" || settings.host == "localhost";
+  const bool keys = !settings.api_key.empty() || !settings.alt_api_key.empty() || !settings.read_only_api_key.empty();
+  if (!local && !keys) log_warning("no api_key is set: everybody who reaches this address may do everything");
+  if (!local && keys && settings.tls_cert.empty()) log_warning("tls_cert is not set: keys travel unencrypted");
 }
 
 void log_models(const Engine& engine) {
@@ -111,38 +142,66 @@ void end_at_next_signal() {
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
 }
 
+// Returns when a signal has come, and after it the delay in which /readyz says so already.
+void wait_for_stop(ApiContext& context, std::size_t delay_s, const Loader& loader) {
+  const sigset_t signals = stop_signals();
+  int signal = 0;
+  sigwait(&signals, &signal);
+  end_at_next_signal();
+  context.stopping.store(true);
+  if (loader.failed()) return;
+  log_info("stopping");
+  std::this_thread::sleep_for(std::chrono::seconds(delay_s));
+}
+
 int serve(const Settings& settings) {
   log_info(fmt::format("orthantd {} on {} ({} kernels)", ORTHANT_VERSION, cpu_model_name(), cpu_level_name(cpu_level())));
   log_info(fmt::format("data directory {}", settings.data_dir.string()));
+  warn_of_open_doors(settings);
   ApiContext context;
   context.settings = settings;
-  DispatcherOptions dispatching;
-  dispatching.max_body_bytes = settings.max_body_bytes;
-  dispatching.pool = [&context]() -> ThreadPool* {
-    Engine* engine = context.engine.load(std::memory_order_acquire);
-    return engine == nullptr ? nullptr : &engine->request_pool();
-  };
-  const Dispatcher dispatcher(make_router(context), dispatching);
+  const Result<std::unique_ptr<service::RequestLog>> log = service::RequestLog::open(settings);
+  if (!log) {
+    log_error(log.error().message);
+    return kExitFailure;
+  }
+  service::Gate gate(context);
+  const Dispatcher dispatcher(make_router(context), dispatcher_options(context, gate, **log));
+  context.dispatcher.store(&dispatcher);
   auto server = HttpServer::start(server_options(settings), [&](Request& request) { return dispatcher.handle(request); });
   if (!server) {
     log_error(server.error().message);
     return kExitFailure;
   }
-  log_info(fmt::format("listening on http://{}:{}", settings.host, (*server)->port()));
+  const std::string_view scheme = settings.tls_cert.empty() ? "http" : "https";
+  log_info(fmt::format("listening on {}://{}:{}", scheme, settings.host, (*server)->port()));
 
   Loader loader(context);
-  const sigset_t signals = stop_signals();
-  int signal = 0;
-  sigwait(&signals, &signal);
-  end_at_next_signal();
-  if (!loader.failed()) log_info("stopping");
-  if (Engine* engine = context.engine.load(std::memory_order_acquire)) engine->begin_stop();
-  (*server)->stop(kStopGrace);
+  wait_for_stop(context, settings.drain_delay_s, loader);
+  if (Engine* opened = context.engine.load(std::memory_order_acquire)) opened->begin_stop();
+  (*server)->stop(std::chrono::seconds(settings.drain_timeout_s));
   context.engine.store(nullptr);
   std::unique_ptr<Engine> engine = loader.take();
   engine.reset();
   if (!loader.failed()) log_info("stopped");
   return loader.failed() ? kExitFailure : 0;
+}
+
+// Files that settings name, beyond what their form tells.
+Status check_files(const Settings& settings) {
+  if (!settings.tls_cert.empty()) ORTHANT_TRY(TlsContext::load({settings.tls_cert, settings.tls_key, settings.tls_client_ca}));
+  if (!settings.audit_log.empty()) ORTHANT_TRY(service::AuditFile::open(settings.audit_log));
+  return {};
+}
+
+int check_config(const Settings& settings) {
+  const Status files = check_files(settings);
+  if (!files) {
+    fmt::print(stderr, "orthantd: {}\n", files.error().message);
+    return kExitUsage;
+  }
+  fmt::print("the configuration is valid\n");
+  return 0;
 }
 
 int run(std::span<const char* const> arguments) {
@@ -159,15 +218,21 @@ int run(std::span<const char* const> arguments) {
     fmt::print("orthantd {}\n", ORTHANT_VERSION);
     return 0;
   }
+  if (parsed->print_man || !parsed->completion_shell.empty()) {
+    fmt::print("{}", parsed->print_man ? settings_man_page(ORTHANT_VERSION) : settings_completion(parsed->completion_shell));
+    return 0;
+  }
+  if (parsed->print_config) {
+    fmt::print("{}", settings_yaml(*parsed));
+    return 0;
+  }
   if (const Result<LogLevel> level = parse_log_level(parsed->settings.log_level)) set_log_level(*level);
+  set_log_format(parsed->settings.log_format == "json" ? LogFormat::kJson : LogFormat::kText);
   if (const Result<CpuLevel> level = choose_cpu_level(); !level) {
     fmt::print(stderr, "orthantd: {}\n", level.error().message);
     return kExitUsage;
   }
-  if (parsed->check_config) {
-    fmt::print("the configuration is valid\n");
-    return 0;
-  }
+  if (parsed->check_config) return check_config(parsed->settings);
   block_signals();
   return serve(parsed->settings);
 }

@@ -5,6 +5,7 @@
 #include "api/qdrant/routes.h"
 #include "api/quality/routes.h"
 #include "api/scoring/routes.h"
+#include "api/service/access.h"
 #include "api/service/routes.h"
 
 namespace orthant {
@@ -17,6 +18,8 @@ Router make_router(const ApiContext& context) {
   bulk::add_routes(router, context);
   openai::add_routes(router, context);
   scoring::add_routes(router, context);
+  router.set_access(
+      [](const Route& route) { return service::access_of(route.method, route.pattern).value_or(RouteAccess::kManage); });
   return router;
 }
 

@@ -1,5 +1,6 @@
 #include "api/cli/daemon.h"
 
+#include <cstdlib>
 #include <utility>
 
 #include <fmt/format.h>
@@ -33,7 +34,12 @@ std::string words_of(const HttpReply& reply) {
 Daemon::Daemon(std::string url, HttpClient client) : url_(std::move(url)), client_(std::move(client)) {}
 
 Result<Daemon> Daemon::at(std::string_view url) {
-  return Daemon(std::string(url), ORTHANT_TRY(HttpClient::create(url)));
+  HttpClientOptions options;
+  // Not by a flag: command lines are read by others.
+  if (const char* key = std::getenv("ORTHANT_API_KEY"); key != nullptr && *key != '\0')
+    options.headers.emplace_back("api-key", key);
+  if (const char* file = std::getenv("ORTHANT_CA_FILE"); file != nullptr) options.ca_file = file;
+  return Daemon(std::string(url), ORTHANT_TRY(HttpClient::create(url, std::move(options))));
 }
 
 Result<HttpReply> Daemon::get_text(std::string_view target) {

@@ -1,3 +1,4 @@
+#include "api/http/grants.h"
 #include "api/qdrant/collection_settings.h"
 #include "api/qdrant/handlers.h"
 #include "api/qdrant/parse_fields.h"
@@ -47,7 +48,9 @@ Awaitable<Status> change_collection(Engine& engine, const std::string& name,
 Awaitable<Response> list_collections(Engine& engine, Request& request) {
   co_return ok_response(request.received, [&](JsonWriter& json) {
     json.begin_object().key("collections").begin_array();
-    for (const std::string& name : engine.collection_names()) json.begin_object().key("name").string(name).end_object();
+    for (const std::string& name : engine.collection_names()) {
+      if (may_read(request.grants.get(), name)) json.begin_object().key("name").string(name).end_object();
+    }
     json.end_array().end_object();
   });
 }

@@ -16,6 +16,7 @@ struct WireError {
 WireError wire_error_of_input(const Error& error) {
   if (error.message.starts_with("Format error in ")) return {400, ""};
   if (error.message.starts_with("Validation error in ")) return {422, ""};
+  if (error.message.starts_with("Forbidden: ")) return {403, ""};
   return {400, error.message.starts_with(kBadRequest) ? "" : "Wrong input: "};
 }
 

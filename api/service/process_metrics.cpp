@@ -1,101 +1,102 @@
 #include "api/service/process_metrics.h"
 
-#include <cstdio>
+#include <charconv>
 #include <filesystem>
 #include <fstream>
-#include <mutex>
-#include <set>
+#include <sstream>
 #include <string>
 
 #include <fmt/format.h>
+#include <malloc.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cpu.h"
-#include "base/metrics.h"
 
 namespace orthant::service {
 namespace {
 
-// Second number of /proc/self/statm: resident pages.
-std::int64_t resident_bytes() {
-  std::ifstream file("/proc/self/statm");
-  std::int64_t virtual_pages = 0;
-  std::int64_t resident_pages = 0;
-  file >> virtual_pages >> resident_pages;
-  return resident_pages * sysconf(_SC_PAGESIZE);
+double seconds_of(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
 }
 
-std::int64_t open_descriptors() {
+std::size_t open_descriptors() {
   std::error_code error;
-  std::int64_t count = 0;
-  for (std::filesystem::directory_iterator entry("/proc/self/fd", error), end; !error && entry != end; entry.increment(error))
+  std::size_t count = 0;
+  for (std::filesystem::directory_iterator entry("/proc/self/fd", error), end; !error && entry != end; entry.increment(error)) {
     ++count;
+  }
   return count;
 }
 
-std::int64_t thread_count() {
-  std::ifstream file("/proc/self/status");
+double most_descriptors() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return static_cast<double>(limit.rlim_cur);
+}
+
+std::size_t mapped_regions() {
+  std::ifstream file("/proc/self/maps");
+  std::size_t count = 0;
+  for (std::string line; std::getline(file, line);) ++count;
+  return count;
+}
+
+// What /proc/self/stat says behind the name in parentheses: fields from the third on.
+std::vector<double> stat_fields() {
+  std::ifstream file("/proc/self/stat");
+  std::string text;
+  std::getline(file, text);
+  const std::size_t name_end = text.rfind(')');
+  std::istringstream rest(name_end == std::string::npos ? std::string() : text.substr(name_end + 4));
+  std::vector<double> fields;
+  for (double value = 0; rest >> value;) fields.push_back(value);
+  return fields;
+}
+
+double boot_time_seconds() {
+  std::ifstream file("/proc/stat");
   for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("Threads:")) return std::stoll(line.substr(8));
+    if (line.starts_with("btime ")) return std::stod(line.substr(6));
   }
   return 0;
 }
 
-void update_process() {
-  gauge("app_info", "Name and version", fmt::format("name=\"orthant\",version=\"{}\"", ORTHANT_VERSION)).set(1);
-  gauge("orthant_cpu_level_info", "Which kernels are used", fmt::format("level=\"{}\"", cpu_level_name(cpu_level()))).set(1);
-  gauge("memory_resident_bytes", "Resident memory of the process").set(resident_bytes());
-  gauge("process_open_fds", "Open file descriptors").set(open_descriptors());
-  gauge("process_threads", "Threads").set(thread_count());
-}
-
-// Gauges live as long as the process: those of deleted collections are set to 0.
-void update_collections(const Engine& engine) {
-  static std::mutex mutex;
-  static std::set<std::string> seen;
-  const std::lock_guard lock(mutex);
-  const auto points = [](const std::string& name) -> Gauge& {
-    return gauge("collection_points", "Points of a collection", fmt::format("id=\"{}\"", escape_label(name)));
-  };
-  const auto bytes = [](const std::string& name) -> Gauge& {
-    return gauge("collection_vectors_memory_bytes", "Memory of a collection's vectors",
-                 fmt::format("id=\"{}\"", escape_label(name)));
-  };
-  const auto disk_bytes = [](const std::string& name) -> Gauge& {
-    return gauge("collection_vectors_disk_bytes", "Bytes of a collection's codes that live in files in place of memory",
-                 fmt::format("id=\"{}\"", escape_label(name)));
-  };
-  for (const std::string& name : seen) {
-    points(name).set(0);
-    bytes(name).set(0);
-    disk_bytes(name).set(0);
-  }
-  const std::vector<std::string> names = engine.collection_names();
-  std::int64_t total = 0;
-  for (const std::string& name : names) {
-    const Result<CollectionInfo> info = engine.collection_info(name);
-    if (!info) continue;
-    seen.insert(name);
-    std::size_t memory = 0;
-    std::size_t disk = 0;
-    for (const auto& [vector, index] : info->indexes) {
-      memory += index.memory.total();
-      disk += index.memory.disk_bytes;
-    }
-    points(name).set(static_cast<std::int64_t>(info->points_count));
-    bytes(name).set(static_cast<std::int64_t>(memory));
-    disk_bytes(name).set(static_cast<std::int64_t>(disk));
-    total += static_cast<std::int64_t>(info->indexed_vectors_count);
-  }
-  gauge("collections_total", "Collections").set(static_cast<std::int64_t>(names.size()));
-  gauge("collections_vector_total", "Vectors of all collections").set(total);
+void add_memory(MetricsText& text) {
+  const struct mallinfo2 heap = mallinfo2();
+  const auto number = [](std::size_t bytes) { return static_cast<double>(bytes); };
+  text.gauge("memory_allocated_bytes", "Heap in use by objects", number(heap.uordblks + heap.hblkhd));
+  text.gauge("memory_active_bytes", "Heap held from the system", number(heap.arena + heap.hblkhd));
+  text.gauge("memory_retained_bytes", "Heap that is free but held", number(heap.fordblks));
+  text.gauge("memory_metadata_bytes", "Heap that could be given back from its top", number(heap.keepcost));
 }
 
 }  // namespace
 
-void update_metrics(const Engine* engine) {
-  update_process();
-  if (engine != nullptr) update_collections(*engine);
+void add_process_metrics(MetricsText& text) {
+  text.gauge("app_info", "Name and version", 1, fmt::format("name=\"orthant\",version=\"{}\"", ORTHANT_VERSION));
+  text.gauge("orthant_cpu_level_info", "Which kernels are used", 1, metric_label("level", cpu_level_name(cpu_level())));
+  text.gauge("app_status_recovery_mode", "If the server runs in recovery mode", 0);
+  text.gauge("cluster_enabled", "If the server is part of a cluster", 0);
+  add_memory(text);
+  // Fields by their number in proc(5), of which the first two are cut off.
+  const std::vector<double> stat = stat_fields();
+  const auto field = [&](std::size_t number) { return number - 4 < stat.size() ? stat[number - 4] : 0; };
+  const double page = static_cast<double>(sysconf(_SC_PAGESIZE));
+  text.gauge("memory_resident_bytes", "Resident memory of the process", field(24) * page);
+  text.gauge("process_resident_memory_bytes", "Resident memory of the process", field(24) * page);
+  text.gauge("process_virtual_memory_bytes", "Virtual memory of the process", field(23));
+  text.gauge("process_threads", "Threads", field(20));
+  text.gauge("process_open_fds", "Open file descriptors", static_cast<double>(open_descriptors()));
+  text.gauge("process_max_fds", "Limit of open file descriptors", most_descriptors());
+  text.gauge("process_open_mmaps", "Mapped regions of memory", static_cast<double>(mapped_regions()));
+  text.counter("process_minor_page_faults_total", "Page faults served from memory", field(10));
+  text.counter("process_major_page_faults_total", "Page faults served from disk", field(12));
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  text.counter("process_cpu_seconds_total", "CPU time of the process", seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
+  text.gauge("process_start_time_seconds", "Start of the process, in seconds since 1970",
+             boot_time_seconds() + field(22) / static_cast<double>(sysconf(_SC_CLK_TCK)));
 }
 
 }  // namespace orthant::service

@@ -21,6 +21,7 @@ Response root_answer() {
 }
 
 Response ready_answer(const ApiContext& context) {
+  if (context.stopping.load(std::memory_order_relaxed)) return text_response(503, "the server is stopping");
   if (context.engine.load(std::memory_order_acquire) != nullptr) return text_response(200, "all shards are ready");
   return text_response(503, "models and collections are loading");
 }
@@ -52,11 +53,16 @@ Awaitable<Response> list_models(Engine& engine, Request& request) {
 }
 
 // Collections may be many: their figures are gathered on the request pool.
-Awaitable<Response> metrics(const ApiContext& context) {
+Awaitable<Response> metrics(const ApiContext& context, Request& request) {
   Engine* engine = context.engine.load(std::memory_order_acquire);
-  const auto gather = [engine]() -> Result<std::string> {
-    update_metrics(engine);
-    return render_metrics();
+  const Dispatcher* dispatcher = context.dispatcher.load();
+  const auto gather = [engine, dispatcher,
+                       per_collection = request.query.find("per_collection") == "true"]() -> Result<std::string> {
+    MetricsText text;
+    add_process_metrics(text);
+    if (engine != nullptr) add_engine_metrics(text, *engine);
+    if (dispatcher != nullptr) add_request_metrics(text, *dispatcher, per_collection);
+    return text.text() + render_metrics();
   };
   Result<std::string> text = std::string();
   if (engine == nullptr) {
@@ -95,7 +101,7 @@ void add_routes(Router& router, const ApiContext& context) {
   router.add({Method::kGet, "/healthz", health, error});
   router.add({Method::kGet, "/livez", health, error});
   router.add({Method::kGet, "/readyz", [&context](Request&) { return immediate_response(ready_answer(context)); }, error});
-  router.add({Method::kGet, "/metrics", [&context](Request&) { return metrics(context); }, error});
+  router.add({Method::kGet, "/metrics", [&context](Request& request) { return metrics(context, request); }, error});
   router.add({Method::kGet, "/telemetry", with_engine(context, telemetry, error), error});
   router.add({Method::kGet, "/models", with_engine(context, list_models, error), error});
 }

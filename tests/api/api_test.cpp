@@ -32,6 +32,7 @@ class ApiTest : public testing::Test {
     dispatching.max_body_bytes = context_.settings.max_body_bytes;
     dispatching.pool = [this]() -> ThreadPool* { return engine_ ? &engine_->request_pool() : nullptr; };
     dispatcher_ = std::make_unique<Dispatcher>(make_router(context_), dispatching);
+    context_.dispatcher = dispatcher_.get();
     server_ = HttpServer::start({}, [this](Request& request) { return dispatcher_->handle(request); }).value();
     client_ = std::make_unique<HttpClient>(HttpClient::create("127.0.0.1:" + std::to_string(server_->port())).value());
   }
