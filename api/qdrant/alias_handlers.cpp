@@ -1,5 +1,6 @@
 // Aliases of the Qdrant dialect: lists of actions that are carried out together, and the two lists of what there is.
 
+#include "api/http/grants.h"
 #include "api/qdrant/handlers.h"
 #include "api/qdrant/parse_fields.h"
 
@@ -51,6 +52,7 @@ Awaitable<Response> list_aliases(Engine& engine, Request& request) {
     json.begin_object().key("aliases").begin_array();
     for (const auto& [alias, target] : engine.aliases()) {
       if (!given.empty() && target != *collection) continue;
+      if (!may_read(request.grants.get(), target)) continue;
       json.begin_object().key("alias_name").string(alias).key("collection_name").string(target).end_object();
     }
     json.end_array().end_object();

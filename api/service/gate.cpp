@@ -175,7 +175,7 @@ Status Gate::authorize(const Route& route, const Request& request) const {
   ORTHANT_TRY(grants.check_collection(collection, CollectionRight::kWritePoints));
   // Bulk ingestion can make its collection, which rights to a collection do not include.
   const Engine* engine = context_.engine.load(std::memory_order_acquire);
-  const bool makes = request.query.find("create") == "true" && engine != nullptr && !engine->has_collection(collection);
+  const bool makes = request.query.find("create") == "true" && engine != nullptr && !engine->resolve_name(collection);
   return makes ? grants.check_manage() : Status();
 }
 
