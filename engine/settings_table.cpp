@@ -25,7 +25,8 @@ constexpr SettingRow kRows[] = {
     {kData, "data", &Settings::data_dir, kNone, 0, "DIR", kDirectory,
      "Directory of the collections; made if absent. One daemon at a time uses it."},
     {kData, "snapshots-dir", &Settings::snapshots_dir, kNone, 0, "DIR", kDirectory,
-     "Directory of snapshots, and the only one that collections are restored from by file:// locations. Empty: snapshots in the data "
+     "Directory of snapshots, and the only one that collections are restored from by file:// locations. Empty: snapshots in the "
+     "data "
      "directory. Set it to keep them on another disk."},
     {kData, "model", &Settings::models, kNone, 0, "NAME_OR_DIR", kPlain,
      "Embedding model to load: a name in the cache, a folder, or NAME=DIR. Repeat the flag for more (separate them by commas in "
