@@ -9,8 +9,9 @@
 namespace orthant {
 namespace {
 
-// Rows that searches may scan beside the source before it takes them in: some microseconds.
-constexpr std::size_t kTailRows = 4'096;
+// Rows that searches may scan beside the source before it takes them in: some microseconds, most of them for look-up tables that a
+// walk alone does not need.
+constexpr std::size_t kTailRows = 2'048;
 // Rows taken in by one call: some seconds.
 constexpr std::size_t kPieceRows = 16'384;
 // One buried row in so many still in the ways of searches is worth a repair.
@@ -54,7 +55,9 @@ Status IndexSource::build(const IndexParts& parts, ThreadPool* pool, const std::
   if (source.covered_count() < rows) {
     // Centroids are trained on what the first piece holds.
     const bool trains = source.covered_count() == 0 && source.name() == structure_name(IndexStructure::kLists);
-    const std::size_t end = trains ? rows : std::min<std::size_t>(source.covered_count() + kPieceRows, rows);
+    // Nor is a tail left that this piece may as well take.
+    const std::size_t left = rows - source.covered_count();
+    const std::size_t end = trains || left < kPieceRows + kTailRows ? rows : source.covered_count() + kPieceRows;
     ORTHANT_TRY(source.extend(static_cast<Ordinal>(end), pool, stop));
   }
   if (stop.load(std::memory_order_relaxed) || rows - source.covered_count() >= kTailRows) return {};
