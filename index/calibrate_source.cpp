@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <mutex>
+#include <numeric>
 #include <random>
 
 #include "index/calibrate.h"
@@ -13,7 +15,7 @@ namespace orthant {
 namespace {
 
 constexpr std::size_t kNeighbors = 10;
-constexpr std::size_t kSampledRows = 160;
+constexpr std::size_t kSampledRows = 256;
 constexpr double kTruthTarget = 0.999;
 constexpr double kEffortStep = 1.3;
 // Efforts nearer to each other than this are not told apart; beyond this target a step is not gone into, which would cost more than
@@ -33,8 +35,8 @@ constexpr std::size_t kShareOfEffort = 8;
 constexpr double kLargestCostAskedFor = 20;
 
 struct Measured {
-  double recall = 0;  // the lower one of rows as they are and of moved rows
-  double cost = 0;
+  bool reached = false;  // by rows as they are and by moved rows
+  double cost = 0;       // on average over the queries that were asked
 };
 
 class SourceCalibration {
@@ -73,9 +75,9 @@ class SourceCalibration {
     const double wanted = target + (1 - target) * kSpared;
     std::size_t too_small = 0;  // 0: none was
     while (true) {
-      const Measured measured = ORTHANT_TRY(try_effort(effort, depths));
+      const Measured measured = ORTHANT_TRY(try_effort(effort, depths, wanted));
       const SourcePlan plan = {effort, measured.cost, depths};
-      if (measured.recall >= wanted) {
+      if (measured.reached) {
         return too_small == 0 || target > kFineTargets ? plan : smallest_between(too_small, plan, wanted);
       }
       if (effort >= parts_.source->largest_effort() || measured.cost > largest_cost()) return SourcePlan{};
@@ -89,8 +91,8 @@ class SourceCalibration {
   Result<SourcePlan> smallest_between(std::size_t too_small, SourcePlan enough, double wanted) const {
     while (enough.effort > too_small + 1 && static_cast<double>(enough.effort) > static_cast<double>(too_small) * kFinestStep) {
       const std::size_t middle = too_small + (enough.effort - too_small) / 2;
-      const Measured measured = ORTHANT_TRY(try_effort(middle, enough.depths));
-      if (measured.recall >= wanted) {
+      const Measured measured = ORTHANT_TRY(try_effort(middle, enough.depths, wanted));
+      if (measured.reached) {
         enough.effort = middle;
         enough.cost = measured.cost;
       } else {
@@ -146,35 +148,39 @@ class SourceCalibration {
     return gaps_.empty() || depths.first == FirstStage::kFloat ? depths : with_first_stage(depths, gaps_, target, covered_);
   }
 
-  Result<Measured> try_effort(std::size_t effort, const StageDepths& depths) const {
+  // Ends as soon as more neighbours were missed than the recall allows: most efforts that are tried are too small.
+  Result<Measured> try_effort(std::size_t effort, const StageDepths& depths, double wanted) const {
     CalibratedDepths tried = scan_depths_;
     tried.entries = {{kTruthTarget, depths, {effort, 0, depths}}};
-    std::vector<std::size_t> hits(queries_.size());
-    std::vector<double> costs(queries_.size());
-    ORTHANT_TRY(for_each_query([&](std::size_t query) -> Status {
+    const std::size_t half = queries_.size() / 2;
+    const std::array<std::size_t, 2> allowed = {allowed_misses(0, half, wanted), allowed_misses(half, queries_.size(), wanted)};
+    std::array<std::atomic<std::size_t>, 2> missed{};
+    std::vector<double> costs(queries_.size(), -1);
+    const auto failed = [&] { return missed[0].load() > allowed[0] || missed[1].load() > allowed[1]; };
+    ORTHANT_TRY(for_each_query([&](std::size_t position) -> Status {
+      if (failed()) return {};
+      // Of both halves by turns.
+      const std::size_t query = position % 2 * half + position / 2;
       SearchTrace trace;
       const std::vector<Candidate> found =
           ORTHANT_TRY(search(query, {.effort = effort, .target_recall = kTruthTarget}, tried, &trace));
+      std::size_t absent = 0;
       for (const Candidate& neighbour : truth_[query]) {
-        hits[query] += std::ranges::find(found, neighbour.ordinal, &Candidate::ordinal) != found.end() ? 1 : 0;
+        absent += std::ranges::find(found, neighbour.ordinal, &Candidate::ordinal) == found.end() ? 1 : 0;
       }
+      missed[query / half].fetch_add(absent);
       const SearchTrace::Stage& first = trace.stages.front();
       costs[query] = parts_.source->cost({first.visited, first.compared});
       return {};
     }));
-    Measured measured = {std::min(recall(hits, 0, hits.size() / 2), recall(hits, hits.size() / 2, hits.size())), 0};
-    for (double cost : costs) measured.cost += cost / static_cast<double>(costs.size());
-    return measured;
+    std::erase(costs, -1);
+    return Measured{!failed(), std::accumulate(costs.begin(), costs.end(), 0.0) / static_cast<double>(costs.size())};
   }
 
-  double recall(const std::vector<std::size_t>& hits, std::size_t first, std::size_t last) const {
-    std::size_t found = 0;
+  std::size_t allowed_misses(std::size_t first, std::size_t last, double recall) const {
     std::size_t wanted = 0;
-    for (std::size_t query = first; query < last; ++query) {
-      found += hits[query];
-      wanted += truth_[query].size();
-    }
-    return wanted == 0 ? 1 : static_cast<double>(found) / static_cast<double>(wanted);
+    for (std::size_t query = first; query < last; ++query) wanted += truth_[query].size();
+    return static_cast<std::size_t>((1 - recall) * static_cast<double>(wanted) + 1e-9);
   }
 
   // The neighbours of a query but for the row that it was made from.
