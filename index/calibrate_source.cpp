@@ -31,8 +31,11 @@ constexpr std::array kSharesOfDepths = {0.5, 0.25, 0.1, 1.0};
 // read.
 constexpr std::size_t kListed = 1'000;
 constexpr std::size_t kShareOfEffort = 8;
-// In scans of all rows.
+// In scans of all rows. Of many rows in memory fewer: a target that takes milliseconds is served by a scan, and finding out that it
+// is not reached costs more than all others together.
 constexpr double kLargestCostAskedFor = 20;
+constexpr double kLargestCostOfMany = 2;
+constexpr double kManyRows = 100'000;
 
 struct Measured {
   bool reached = false;  // by rows as they are and by moved rows
@@ -104,8 +107,11 @@ class SourceCalibration {
 
   // A structure that was asked for serves even where a scan would be faster.
   double largest_cost() const {
-    const bool asked_for = parts_.config.structure != IndexStructure::kAuto;
-    return static_cast<double>(covered_) * (asked_for ? kLargestCostAskedFor : 1);
+    const auto rows = static_cast<double>(covered_);
+    if (parts_.config.structure == IndexStructure::kAuto) return rows;
+    const double of_few = std::min(rows, kManyRows) * kLargestCostAskedFor;
+    const bool on_disk = parts_.config.code_residency == CodeResidency::kDisk;
+    return on_disk ? rows * kLargestCostAskedFor : std::max(of_few, rows * kLargestCostOfMany);
   }
 
   Status find_truth() {
