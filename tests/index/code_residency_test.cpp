@@ -148,6 +148,22 @@ TEST_F(CodesOnDisk, AreRefusedOnAFullDiskAndLoseNothing) {
   EXPECT_EQ(filled.index->row_count(), kRows + 9'000);
 }
 
+TEST_F(CodesOnDisk, AreNotOpenedWhereThereIsNoRoomAndOpenLater) {
+  const FilledIndex filled = fill(config_of(IndexStructure::kLists, CodeResidency::kDisk));
+  test::TemporaryDirectory elsewhere;
+  const auto file = elsewhere.path() / "snapshot";
+  ASSERT_TRUE(filled.index->save(file));
+  {
+    const test::FileLimit limit(1);
+    const auto refused = VectorIndex::load(file, filled.index->config(), filled.stored.get(), home());
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kIoError) << refused.error().message;
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
+  const auto loaded = VectorIndex::load(file, filled.index->config(), filled.stored.get(), home()).value();
+  expect_equal_answers(*filled.index, *loaded);
+}
+
 // From 10,000 rows on.
 TEST_F(CodesOnDisk, AreWantedOnceTheBudgetIsSpent) {
   const auto more = clustered_rows(4 * kRows, kDim, random_);

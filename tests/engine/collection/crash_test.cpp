@@ -100,7 +100,10 @@ class Crash : public testing::Test {
  protected:
   Crash() : seed_(random_seed()) {
     Host host(directory_.path());
-    for (const char* name : {"even", "odd"}) host.create(name, one_vector(kCrashDim, Metric::kEuclid));
+    host.create("even", one_vector(kCrashDim, Metric::kEuclid));
+    CollectionConfig codes_on_disk = one_vector(kCrashDim, Metric::kEuclid);
+    codes_on_disk.vectors.at("").index.code_residency = CodeResidency::kDisk;
+    host.create("odd", codes_on_disk);
   }
 
   // Writers begin each round from nothing: the collections are emptied first, by writes like others.
