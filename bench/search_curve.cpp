@@ -4,6 +4,7 @@
 //   search_curve --vectors BASE.npy --queries QUERIES.npy --truth TRUTH.npy [--targets .9,.95,...]
 //                [--structure auto|flat|graph|lists] [--codes auto|sign|rotated|learned] [--code-bits 1|2|4]
 //                [--residency auto|memory|disk] [--updates SHARE] [--rounds N] [--snapshot FILE]
+//                [--codes-on-disk FOLDER] [--index FILE [--calibrate no]]    keeps the index, or measures the one that is there
 //                [--efforts 40,80,... [--effort-target .98]]    beside the calibrated ones: efforts of a graph or lists
 // TRUTH.npy is what bench/peers/search/vectors.py makes: a row a query, the row numbers that count as found, -1 for none.
 
@@ -324,6 +325,11 @@ void build(Bench& bench) {
                   static_cast<double>(bench.index->memory().total()) / rows, bench.index->structure()));
 }
 
+// Where codes on disk live.
+IndexHome home(const Options& options) {
+  return {options.get("codes-on-disk", ""), nullptr};
+}
+
 // The index as an earlier run left it in the file; measures what has changed in how it is searched since, without building it
 // again.
 void open_or_build(Bench& bench, const Options& options) {
@@ -333,7 +339,8 @@ void open_or_build(Bench& bench, const Options& options) {
     if (!file.empty()) succeed_or_exit(bench.index->save(file));
     return;
   }
-  bench.index = value_or_exit(VectorIndex::load(file, bench.index->config(), &bench.vectors));
+  bench.index = value_or_exit(VectorIndex::load(file, bench.index->config(), &bench.vectors, home(options)));
+  if (options.get("calibrate", "yes") == "no") return;
   const Watch watch;
   succeed_or_exit(bench.index->calibrate(nullptr));
   say(fmt::format(R"({{"event":"calibrated","cpu_seconds":{:.3f},"structure":"{}"}})", watch.cpu_seconds(),
@@ -393,6 +400,7 @@ IndexConfig read_config(const Options& options, std::size_t dim) {
                             {IndexStructure::kAuto, IndexStructure::kFlat, IndexStructure::kGraph, IndexStructure::kLists});
   config.binary_codes = chosen(options, "codes", "auto", binary_codes_name,
                                {BinaryCodes::kAuto, BinaryCodes::kSign, BinaryCodes::kRotated, BinaryCodes::kLearned});
+  if (options.given.contains("codes-on-disk")) config.code_residency = CodeResidency::kDisk;
   const std::string residency = options.get("residency", "disk");
   if (residency == "memory") config.residency = FloatResidency::kMemory;
   if (residency == "disk") config.residency = FloatResidency::kDisk;
@@ -414,7 +422,8 @@ int run(int count, char** words) {
   const Options options = read_options(count, words);
   MappedVectors vectors(options.file("vectors"));
   const Questions questions = read_questions(options);
-  Bench bench = {vectors, value_or_exit(VectorIndex::create(read_config(options, vectors.dim()), &vectors)), questions};
+  Bench bench = {vectors, value_or_exit(VectorIndex::create(read_config(options, vectors.dim()), &vectors, home(options))),
+                 questions};
   open_or_build(bench, options);
   measure_curve(bench, options, false);
   if (options.given.contains("snapshot")) measure_snapshot(bench, options.given.at("snapshot"));

@@ -30,7 +30,7 @@ ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", 
                                      "LANCE_CPU_THREADS", "LANCE_IO_THREADS")}
 
 # Our own forms: options of search_curve. Beside the calibrated settings, efforts as the peers' settings have them.
-GRAPH_EFFORTS = ["--efforts", "24,32,48,64,96,128,192,256,320,448,640"]
+GRAPH_EFFORTS = ["--efforts", "24,32,40,44,48,56,64,80,96,112,128,160,192,256,320"]
 LIST_EFFORTS = ["--efforts", "16,32,64,96,128,192,256,384,512"]
 ORTHANT = {"Orthant": ["--structure", "auto"], "Orthant flat": ["--structure", "flat"],
            "Orthant graph": ["--structure", "graph", *GRAPH_EFFORTS], "Orthant lists": ["--structure", "lists", *LIST_EFFORTS]}
