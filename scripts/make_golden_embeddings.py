@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Dense, Normalize, Pooling, Transformer
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, Qwen3Config, Qwen3Model
 
 GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "tests" / "encoder" / "golden"
 HOME = pathlib.Path(os.environ.get("ORTHANT_HOME", pathlib.Path.home() / ".cache" / "orthant"))
@@ -200,9 +200,41 @@ def tiny_models():
           prompts={"other": "stone and "}, default_prompt="other")
 
 
+def decoder_model():
+    """All that Qwen3-Embedding has, together: its tokenizer's steps with the end token behind each text, padding on the left, causal
+    attention, pooling of the last token, an instruction before queries."""
+    folder, raw = GOLDEN / "models" / "qwen3_embedding", pathlib.Path("/tmp") / f"orthant-golden-{os.getpid()}"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(raw, ignore_errors=True)
+    backend = Tokenizer.from_file(str(GOLDEN / "tokenizers" / "qwen" / "tokenizer.json"))
+    backend.no_truncation()
+    backend.no_padding()
+    end = "<|endoftext|>"
+    backend.add_special_tokens([end])
+    backend.post_processor = processors.TemplateProcessing(single=f"$A {end}", pair=f"$A {end} $B {end}",
+                                                           special_tokens=[(end, backend.token_to_id(end))])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, pad_token=end, eos_token=end, padding_side="left", model_max_length=24)
+    config = Qwen3Config(vocab_size=backend.get_vocab_size(), hidden_size=16, num_hidden_layers=2, num_attention_heads=4,
+                         num_key_value_heads=2, head_dim=8, intermediate_size=24, max_position_embeddings=64, initializer_range=0.3,
+                         tie_word_embeddings=True, bos_token_id=None, eos_token_id=backend.token_to_id(end))
+    torch.manual_seed(6)
+    Qwen3Model(config).eval().save_pretrained(raw)
+    tokenizer.save_pretrained(raw)
+    transformer = Transformer(str(raw), max_seq_length=24, model_kwargs={"dtype": torch.float32})
+    prompts = {"query": "Instruct: find what answers it\nQuery:"}
+    model = SentenceTransformer(modules=[transformer, Pooling(16, pooling_mode="lasttoken"), Normalize()], device="cpu", prompts=prompts)
+    model.save(str(folder), create_model_card=False)
+    texts = json.loads((GOLDEN / "models" / "texts.json").read_text())
+    write_expected(model, texts, folder, prompts, None)
+    keep_given_prompts(folder, prompts)
+    drop_unused(folder)
+    shutil.rmtree(raw)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     default_model_embeddings()
     mpnet_embeddings()
     tiny_models()
+    decoder_model()
     sys.exit(0)

@@ -85,7 +85,8 @@ TEST_P(GoldenModel, EncodesQueriesAndDocumentsAsSentenceTransformers) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, GoldenModel,
-                         testing::Values("cls", "dense_half", "max_bfloat", "old_layout_prompts", "default_prompt"),
+                         testing::Values("cls", "dense_half", "max_bfloat", "old_layout_prompts", "default_prompt",
+                                         "qwen3_embedding"),
                          [](const auto& name) { return name.param; });
 
 TEST(GoldenModels, DescribeThemselves) {
@@ -97,6 +98,8 @@ TEST(GoldenModels, DescribeThemselves) {
   EXPECT_EQ(described("old_layout_prompts")->info().pooling, "cls+max+mean_sqrt_len_tokens+weightedmean+lasttoken");
   EXPECT_EQ(described("old_layout_prompts")->info().dim, 80U);
   EXPECT_EQ(described("old_layout_prompts")->info().prompts.at("query"), "quick : ");
+  EXPECT_EQ(described("qwen3_embedding")->info().pooling, "lasttoken");
+  EXPECT_TRUE(described("qwen3_embedding")->info().normalized);
 }
 
 TEST(GoldenModels, AreRefusedWhenTheirConfigurationStatesMoreThanTheWeightsHold) {
