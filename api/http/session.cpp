@@ -376,7 +376,7 @@ Awaitable<void> Session::serve_request() {
 Awaitable<void> Session::drain_body() {
   const bool may_come = !message_->chunked && !message_->expects_continue && message_->remaining <= kReusableDrainBytes;
   keep_alive_ = may_come;
-  std::array<char, 4096> dropped;
+  std::array<char, 2048> dropped;
   const auto end = Clock::now() + limits_.drain_timeout;
   for (std::size_t total = 0; keep_alive_ && !message_->body_done;) {
     const Result<std::size_t> count = co_await read_some(dropped);
@@ -443,7 +443,7 @@ Awaitable<void> Session::close_gently() {
     error = {};
   }
   socket_.shutdown(TcpSocket::shutdown_send, error);
-  std::array<char, 16384> dropped;
+  std::array<char, 2048> dropped;  // stands in the coroutine's frame, and thousands may end at once
   std::size_t total = 0;
   while (!error && !aborting_ && !finishing_ && total < limits_.max_drained_bytes) {
     const std::size_t count = co_await receive(dropped, State::kReading);
