@@ -76,9 +76,9 @@ def binaries_run(root):
 def documents_are_readable(root):
     page = run("gzip", "-dc", root / "usr/share/man/man8/orthantd.8.gz")
     if shutil.which("groff"):
-        done = subprocess.run(["groff", "-man", "-Tascii", "-ww"], input=page, capture_output=True, text=True)
+        done = subprocess.run(["groff", "-man", "-Tascii", "-ww", "-P-cbou"], input=page, capture_output=True, text=True)
         check(done.returncode == 0 and "warning" not in done.stderr, done.stderr)
-        check("http" in done.stdout and "SYNOPSIS" in done.stdout, "the page is empty")
+        check("http" in done.stdout and "SYNOPSIS" in done.stdout, f"the page is empty:\n{done.stdout[:2000]}")
     run("bash", "-n", root / "usr/share/bash-completion/completions/orthantd")
 
 

@@ -268,6 +268,28 @@ def clients_show_certificates_where_asked(program, directory):
         daemon.stop()
 
 
+def the_command_line_tool_speaks_tls_and_brings_its_key(program, directory):
+    tool = pathlib.Path(program).with_name("orthant")
+    if not tool.exists():
+        print("orthant is not built: not tried")
+        return
+    certificate, key = make_certificate(directory, "server", "server")
+    options = ["--tls-cert", str(certificate), "--tls-key", str(key), "--api-key", KEY]
+    with Daemon(program, directory, *options, tls=client_context(certificate)) as daemon:
+        def info(host, **environment):
+            return run(str(tool), "info", "--url", f"https://{host}:{daemon.port}", environment=environment)
+
+        code, text, error = info("localhost", ORTHANT_API_KEY=KEY, ORTHANT_CA_FILE=str(certificate))
+        check(code == 0, text + error)
+        code, text, error = info("localhost", ORTHANT_API_KEY="wrong", ORTHANT_CA_FILE=str(certificate))
+        check(code != 0 and "Invalid API key" in error, text + error)
+        code, text, error = info("localhost", ORTHANT_API_KEY=KEY)
+        check(code != 0 and "certificate" in error, "an unknown authority is trusted: " + text + error)
+        code, text, error = info("127.0.0.1", ORTHANT_API_KEY=KEY, ORTHANT_CA_FILE=str(certificate))
+        check(code != 0 and "certificate" in error, "a certificate for another name is trusted: " + text + error)
+        daemon.stop()
+
+
 def stopping_loses_no_request(program, directory):
     with Daemon(program, directory, "--drain-delay-s", "1") as daemon:
         body = json.dumps({"vectors": {"size": 2, "distance": "Dot"}})
@@ -318,7 +340,7 @@ def one_client_cannot_take_all_connections(program, directory):
 
 
 TESTS = [configuration_is_checked_and_shown, bash_completes_flags_and_values, secrets_stand_in_no_log,
-         https_works_and_takes_new_certificates, clients_show_certificates_where_asked, stopping_loses_no_request,
+         https_works_and_takes_new_certificates, clients_show_certificates_where_asked, the_command_line_tool_speaks_tls_and_brings_its_key, stopping_loses_no_request,
          one_client_cannot_take_all_connections]
 
 
