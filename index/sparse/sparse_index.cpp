@@ -1,0 +1,240 @@
+#include "index/sparse/sparse_index.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "index/best_rows.h"
+#include "index/sparse/list_cursor.h"
+
+namespace orthant {
+namespace {
+
+// Rows of a window: their sums stay in the cache nearest to the processor.
+constexpr std::size_t kWindowRows = 2048;
+// Looking a row up in a list costs as much as adding up so many posts.
+constexpr std::size_t kLookUpCost = 12;
+// Bounds are sums of products in another order than scores: rounding must not turn a row away.
+constexpr double kBoundSlack = 1 + 1e-9;
+
+// Which rows a search may return.
+struct WantedRows {
+  const RowBits& buried;
+  const Bitmap* allowed;
+  bool contains(Ordinal ordinal) const { return !buried.test(ordinal) && (allowed == nullptr || allowed->test(ordinal)); }
+};
+
+// The sums of one window's rows, and which rows have any. Sums are doubles: rows with equal vectors get equal scores whatever the
+// order in which they were added up.
+class WindowSums {
+ public:
+  void add(std::span<const Post> posts, double weight, Ordinal base) {
+    for (const Post& post : posts) {
+      const std::size_t row = post.ordinal - base;
+      sums_[row] += weight * post.value;
+      touched_[row] = 1;
+    }
+  }
+
+  // Calls visit(row, sum) in ascending order, and forgets all.
+  template <typename Visit>
+  void drain(Visit&& visit) {
+    for (std::size_t first = 0; first < kWindowRows; first += sizeof(std::uint64_t)) {
+      std::uint64_t flags = 0;
+      std::memcpy(&flags, &touched_[first], sizeof flags);
+      if (flags == 0) continue;
+      std::memset(&touched_[first], 0, sizeof flags);
+      for (; flags != 0; flags &= flags - 1) {
+        const std::size_t row = first + static_cast<std::size_t>(std::countr_zero(flags)) / 8;
+        visit(row, std::exchange(sums_[row], 0.0));
+      }
+    }
+  }
+
+ private:
+  std::array<double, kWindowRows> sums_{};
+  alignas(8) std::array<std::uint8_t, kWindowRows> touched_{};
+};
+
+// One search on its way through the windows.
+class WindowedSearch {
+ public:
+  WindowedSearch(std::vector<ListCursor> lists, WantedRows wanted, BestRows& best)
+      : lists_(std::move(lists)), wanted_(wanted), best_(best), bounds_(lists_.size()), sums_(std::make_unique<WindowSums>()) {
+    for (ListCursor& list : lists_) order_.push_back(&list);
+  }
+
+  void run() {
+    for (;;) {
+      std::erase_if(order_, [](const ListCursor* list) { return list->at_end(); });
+      if (order_.empty()) return;
+      Ordinal next = kNoOrdinal;
+      for (const ListCursor* list : order_) next = std::min(next, list->ordinal());
+      run_window(next / kWindowRows * kWindowRows);
+    }
+  }
+
+ private:
+  void run_window(Ordinal base) {
+    const Ordinal end = base > kNoOrdinal - kWindowRows ? kNoOrdinal : base + static_cast<Ordinal>(kWindowRows);
+    for (ListCursor* list : order_) list->enter_window(end);
+    const std::size_t set_aside = best_.full() || best_.has_threshold() ? set_lists_aside() : 0;
+    for (std::size_t i = set_aside; i < order_.size(); ++i) sums_->add(order_[i]->window(), order_[i]->weight(), base);
+    if (set_aside < order_.size()) {
+      sums_->drain([&](std::size_t row, double sum) { settle(base + static_cast<Ordinal>(row), sum, set_aside); });
+    }
+    for (ListCursor* list : order_) list->leave_window();
+  }
+
+  // Brings the lists into the order of what they can add in this window, least first; gives how many of the first cannot bring a
+  // row among the best by themselves. bounds_[i]: what the first i lists can add together.
+  std::size_t set_lists_aside() {
+    for (ListCursor* list : order_) list->measure_window();
+    std::ranges::sort(order_, {}, [](const ListCursor* list) { return list->most_in_window(); });
+    double bound = 0;
+    std::size_t set_aside = 0;
+    for (std::size_t i = 0; i < order_.size(); ++i) {
+      bounds_[i] = bound * kBoundSlack;
+      bound += order_[i]->most_in_window();
+      if (bound * kBoundSlack <= best_.bound()) set_aside = i + 1;
+    }
+    return set_aside;
+  }
+
+  void settle(Ordinal ordinal, double sum, std::size_t set_aside) {
+    if (!wanted_.contains(ordinal)) return;
+    for (std::size_t i = set_aside; i > 0; --i) {
+      if (sum + (bounds_[i - 1] + order_[i - 1]->most_in_window()) * kBoundSlack <= best_.bound()) return;
+      sum += order_[i - 1]->find(ordinal);
+    }
+    best_.offer(ordinal, static_cast<float>(sum));
+  }
+
+  std::vector<ListCursor> lists_;
+  const WantedRows wanted_;
+  BestRows& best_;
+  std::vector<ListCursor*> order_;
+  std::vector<double> bounds_;
+  std::unique_ptr<WindowSums> sums_;
+};
+
+// Where few rows are allowed: each of them looked up in every list.
+void look_up_rows(std::vector<ListCursor>& lists, const WantedRows& wanted, BestRows& best) {
+  wanted.allowed->for_each([&](std::size_t row) {
+    const auto ordinal = static_cast<Ordinal>(row);
+    double sum = 0;
+    bool shared = false;
+    for (ListCursor& list : lists) {
+      list.skip_to(ordinal);
+      if (list.at_end() || list.ordinal() != ordinal) continue;
+      sum += list.contribution();
+      shared = true;
+    }
+    if (shared && !wanted.buried.test(ordinal)) best.offer(ordinal, static_cast<float>(sum));
+  });
+}
+
+std::vector<ListCursor> lists_of(const PostingLists& lists, const SparseRow& query, Ordinal row_count) {
+  std::vector<ListCursor> cursors;
+  for (std::size_t i = 0; i < query.indices.size(); ++i) {
+    ListCursor cursor(lists.find(query.indices[i]), query.values[i], row_count);
+    if (cursor.size() > 0) cursors.push_back(std::move(cursor));
+  }
+  return cursors;
+}
+
+}  // namespace
+
+void SparseIndex::append(std::span<const SparseRow> rows, ThreadPool* pool) {
+  Ordinal ordinal = row_count();
+  std::vector<NewPost> posts;
+  std::size_t present = 0;
+  for (const SparseRow& row : rows) {
+    if (row.present) {
+      present_.set(ordinal);
+      ++present;
+      for (std::size_t i = 0; i < row.indices.size(); ++i) posts.push_back({row.indices[i], {ordinal, row.values[i]}});
+    }
+    ++ordinal;
+  }
+  lists_.add(posts, pool);
+  live_count_.fetch_add(present, std::memory_order_relaxed);
+  row_count_.store(ordinal, std::memory_order_release);
+}
+
+void SparseIndex::bury(Ordinal ordinal, std::span<const std::uint32_t> indices) {
+  if (!present_.test(ordinal) || !buried_.set(ordinal)) return;
+  live_count_.fetch_sub(1, std::memory_order_relaxed);
+  lists_.count_burial(indices);
+}
+
+std::vector<float> SparseIndex::times_idf(const SparseRow& query) const {
+  const auto rows = static_cast<double>(live_count());
+  std::vector<float> weights;
+  for (std::size_t i = 0; i < query.indices.size(); ++i) {
+    const double having = lists_.find(query.indices[i]).live;
+    const double idf = std::log(1 + (std::max(rows - having, 0.0) + 0.5) / (having + 0.5));
+    weights.push_back(static_cast<float>(query.values[i] * idf));
+  }
+  return weights;
+}
+
+std::vector<ScoredOrdinal> SparseIndex::search(const SparseRow& query, const SearchParams& params) const {
+  std::vector<ListCursor> lists = lists_of(lists_, query, row_count());
+  BestRows best(params.limit, params.score_threshold);
+  const WantedRows wanted{buried_, params.allowed};
+  std::size_t posts = 0;
+  for (const ListCursor& list : lists) posts += list.size();
+  const bool few = params.allowed != nullptr && params.allowed->count() * lists.size() * kLookUpCost < posts;
+  if (few) {
+    look_up_rows(lists, wanted, best);
+  } else {
+    WindowedSearch(std::move(lists), wanted, best).run();
+  }
+  return best.take();
+}
+
+std::vector<ScoredOrdinal> SparseIndex::search_examples(std::span<const SparseRow> examples, const ExampleScore& score,
+                                                        const SearchParams& params) const {
+  const Ordinal rows = row_count();
+  const WantedRows wanted{buried_, params.allowed};
+  // Example by example over the same windows; the similarities of the touched rows side by side.
+  std::vector<std::vector<ListCursor>> lists;
+  for (const SparseRow& example : examples) lists.push_back(lists_of(lists_, example, rows));
+  BestRows best(params.limit, params.score_threshold);
+  WindowSums sums;
+  std::vector<float> window(examples.size() * kWindowRows);
+  for (Ordinal base = 0; base < rows; base += static_cast<Ordinal>(std::min<std::size_t>(kWindowRows, rows - base))) {
+    const auto end = static_cast<Ordinal>(std::min<std::size_t>(rows, base + kWindowRows));
+    std::vector<std::uint8_t> touched(kWindowRows);
+    std::ranges::fill(window, 0.0F);
+    for (std::size_t e = 0; e < examples.size(); ++e) {
+      for (ListCursor& list : lists[e]) {
+        list.enter_window(end);
+        sums.add(list.window(), list.weight(), base);
+        list.leave_window();
+      }
+      sums.drain([&](std::size_t row, double sum) {
+        window[e * kWindowRows + row] = static_cast<float>(sum);
+        touched[row] = 1;
+      });
+    }
+    std::vector<Ordinal> found;
+    for (std::size_t row = 0; row < kWindowRows; ++row) {
+      const Ordinal ordinal = base + static_cast<Ordinal>(row);
+      if (touched[row] != 0 && wanted.contains(ordinal)) found.push_back(ordinal);
+    }
+    std::vector<float> similarities;
+    for (std::size_t e = 0; e < examples.size(); ++e) {
+      for (const Ordinal ordinal : found) similarities.push_back(window[e * kWindowRows + (ordinal - base)]);
+    }
+    std::vector<float> scores(found.size());
+    if (!found.empty()) score(similarities, scores);
+    for (std::size_t i = 0; i < found.size(); ++i) best.offer(found[i], scores[i]);
+  }
+  return best.take();
+}
+
+}  // namespace orthant
