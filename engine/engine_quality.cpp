@@ -55,7 +55,7 @@ void QualityCall::start() {
                        [self = shared_from_this()](Result<EncodedTexts> encoded) {
                          if (!encoded) return self->refuse(std::move(encoded).error());
                          for (std::size_t job = 0; job < self->job_queries_.size(); ++job) {
-                           self->vectors_[self->job_queries_[job]] = std::move(encoded->vectors[job]);
+                           self->vectors_[self->job_queries_[job]] = std::get<std::vector<float>>(std::move(encoded->vectors[job]));
                          }
                          self->result_.judged->truncated = static_cast<std::size_t>(std::ranges::count(encoded->truncated, true));
                          self->result_.judged->tokens_by_model = std::move(encoded->tokens_by_model);
@@ -70,12 +70,15 @@ Status QualityCall::collect_queries() {
   }
   result_.judged.emplace();
   const VectorConfig vector = ORTHANT_TRY(collection_->vector_config(request_.vector_name));
+  if (vector.kind != VectorKind::kDense) {
+    return invalid_argument("quality is measured of dense vectors only: this one is sparse or a multivector");
+  }
   vectors_.resize(request_.judged.size());
   for (std::size_t i = 0; i < request_.judged.size(); ++i) {
     const VectorInput& query = request_.judged[i].query;
     if (const auto* text = std::get_if<TextInput>(&query)) {
       if (text->text.empty()) return invalid_argument(fmt::format("queries[{}].text: empty", i));
-      jobs_.push_back({ORTHANT_TRY(engine_.texts.choose(text->model, request_.vector_name, vector)), text->text});
+      jobs_.push_back({ORTHANT_TRY(engine_.texts.choose(*text, request_.vector_name, vector)), text->text});
       job_queries_.push_back(i);
     } else if (const auto* floats = std::get_if<std::vector<float>>(&query)) {
       if (floats->size() != vector.index.dim) {

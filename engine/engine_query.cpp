@@ -33,13 +33,6 @@ std::span<const float> values_of(const VectorValue& vector) {
   return std::get<MultiVector>(vector).values;
 }
 
-// Texts and codes become values later.
-void take_ready(const VectorInput& input, VectorValue& value) {
-  if (const auto* floats = std::get_if<std::vector<float>>(&input)) value = *floats;
-  if (const auto* sparse = std::get_if<SparseVector>(&input)) value = *sparse;
-  if (const auto* multi = std::get_if<MultiVector>(&input)) value = *multi;
-}
-
 const Filter* pointer_to(const std::optional<Filter>& filter) {
   return filter ? &*filter : nullptr;
 }
@@ -130,15 +123,15 @@ Status QueryCall::collect_texts() {
   for (std::size_t i = 0; i < queries_.size(); ++i) {
     const auto* input = std::get_if<VectorInput>(&queries_[i].query);
     const auto* text = input == nullptr ? nullptr : std::get_if<TextInput>(input);
-    if (input != nullptr) take_ready(*input, vectors_[i]);
+    if (input != nullptr) vectors_[i] = ready_value(*input).value_or(VectorValue());
     if (text == nullptr) continue;
     const VectorConfig vector = ORTHANT_TRY(collection_->vector_config(queries_[i].vector_name));
     if (text->text.empty()) {
       return invalid_argument(queries_.size() == 1 ? "query.text: empty" : fmt::format("searches[{}].query.text: empty", i));
     }
-    jobs_.push_back({ORTHANT_TRY(engine_.texts.choose(text->model, queries_[i].vector_name, vector)), text->text});
+    jobs_.push_back({ORTHANT_TRY(engine_.texts.choose(*text, queries_[i].vector_name, vector)), text->text});
     job_queries_.push_back(i);
-    job_models_.push_back(jobs_.back().encoder->info().name);
+    job_models_.push_back(model_name(jobs_.back().model));
   }
   return {};
 }

@@ -172,18 +172,16 @@ Result<PreparedPoint> WriteCall::prepare_point(const PointInput& input, std::siz
     const auto& [name, value] = *given;
     // The same name again further on replaces this one.
     if (std::any_of(given + 1, input.vectors.end(), [given](const auto& later) { return later.first == given->first; })) continue;
-    if (const auto* floats = std::get_if<std::vector<float>>(&value)) {
-      point.vectors.push_back(ORTHANT_TRY(collection_->prepare_floats(name, *floats)));
+    if (const std::optional<VectorValue> ready = ready_value(value)) {
+      point.vectors.push_back(ORTHANT_TRY(collection_->prepare(name, *ready)));
     } else if (const auto* codes = std::get_if<CodeInput>(&value)) {
       point.vectors.push_back(ORTHANT_TRY(collection_->prepare_codes(name, codes->bytes)));
-    } else if (const auto* text_input = std::get_if<TextInput>(&value)) {
-      const TextInput& text = *text_input;
+    } else {
+      const auto& text = std::get<TextInput>(value);
       jobs.push_back(ORTHANT_TRY(prepare_text(text, name, position)));
       text_vectors.push_back(point.vectors.size());
       const Slot slot = ORTHANT_TRY(collection_->slot_of(name));
       point.vectors.push_back({.slot = slot, .bytes = {}, .source_text = text.text});
-    } else {
-      return invalid_argument(fmt::format("vector `{}` takes a list of numbers", name));
     }
   }
   return point;
@@ -192,7 +190,7 @@ Result<PreparedPoint> WriteCall::prepare_point(const PointInput& input, std::siz
 Result<TextJob> WriteCall::prepare_text(const TextInput& input, std::string_view vector_name, std::size_t position) const {
   const VectorConfig vector = ORTHANT_TRY(collection_->vector_config(vector_name));
   if (input.text.empty()) return invalid_argument(text_field(position, vector_name) + ": empty");
-  return TextJob{ORTHANT_TRY(engine_.texts.choose(input.model, vector_name, vector)), input.text};
+  return TextJob{ORTHANT_TRY(engine_.texts.choose(input, vector_name, vector)), input.text};
 }
 
 Status WriteCall::take_texts(EncodedTexts encoded) {
@@ -202,19 +200,19 @@ Status WriteCall::take_texts(EncodedTexts encoded) {
     PreparedPoints& prepared = prepared_[place.operation];
     const std::size_t position = prepared.positions[place.point];
     PreparedVector& vector = prepared.points[place.point].vectors[place.vector];
-    const std::string& name = collection_->slot_name(vector.slot);
+    const std::string name = collection_->slot_name(vector.slot);
     if (encoded.truncated[i]) {
       if (refuses_truncation(requests_[place.operation])) {
         Error error{ErrorCode::kInvalidArgument,
                     fmt::format("{}: longer than the {} tokens that model `{}` takes", text_field(position, name),
-                                jobs_[i].encoder->info().max_seq_length, jobs_[i].encoder->info().name)};
+                                max_tokens(jobs_[i].model), model_name(jobs_[i].model))};
         if (!skips_invalid(requests_[place.operation])) return std::unexpected<Error>(std::move(error));
         reject(place.operation, position, std::move(error));
         continue;
       }
       results_[place.operation].truncated.push_back(position);
     }
-    vector.bytes = ORTHANT_TRY(collection_->prepare_floats(name, encoded.vectors[i])).bytes;
+    vector.bytes = ORTHANT_TRY(collection_->prepare(name, encoded.vectors[i])).bytes;
   }
   if (!results_.empty()) results_.front().tokens_by_model = std::move(encoded.tokens_by_model);
   return {};
@@ -225,9 +223,11 @@ Result<std::map<std::string, EncoderIdentity>> WriteCall::new_encoders() const {
   const CollectionConfig config = collection_->config();
   for (std::size_t i = 0; i < places_.size(); ++i) {
     const TextPlace& place = places_[i];
-    const std::string& name = collection_->slot_name(prepared_[place.operation].points[place.point].vectors[place.vector].slot);
-    if (config.vectors.at(name).encoder) continue;
-    const EncoderIdentity identity = identity_of(*jobs_[i].encoder);
+    const std::string name = collection_->slot_name(prepared_[place.operation].points[place.point].vectors[place.vector].slot);
+    const auto* encoder = std::get_if<const Encoder*>(&jobs_[i].model);
+    const auto config_of = config.vectors.find(name);
+    if (encoder == nullptr || config_of == config.vectors.end() || config_of->second.encoder) continue;
+    const EncoderIdentity identity = identity_of(**encoder);
     const auto [known, is_new] = identities.emplace(name, identity);
     if (!is_new && !same_encoder(known->second, identity)) {
       return fail(ErrorCode::kFailedPrecondition, fmt::format("vector `{}`: texts of one request name models `{}` and `{}`", name,

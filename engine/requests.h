@@ -14,6 +14,7 @@
 
 #include "base/point_id.h"
 #include "base/result.h"
+#include "engine/bm25_options.h"
 #include "engine/collection/collection_config.h"
 #include "engine/collection/explanation.h"
 #include "engine/collection/records.h"
@@ -31,12 +32,21 @@ namespace orthant {
 struct TextInput {
   std::string text;
   std::string model;
+  std::shared_ptr<const Bm25Options> bm25 = nullptr;  // given with the model `qdrant/bm25`; null: its defaults
 };
 // Ready codes in the form that the collection declares: dim int8 values or ceil(dim / 8) ubinary bytes.
 struct CodeInput {
   std::vector<std::uint8_t> bytes;
 };
 using VectorInput = std::variant<std::vector<float>, SparseVector, MultiVector, TextInput, CodeInput>;
+
+// The value, where it is there already; nothing for texts and codes.
+inline std::optional<VectorValue> ready_value(const VectorInput& input) {
+  if (const auto* floats = std::get_if<std::vector<float>>(&input)) return *floats;
+  if (const auto* sparse = std::get_if<SparseVector>(&input)) return *sparse;
+  if (const auto* multi = std::get_if<MultiVector>(&input)) return *multi;
+  return std::nullopt;
+}
 
 // By vector name; "" is the default vector. A point may lack any of the collection's vectors.
 using NamedVectors = std::vector<std::pair<std::string, VectorInput>>;

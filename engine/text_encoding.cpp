@@ -7,7 +7,7 @@ namespace {
 
 // What one model is asked for: positions of the jobs, and their keys in the cache where answers are kept there.
 struct Share {
-  const Encoder* encoder = nullptr;
+  std::string model;
   std::vector<std::size_t> positions;
   std::vector<std::string> keys;
 };
@@ -25,11 +25,25 @@ struct Gathering {
     if (answer) {
       for (std::size_t i = 0; i < share.positions.size(); ++i) {
         const auto row = answer->embeddings.row(i);
-        texts.vectors[share.positions[i]].assign(row.begin(), row.end());
+        texts.vectors[share.positions[i]] = std::vector<float>(row.begin(), row.end());
         if (share.keys.empty()) continue;
         cache->insert(std::move(share.keys[i]), {{row.begin(), row.end()}, answer->token_counts[i], answer->truncated[i]});
       }
     }
+    count(share, answer);
+  }
+
+  void take(const Share& share, Result<SparseEncodeResult> answer) {
+    for (std::size_t i = 0; answer && i < share.positions.size(); ++i) {
+      SparseEmbedding& made = answer->embeddings[i];
+      texts.vectors[share.positions[i]] = SparseVector{std::move(made.indices), std::move(made.values)};
+    }
+    count(share, answer);
+  }
+
+  // The last share calls `done`.
+  template <typename Answer>
+  void count(const Share& share, Result<Answer>& answer) {
     {
       std::lock_guard lock(mutex);
       if (!answer) {
@@ -38,7 +52,7 @@ struct Gathering {
         // Bits of a vector<bool> share bytes with other jobs' bits.
         for (std::size_t i = 0; i < share.positions.size(); ++i) {
           texts.truncated[share.positions[i]] = answer->truncated[i];
-          texts.tokens_by_model[share.encoder->info().name] += answer->token_counts[i];
+          texts.tokens_by_model[share.model] += answer->token_counts[i];
         }
       }
     }
@@ -48,11 +62,15 @@ struct Gathering {
   }
 
   // Before any model is asked: no lock.
-  void take_cached(const TextJob& job, std::size_t position, CachedQuery query) {
+  void take_bm25(const Bm25& bm25, const TextJob& job, std::size_t position, Purpose purpose) {
+    texts.vectors[position] = purpose == Purpose::kQuery ? bm25.encode_query(job.text) : bm25.encode_document(job.text);
+    texts.tokens_by_model[model_name(job.model)] += bm25.count_words(job.text);
+  }
+  void take_cached(const Encoder& encoder, std::size_t position, CachedQuery query) {
     texts.vectors[position] = std::move(query.vector);
     texts.truncated[position] = query.truncated;
     texts.cached[position] = true;
-    texts.tokens_by_model[job.encoder->info().name] += query.tokens;
+    texts.tokens_by_model[encoder.info().name] += query.tokens;
   }
 };
 
@@ -182,8 +200,37 @@ std::string TextEncoding::not_loaded(std::string_view model) const {
   return fmt::format("model `{}` is not loaded; loaded: {}", model, loaded_names());
 }
 
-Result<const Encoder*> TextEncoding::choose(std::string_view model, std::string_view vector_name,
-                                            const VectorConfig& vector) const {
+std::string model_name(const TextModel& model) {
+  if (const auto* encoder = std::get_if<const Encoder*>(&model)) return (*encoder)->info().name;
+  if (const auto* encoder = std::get_if<const SparseEncoder*>(&model)) return (*encoder)->info().name;
+  return "qdrant/bm25";
+}
+
+std::size_t max_tokens(const TextModel& model) {
+  if (const auto* encoder = std::get_if<const Encoder*>(&model)) return (*encoder)->info().max_seq_length;
+  if (const auto* encoder = std::get_if<const SparseEncoder*>(&model)) return (*encoder)->info().max_seq_length;
+  return 0;
+}
+
+Result<TextModel> TextEncoding::choose(const TextInput& input, std::string_view vector_name, const VectorConfig& vector) const {
+  if (vector.kind == VectorKind::kSparse) return choose_sparse(input);
+  if (is_bm25(input.model)) {
+    return invalid_argument(fmt::format("model `{}` makes sparse vectors, vector `{}` is dense", input.model, vector_name));
+  }
+  return TextModel(ORTHANT_TRY(choose_dense(input.model, vector_name, vector)));
+}
+
+Result<TextModel> TextEncoding::choose_sparse(const TextInput& input) const {
+  if (!is_bm25(input.model)) {
+    const Result<const SparseEncoder*> encoder = find_sparse_encoder(input.model);
+    if (encoder) return TextModel(*encoder);
+    if (!input.model.empty()) return std::unexpected<Error>(encoder.error());
+  }
+  return TextModel(std::make_shared<const Bm25>(ORTHANT_TRY(Bm25::make(input.bm25 ? *input.bm25 : Bm25Options()))));
+}
+
+Result<const Encoder*> TextEncoding::choose_dense(std::string_view model, std::string_view vector_name,
+                                                  const VectorConfig& vector) const {
   const Encoder* chosen = nullptr;
   if (!model.empty()) {
     chosen = registry_.find(model);
@@ -232,21 +279,40 @@ void TextEncoding::encode(std::vector<TextJob> jobs, const TextEncodingOptions& 
   const EncodeOptions encode_options{.purpose = options.purpose};
   const bool cached = options.purpose == Purpose::kQuery && cache_->enabled();
   std::map<const Encoder*, Share> shares;
+  std::map<const SparseEncoder*, Share> sparse_shares;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    std::string key = cached ? QueryCache::key(jobs[i].encoder->info(), encode_options, jobs[i].text) : std::string();
+    if (const auto* bm25 = std::get_if<std::shared_ptr<const Bm25>>(&jobs[i].model)) {
+      gathering->take_bm25(**bm25, jobs[i], i, options.purpose);
+      continue;
+    }
+    if (const auto* sparse = std::get_if<const SparseEncoder*>(&jobs[i].model)) {
+      Share& share = sparse_shares[*sparse];
+      share.model = model_name(jobs[i].model);
+      share.positions.push_back(i);
+      continue;
+    }
+    const Encoder* encoder = std::get<const Encoder*>(jobs[i].model);
+    std::string key = cached ? QueryCache::key(encoder->info(), encode_options, jobs[i].text) : std::string();
     if (cached) {
       if (auto known = cache_->find(key)) {
-        gathering->take_cached(jobs[i], i, std::move(*known));
+        gathering->take_cached(*encoder, i, std::move(*known));
         continue;
       }
     }
-    Share& share = shares[jobs[i].encoder];
-    share.encoder = jobs[i].encoder;
+    Share& share = shares[encoder];
+    share.model = encoder->info().name;
     share.positions.push_back(i);
     if (cached) share.keys.push_back(std::move(key));
   }
-  if (shares.empty()) return gathering->done(std::move(gathering->texts));
-  gathering->waiting = shares.size();
+  if (shares.empty() && sparse_shares.empty()) return gathering->done(std::move(gathering->texts));
+  gathering->waiting = shares.size() + sparse_shares.size();
+  for (auto& [encoder, share] : sparse_shares) {
+    SparseEncodeRequest request{.texts = {}, .purpose = options.purpose, .deadline = options.deadline, .cancelled = options.cancelled};
+    for (const std::size_t position : share.positions) request.texts.push_back(std::move(jobs[position].text));
+    sparse_encode(*encoder, std::move(request), [gathering, taken = std::move(share)](Result<SparseEncodeResult> answer) {
+      gathering->take(taken, std::move(answer));
+    });
+  }
   for (auto& [encoder, share] : shares) {
     EncodeRequest request;
     for (const std::size_t position : share.positions) request.texts.push_back(std::move(jobs[position].text));

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/result.h"
@@ -19,19 +20,27 @@
 #include "encoder/encoder_registry.h"
 #include "encoder/rerank_batcher.h"
 #include "encoder/sparse_batcher.h"
+#include "engine/bm25.h"
 #include "engine/collection/collection_config.h"
 #include "engine/query_cache.h"
+#include "engine/requests.h"
 
 namespace orthant {
 
+// What makes a vector from a text.
+using TextModel = std::variant<const Encoder*, const SparseEncoder*, std::shared_ptr<const Bm25>>;
+std::string model_name(const TextModel& model);
+// Longer texts are truncated; 0: there is no limit.
+std::size_t max_tokens(const TextModel& model);
+
 struct TextJob {
-  const Encoder* encoder = nullptr;
+  TextModel model;
   std::string text;
 };
 
 // In the order of the jobs.
 struct EncodedTexts {
-  std::vector<std::vector<float>> vectors;
+  std::vector<VectorValue> vectors;  // dense or sparse, as the model makes them
   std::vector<bool> truncated;
   std::vector<bool> cached;  // the embedding was known already
   std::map<std::string, std::uint64_t> tokens_by_model;
@@ -68,7 +77,9 @@ class TextEncoding {
 
   // The model for a text of a vector: the named one, else the one that the collection has recorded, else the first of the
   // dimension. not_found for a name that is not loaded, failed_precondition when the model does not fit the vector.
-  Result<const Encoder*> choose(std::string_view model, std::string_view vector_name, const VectorConfig& vector) const;
+  // Of a sparse vector: the built-in BM25 for its name, else the named sparse encoder; for an empty name the first sparse encoder,
+  // or BM25 where none is loaded.
+  Result<TextModel> choose(const TextInput& input, std::string_view vector_name, const VectorConfig& vector) const;
 
   // Encodes all or fails; `done` is called once, on a thread of the pool or here. Query texts that were encoded lately come from
   // the cache, with the same values and token counts.
@@ -82,6 +93,8 @@ class TextEncoding {
   std::string not_loaded(std::string_view model) const;
 
  private:
+  Result<const Encoder*> choose_dense(std::string_view model, std::string_view vector_name, const VectorConfig& vector) const;
+  Result<TextModel> choose_sparse(const TextInput& input) const;
   std::string loaded_names() const;
   template <typename Model>
   Result<const Model*> find_kind(std::string_view model, ModelKind kind) const;

@@ -11,9 +11,9 @@ ENCODER_DOORS = {f"encoder/{name}.h" for name in ("encoder", "embedding", "encod
                                                     "calibration_texts", "stage_times", "weight_precision")}
 ENCODER_DOORS |= {f"encoder/{name}.h" for name in ("reranker", "rerank_batcher", "sparse_encoder", "sparse_batcher")}
 ENCODER_DOORS.add("encoder/tokenizer/tokenizer.h")  # TokenizedText is part of the encoder's door
-INDEX_DOORS = {f"index/{name}.h" for name in ("vector_index", "index_config", "memory_budget", "float_vectors", "memory_float_vectors",
+INDEX_DOORS = {f"index/{name}.h" for name in ("vector_index", "index_config", "memory_budget", "float_vectors", "memory_float_vectors", "best_rows", "example_score", "row_bits", "sparse/sparse_index", "multi/multi_index",
                                                 "quality")}
-ENGINE_DOORS = {f"engine/{name}.h" for name in ("engine", "settings", "requests", "evaluation", "quality", "vector_value")}
+ENGINE_DOORS = {f"engine/{name}.h" for name in ("engine", "settings", "requests", "evaluation", "quality", "vector_value", "bm25_options")}
 ENGINE_DOORS |= {"engine/collection/collection.h", "engine/collection/collection_config.h", "engine/collection/explanation.h",
                  "engine/collection/measured_quality.h",
                  "engine/payload/filter.h",
@@ -46,6 +46,7 @@ LIBRARIES = {
     r"rocksdb/": ["engine/storage/", "tests/engine/"],
     r"utf8proc\.h": ["engine/payload/"],
     r"roaring/": ["engine/payload/"],
+    r"libstemmer\.h": ["engine/payload/"],
     r"oniguruma\.h": ["encoder/tokenizer/"],
     r"(CLI/|yaml-cpp/)": ["engine/settings.cpp", "api/orthant.cpp", "api/cli/"],
     r"boost/": ["api/http/", "api/orthantd.cpp", "tests/api/", "bench/"],

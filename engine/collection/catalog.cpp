@@ -8,12 +8,13 @@ namespace orthant {
 namespace {
 
 // 2 added the encoder's prompts, 3 the field indexes, 4 the codes and the structure of vector indexes, 5 where codes
-// live.
-constexpr std::uint8_t kFormat = 5;
+// live, 6 kinds and datatypes of vectors and slots whose name was removed.
+constexpr std::uint8_t kFormat = 6;
 constexpr std::uint8_t kFormatWithPrompts = 2;
 constexpr std::uint8_t kFormatWithFieldIndexes = 3;
 constexpr std::uint8_t kFormatWithStructure = 4;
 constexpr std::uint8_t kFormatWithCodeResidency = 5;
+constexpr std::uint8_t kFormatWithKinds = 6;
 constexpr std::uint8_t kAliasFormat = 1;
 constexpr std::size_t kMaxNameBytes = 255;
 
@@ -185,6 +186,40 @@ Result<std::optional<EncoderIdentity>> read_encoder(ByteReader& reader, std::uin
   return std::optional<EncoderIdentity>(std::move(encoder));
 }
 
+void append_vector(std::string& out, const CollectionRecord& record, Slot slot) {
+  append_value(out, static_cast<std::uint8_t>(record.slot_names.has(slot)));
+  if (!record.slot_names.has(slot)) return;
+  const std::string& name = record.slot_names[slot];
+  const VectorConfig& vector = record.config.vectors.at(name);
+  append_sized(out, name);
+  append_value(out, vector.kind);
+  append_value(out, vector.datatype);
+  append_value(out, vector.modifier);
+  if (vector.kind != VectorKind::kSparse) append_index(out, vector.index);
+  append_encoder(out, vector.encoder);
+}
+
+Status read_vector(ByteReader& reader, std::uint8_t format, CollectionRecord& record) {
+  bool in_use = true;
+  if (format >= kFormatWithKinds && !read_flag(reader, in_use)) return damaged();
+  if (!in_use) {
+    record.slot_names.add_removed();
+    return {};
+  }
+  std::string name = ORTHANT_TRY(read_text(reader));
+  VectorConfig vector;
+  if (format >= kFormatWithKinds &&
+      (!read_enum(reader, VectorKind::kMulti, vector.kind) || !read_enum(reader, VectorDatatype::kUint8, vector.datatype) ||
+       !read_enum(reader, SparseModifier::kIdf, vector.modifier))) {
+    return damaged();
+  }
+  if (vector.kind != VectorKind::kSparse) vector.index = ORTHANT_TRY(read_index(reader, format));
+  vector.encoder = ORTHANT_TRY(read_encoder(reader, format));
+  if (!record.config.vectors.emplace(name, std::move(vector)).second) return damaged();
+  record.slot_names.add(std::move(name));
+  return {};
+}
+
 }  // namespace
 
 std::string encode(const CollectionRecord& record) {
@@ -193,12 +228,7 @@ std::string encode(const CollectionRecord& record) {
   append_value(out, record.table);
   append_sized(out, record.config.dialect_json);
   append_value(out, static_cast<std::uint16_t>(record.slot_names.size()));
-  for (const std::string& name : record.slot_names) {
-    const VectorConfig& vector = record.config.vectors.at(name);
-    append_sized(out, name);
-    append_index(out, vector.index);
-    append_encoder(out, vector.encoder);
-  }
+  for (Slot slot = 0; slot < record.slot_names.size(); ++slot) append_vector(out, record, slot);
   append_field_indexes(out, record.config.field_indexes);
   return out;
 }
@@ -218,23 +248,25 @@ Result<CollectionRecord> decode_collection_record(std::string_view bytes) {
   record.config.dialect_json = ORTHANT_TRY(read_text(reader));
   const auto slot_count = reader.read<std::uint16_t>();
   if (!slot_count) return damaged();
-  for (std::uint16_t i = 0; i < *slot_count; ++i) {
-    std::string name = ORTHANT_TRY(read_text(reader));
-    VectorConfig vector;
-    vector.index = ORTHANT_TRY(read_index(reader, *format));
-    vector.encoder = ORTHANT_TRY(read_encoder(reader, *format));
-    if (!record.config.vectors.emplace(name, std::move(vector)).second) return damaged();
-    record.slot_names.push_back(std::move(name));
-  }
+  for (std::uint16_t i = 0; i < *slot_count; ++i) ORTHANT_TRY(read_vector(reader, *format, record));
   if (*format >= kFormatWithFieldIndexes) record.config.field_indexes = ORTHANT_TRY(read_field_indexes(reader));
   if (!reader.at_end()) return damaged();
   return record;
 }
 
-std::vector<std::string> assign_slots(const CollectionConfig& config) {
-  std::vector<std::string> names;
-  for (const auto& [name, vector] : config.vectors) names.push_back(name);
+SlotNames assign_slots(const CollectionConfig& config) {
+  SlotNames names;
+  for (const auto& [name, vector] : config.vectors) names.add(name);
   return names;
+}
+
+Status validate(const VectorConfig& vector) {
+  if (vector.kind == VectorKind::kSparse) return {};
+  const bool plain = vector.kind == VectorKind::kDense && vector.datatype == VectorDatatype::kFloat32;
+  if (!plain && vector.index.form != VectorForm::kFloat32) {
+    return invalid_argument("form: ready codes go with single vectors of datatype float32 only");
+  }
+  return validate(vector.index);
 }
 
 void put_collection(StoreBatch& batch, std::string_view name, const CollectionRecord& record) {

@@ -11,14 +11,14 @@
 
 #include "base/result.h"
 #include "engine/collection/collection_config.h"
+#include "engine/collection/slot_names.h"
 #include "engine/storage/stored_table.h"
 
 namespace orthant {
 
 struct CollectionRecord {
   TableNumber table = 0;
-  // Slot -> vector name. A slot is never given to another name.
-  std::vector<std::string> slot_names;
+  SlotNames slot_names;
   CollectionConfig config;
 };
 
@@ -27,7 +27,10 @@ std::string encode(const CollectionRecord& record);
 Result<CollectionRecord> decode_collection_record(std::string_view bytes);
 
 // Slots for the vectors of a new collection.
-std::vector<std::string> assign_slots(const CollectionConfig& config);
+SlotNames assign_slots(const CollectionConfig& config);
+
+// invalid_argument when the parts do not go together or are out of range.
+Status validate(const VectorConfig& vector);
 
 // Into a batch that the caller commits.
 void put_collection(StoreBatch& batch, std::string_view name, const CollectionRecord& record);

@@ -35,6 +35,7 @@ struct ChangeBuilder {
   const TableView& view;
   const std::uint64_t operation_id;
   const bool has_field_indexes = !view.fields().fields()->empty();
+  const std::shared_ptr<const SlotNames> slot_names = view.slot_names();
   Change change{view.table().store()};
   std::vector<std::vector<std::string_view>> new_vectors;  // [new row][slot]
 
@@ -47,6 +48,7 @@ struct ChangeBuilder {
   Status operator()(const EditPayloadOp& op);
 
   Status finish();
+  Status check_slots(const std::vector<PreparedPoint>& points) const;
   void add_row(const PreparedPoint& point, Ordinal replaced);
   void bury(Slot slot, Ordinal ordinal);
   void rewrite(Row& row);
@@ -69,7 +71,7 @@ void ChangeBuilder::rewrite(Row& row) {
 void ChangeBuilder::add_row(const PreparedPoint& point, Ordinal replaced) {
   const auto ordinal = static_cast<Ordinal>(view.row_count() + new_vectors.size());
   PointRecord record{.id = point.id, .operation_id = operation_id, .slots = {}, .sources = {}, .payload = point.payload};
-  std::vector<std::string_view> by_slot(view.slot_count());
+  std::vector<std::string_view> by_slot(slot_names->size());
   for (const PreparedVector& vector : point.vectors) {
     record.slots.push_back(vector.slot);
     if (vector.source_text) record.sources.push_back({vector.slot, *vector.source_text});
@@ -107,7 +109,19 @@ Result<std::vector<Row>> ChangeBuilder::read_rows(const std::vector<PointId>& gi
   return rows;
 }
 
+// A name may have been removed after the write was prepared.
+Status ChangeBuilder::check_slots(const std::vector<PreparedPoint>& points) const {
+  for (const PreparedPoint& point : points) {
+    for (const PreparedVector& vector : point.vectors) {
+      if (!slot_names->has(vector.slot))
+        return invalid_argument("Not existing vector name error: the vector was deleted meanwhile");
+    }
+  }
+  return {};
+}
+
 Status ChangeBuilder::operator()(const UpsertOp& op) {
+  ORTHANT_TRY(check_slots(op.points));
   std::vector<PointId> ids;
   for (const PreparedPoint& point : op.points) ids.push_back(point.id);
   const std::vector<Ordinal> replaced = ORTHANT_TRY(table().find(ids));
@@ -119,6 +133,7 @@ Status ChangeBuilder::operator()(const UpsertOp& op) {
 Status ChangeBuilder::take_over(const Row& row, PreparedPoint& point) const {
   point.payload = row.record.payload;
   for (const Slot slot : row.record.slots) {
+    if (!slot_names->has(slot)) continue;
     if (std::ranges::find(point.vectors, slot, &PreparedVector::slot) != point.vectors.end()) continue;
     PreparedVector vector{.slot = slot, .bytes = {}, .source_text = {}};
     ORTHANT_TRY(table().read_vectors(slot, {&row.ordinal, 1}, [&](std::size_t, std::string_view bytes) -> Status {
@@ -150,6 +165,7 @@ std::vector<PreparedPoint> merge_equal_ids(const std::vector<PreparedPoint>& poi
 }
 
 Status ChangeBuilder::operator()(const UpdateVectorsOp& op) {
+  ORTHANT_TRY(check_slots(op.points));
   std::vector<PreparedPoint> points = merge_equal_ids(op.points);
   std::vector<PointId> ids;
   for (const PreparedPoint& point : points) ids.push_back(point.id);

@@ -25,7 +25,7 @@ struct Change {
 };
 
 // The op with filters and modes turned into the points that they mean now. `pool` may be null.
-Result<WriteOp> resolve(WriteOp op, const TableView& view, const std::vector<std::string>& slot_names, ThreadPool* pool);
+Result<WriteOp> resolve(WriteOp op, const TableView& view, ThreadPool* pool);
 
 // `op` must be resolved. not_found ("No point with id 7 found") when a point to be edited does not exist.
 Result<Change> build_change(const WriteOp& op, const TableView& view, std::uint64_t operation_id);

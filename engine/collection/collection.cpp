@@ -13,19 +13,6 @@ namespace {
 // Commands waiting for one collection's writer; past this the caller is asked to come back.
 constexpr std::size_t kQueuedCommands = 4096;
 
-IndexStatistics statistics_of(const VectorIndex& index) {
-  return {.memory = index.memory(),
-          .quantizer = std::string(index.quantizer_name()),
-          .structure = std::string(index.structure()),
-          .structure_rows = index.structure_rows(),
-          .codes = index.code_residency()};
-}
-
-Status check_dimension(std::size_t expected, std::size_t found) {
-  if (expected == found) return {};
-  return invalid_argument(fmt::format("Vector dimension error: expected dim: {}, got {}", expected, found));
-}
-
 }  // namespace
 
 // ---- Impl ----
@@ -34,7 +21,6 @@ Collection::Impl::Impl(const CollectionEnvironment& shared, std::string collecti
                        std::shared_ptr<TableView> view, std::uint64_t last_operation)
     : environment(shared),
       name(std::move(collection_name)),
-      slot_names(record.slot_names),
       strand(shared.write_pool, kQueuedCommands),
       record_(std::move(record)),
       view_(std::move(view)),
@@ -52,9 +38,14 @@ CollectionRecord Collection::Impl::record() const {
 }
 
 Result<Slot> Collection::Impl::slot_of(std::string_view vector_name) const {
-  const auto found = std::ranges::find(slot_names, vector_name);
-  if (found == slot_names.end()) return invalid_argument(fmt::format("Not existing vector name error: {}", vector_name));
-  return static_cast<Slot>(found - slot_names.begin());
+  return ORTHANT_TRY(view())->slot_of(vector_name);
+}
+
+std::string Collection::Impl::slot_name(Slot slot) const {
+  const auto current = view();
+  if (!current) return std::to_string(slot);
+  const std::shared_ptr<const SlotNames> names = (*current)->slot_names();
+  return names->has(slot) ? (*names)[slot] : std::to_string(slot);
 }
 
 // ---- opening ----
@@ -75,7 +66,7 @@ Result<std::unique_ptr<Collection>> Collection::open(const CollectionEnvironment
 Result<std::unique_ptr<Collection>> Collection::create(const CollectionEnvironment& environment, std::string name,
                                                        CollectionConfig config) {
   for (const auto& [vector_name, vector] : config.vectors) {
-    if (Status valid = validate(vector.index); !valid) {
+    if (Status valid = validate(vector); !valid) {
       return with_context(fmt::format("vectors.{}", vector_name), std::move(valid).error());
     }
   }
@@ -112,10 +103,12 @@ CollectionStatistics Collection::statistics() const {
   if (!view) return statistics;
   statistics.points = (*view)->live_count();
   statistics.buried_rows = (*view)->buried_count();
-  for (Slot slot = 0; slot < (*view)->slot_count(); ++slot) {
-    const std::shared_ptr<VectorIndex> index = (*view)->index(slot);
+  const std::shared_ptr<const SlotNames> names = (*view)->slot_names();
+  for (Slot slot = 0; slot < names->size(); ++slot) {
+    const std::shared_ptr<SlotIndex> index = (*view)->slot(slot);
+    if (!index || !names->has(slot)) continue;
     statistics.indexed_vectors += index->live_count();
-    statistics.indexes.emplace(impl_->slot_names[slot], statistics_of(*index));
+    statistics.indexes.emplace((*names)[slot], index->statistics());
   }
   statistics.field_indexes = (*view)->fields().info();
   return statistics;
@@ -127,36 +120,37 @@ Result<Slot> Collection::slot_of(std::string_view vector_name) const {
   return impl_->slot_of(vector_name);
 }
 
-const std::string& Collection::slot_name(Slot slot) const {
-  return impl_->slot_names[slot];
+std::string Collection::slot_name(Slot slot) const {
+  return impl_->slot_name(slot);
 }
 
 Result<VectorConfig> Collection::vector_config(std::string_view vector_name) const {
-  const Slot slot = ORTHANT_TRY(impl_->slot_of(vector_name));
-  return impl_->record().config.vectors.at(impl_->slot_names[slot]);
+  ORTHANT_TRY(impl_->slot_of(vector_name));
+  const CollectionRecord record = impl_->record();
+  const auto found = record.config.vectors.find(std::string(vector_name));
+  if (found != record.config.vectors.end()) return found->second;
+  return invalid_argument(fmt::format("Not existing vector name error: {}", vector_name));
 }
 
-Result<PreparedVector> Collection::prepare_floats(std::string_view vector_name, std::span<const float> floats) const {
-  const Slot slot = ORTHANT_TRY(impl_->slot_of(vector_name));
+Result<PreparedVector> Collection::prepare(std::string_view vector_name, const VectorValue& value) const {
   const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
-  const std::shared_ptr<VectorIndex> held = view->index(slot);
-  const VectorIndex& index = *held;
-  if (index.config().form != VectorForm::kFloat32) {
+  const Slot slot = ORTHANT_TRY(view->slot_of(vector_name));
+  const std::shared_ptr<SlotIndex> index = view->slot(slot);
+  if (!index) return invalid_argument(fmt::format("Not existing vector name error: {}", vector_name));
+  if (index->config().index.form != VectorForm::kFloat32) {
     return invalid_argument(fmt::format("vector `{}`: floats given, the collection takes ready codes", vector_name));
   }
-  ORTHANT_TRY(check_dimension(index.config().dim, floats.size()));
-  const std::vector<float> prepared = ORTHANT_TRY(index.prepare_vector(floats));
-  return PreparedVector{.slot = slot, .bytes = std::string(float_bytes(prepared)), .source_text = {}};
+  return PreparedVector{.slot = slot, .bytes = ORTHANT_TRY(index->prepare(value)), .source_text = {}};
 }
 
 Result<PreparedVector> Collection::prepare_codes(std::string_view vector_name, std::span<const std::uint8_t> codes) const {
-  const Slot slot = ORTHANT_TRY(impl_->slot_of(vector_name));
   const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
+  const Slot slot = ORTHANT_TRY(view->slot_of(vector_name));
   const std::shared_ptr<VectorIndex> index = view->index(slot);
-  const IndexConfig& config = index->config();
-  if (config.form == VectorForm::kFloat32) {
+  if (!index || index->config().form == VectorForm::kFloat32) {
     return invalid_argument(fmt::format("vector `{}`: codes given, the collection takes floats", vector_name));
   }
+  const IndexConfig& config = index->config();
   if (codes.size() != vector_bytes(config.form, config.dim)) {
     return invalid_argument(
         fmt::format("Vector dimension error: expected {} code bytes, got {}", vector_bytes(config.form, config.dim), codes.size()));
@@ -166,8 +160,8 @@ Result<PreparedVector> Collection::prepare_codes(std::string_view vector_name, s
 
 Result<std::vector<float>> Collection::query_from_codes(std::string_view vector_name, std::span<const std::uint8_t> codes) const {
   const PreparedVector prepared = ORTHANT_TRY(prepare_codes(vector_name, codes));
-  const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
-  return floats_of(view->index(prepared.slot)->config(), prepared.bytes);
+  const VectorConfig config = ORTHANT_TRY(vector_config(vector_name));
+  return floats_of(config.index, prepared.bytes);
 }
 
 // ---- writes ----

@@ -122,21 +122,26 @@ class Collection {
   CollectionStatistics statistics() const;
 
   // ---- vectors on their way in ----
-  // Checks (invalid_argument: unknown vector name, wrong dimension, NaN or infinity, wrong form) and brings into the stored form.
-  Result<PreparedVector> prepare_floats(std::string_view vector_name, std::span<const float> floats) const;
+  // Checks (invalid_argument: unknown vector name, wrong kind or dimension, NaN or infinity, wrong form) and brings into the stored
+  // form.
+  Result<PreparedVector> prepare(std::string_view vector_name, const VectorValue& value) const;
+  Result<PreparedVector> prepare_floats(std::string_view vector_name, std::span<const float> floats) const {
+    return prepare(vector_name, std::vector<float>(floats.begin(), floats.end()));
+  }
   Result<PreparedVector> prepare_codes(std::string_view vector_name, std::span<const std::uint8_t> codes) const;
   // A query given as codes, as the floats that search() takes.
   Result<std::vector<float>> query_from_codes(std::string_view vector_name, std::span<const std::uint8_t> codes) const;
   Result<VectorConfig> vector_config(std::string_view vector_name) const;
   Result<Slot> slot_of(std::string_view vector_name) const;
-  const std::string& slot_name(Slot slot) const;
+  std::string slot_name(Slot slot) const;
 
   // ---- writes ----
   // `done` is called once, on a thread of the write pool, unless this returns an error (full queue): then never.
   Status write(WriteCommand command, WriteDone done);
-  // Edits the configuration in order with the writes. `change` gets a copy; its error changes nothing. Dimensions, metrics, forms
-  // and names of vectors may not change (invalid_argument). Field indexes that are added are built in the background: `done` is
-  // called when they answer filters if `wait_for_fields`, else once the change is on disk.
+  // Edits the configuration in order with the writes. `change` gets a copy; its error changes nothing. Vector names may come and
+  // go; kinds, dimensions, metrics, datatypes and forms of those that stay may not change (invalid_argument). Field indexes that
+  // are added are built in the background: `done` is called when they answer filters if `wait_for_fields`, else once the change is
+  // on disk.
   Status update_config(std::move_only_function<Status(CollectionConfig&)> change, std::move_only_function<void(Status)> done,
                        bool wait_for_fields = true);
   // Removes the record and the aliases named; what runs on the old state finishes on it, later requests get not_found.

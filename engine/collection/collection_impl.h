@@ -31,6 +31,8 @@ class Collection::Impl : public std::enable_shared_from_this<Impl> {
   Result<std::shared_ptr<TableView>> view() const;
   CollectionRecord record() const;
   Result<Slot> slot_of(std::string_view vector_name) const;
+  // Of a slot whose name was removed: its number.
+  std::string slot_name(Slot slot) const;
 
   // ---- reads (collection_read.cpp) ----
   // Rows that may be returned; null when there is no filter or an empty one. `trace` may be null; it is left alone without a
@@ -88,7 +90,6 @@ class Collection::Impl : public std::enable_shared_from_this<Impl> {
 
   const CollectionEnvironment environment;
   const std::string name;
-  const std::vector<std::string> slot_names;
   // Raised after every visible change; names the state that cached bitmaps belong to.
   std::atomic<std::uint64_t> version{1};
   mutable FilterCache filter_cache;

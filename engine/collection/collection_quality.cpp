@@ -76,12 +76,15 @@ void advance(const CollectionEnvironment& environment, const std::shared_ptr<Run
 Result<std::shared_ptr<Run>> start(std::shared_ptr<const TableView> view, Slot slot, QualityRequest request) {
   auto run = std::make_shared<Run>();
   run->index = view->index(slot);
+  if (!run->index) return invalid_argument("quality is measured of dense vectors only: this one is sparse or a multivector");
   run->view = std::move(view);
   run->measurement = ORTHANT_TRY(run->index->measure_quality(std::move(request)));
   return run;
 }
 
-bool is_outdated(const IndexQuality& quality, const VectorIndex& index) {
+bool is_outdated(const IndexQuality& quality, const VectorIndex* present) {
+  if (present == nullptr) return true;
+  const VectorIndex& index = *present;
   const std::size_t rows = index.row_count();
   return rows >= 2 * quality.rows || 2 * rows <= quality.rows || index.structure() != quality.structure ||
          index.quantizer_name() != quality.codes.quantizer;
@@ -97,7 +100,7 @@ void Collection::measure_quality(const QualityAsk& ask, std::move_only_function<
   if (!view) return done(std::unexpected<Error>(view.error()));
   const auto kept = impl_->quality.kept(*slot);
   if (kept && !ask.refresh && (ask.sampled_rows == 0 || ask.sampled_rows == kept->sampled_rows)) {
-    return done(QualityAnswer{kept, true, is_outdated(kept->index, *(*view)->index(*slot))});
+    return done(QualityAnswer{kept, true, is_outdated(kept->index, (*view)->index(*slot).get())});
   }
   auto answer = [done = std::move(done)](Result<QualityFlights::Answer> result) mutable {
     if (!result) return done(std::unexpected<Error>(result.error()));
@@ -112,12 +115,13 @@ void Collection::measure_quality(const QualityAsk& ask, std::move_only_function<
 // Gauges hold whole numbers.
 Gauge& Collection::Impl::recall_gauge(Slot slot) const {
   return gauge("collection_measured_recall_ppm", "Recall@10 of searches against exact search as last measured, in millionths",
-               fmt::format("id=\"{}\",vector=\"{}\"", escape_label(name), escape_label(slot_names[slot])));
+               fmt::format("id=\"{}\",vector=\"{}\"", escape_label(name), escape_label(slot_name(slot))));
 }
 
 // Gauges live as long as the process.
 void Collection::Impl::forget_quality() const {
-  for (Slot slot = 0; slot < slot_names.size(); ++slot) {
+  const std::size_t slots = record().slot_names.size();
+  for (Slot slot = 0; slot < slots; ++slot) {
     if (quality.kept(slot)) recall_gauge(slot).set(0);
   }
 }

@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "engine/collection/code_values.h"
 #include "engine/collection/collection_impl.h"
+#include "engine/collection/stored_value.h"
 #include "engine/payload/payload.h"
 
 namespace orthant {
@@ -113,10 +113,10 @@ Status scroll_filtered(const StoredTable& table, const RowFilter& filter, const 
   return {};
 }
 
-Status scroll_by_filter(const TableView& view, const Filter& filter, const std::vector<std::string>& slot_names,
-                        const std::optional<PointId>& from, PageCollector& collector) {
+Status scroll_by_filter(const TableView& view, const Filter& filter, const std::optional<PointId>& from, PageCollector& collector) {
   const auto fields = view.fields().fields();
-  const RowFilter row_filter = ORTHANT_TRY(RowFilter::compile(filter, slot_names, fields->text));
+  const std::shared_ptr<const SlotNames> slot_names = view.slot_names();
+  const RowFilter row_filter = ORTHANT_TRY(RowFilter::compile(filter, *slot_names, fields->text));
   if (auto ids = only_possible_ids(filter)) return scroll_ids(view.table(), row_filter, std::move(*ids), from, collector);
   const RowBounds bounds = ORTHANT_TRY(bounds_of(view, *fields, filter));
   if (bounds.possible.count() > kFewRows) return scroll_filtered(view.table(), row_filter, bounds, from, collector);
@@ -161,7 +161,7 @@ Result<std::shared_ptr<const AllowedRows>> Collection::Impl::find_rows(const Tab
     return rows;
   }
   auto allowed = std::make_shared<AllowedRows>();
-  allowed->rows = ORTHANT_TRY(matching_rows(current, filter, slot_names, &environment.search_pool, trace));
+  allowed->rows = ORTHANT_TRY(matching_rows(current, filter, &environment.search_pool, trace));
   allowed->count = allowed->rows.count();
   filter_cache.insert(std::move(key), evaluated_at, allowed);
   return std::shared_ptr<const AllowedRows>(std::move(allowed));
@@ -175,6 +175,7 @@ Result<std::vector<Record>> Collection::Impl::load_records(const TableView& curr
     projection.emplace(ORTHANT_TRY(PayloadProjection::make(payload.include, payload.exclude)));
   }
   std::vector<Record> records(stored.size());
+  const std::shared_ptr<const SlotNames> names = current.slot_names();
   for (std::size_t i = 0; i < stored.size(); ++i) {
     records[i].id = stored[i].id;
     records[i].version = stored[i].operation_id;
@@ -182,12 +183,16 @@ Result<std::vector<Record>> Collection::Impl::load_records(const TableView& curr
       records[i].payload = ORTHANT_TRY(projection->apply(stored[i].payload));
     } else if (payload.enabled) {
       records[i].payload = std::move(stored[i].payload);
-      for (SourceText& source : stored[i].sources) records[i].texts.emplace_back(slot_names[source.slot], std::move(source.text));
+      for (SourceText& source : stored[i].sources) {
+        if (names->has(source.slot)) records[i].texts.emplace_back((*names)[source.slot], std::move(source.text));
+      }
     }
     if (vectors.enabled) records[i].vectors.emplace();
   }
-  for (Slot slot = 0; vectors.enabled && slot < slot_names.size(); ++slot) {
-    if (!vectors.names.empty() && std::ranges::find(vectors.names, slot_names[slot]) == vectors.names.end()) continue;
+  for (Slot slot = 0; vectors.enabled && slot < names->size(); ++slot) {
+    const std::shared_ptr<SlotIndex> slot_index = current.slot(slot);
+    if (!names->has(slot) || !slot_index) continue;
+    if (!vectors.names.empty() && std::ranges::find(vectors.names, (*names)[slot]) == vectors.names.end()) continue;
     std::vector<Ordinal> having;
     std::vector<std::size_t> positions;
     for (std::size_t i = 0; i < stored.size(); ++i) {
@@ -195,13 +200,10 @@ Result<std::vector<Record>> Collection::Impl::load_records(const TableView& curr
       having.push_back(ordinals[i]);
       positions.push_back(i);
     }
-    const std::shared_ptr<VectorIndex> index = current.index(slot);
-    const IndexConfig& config = index->config();
     ORTHANT_TRY(current.table().read_vectors(slot, having, [&](std::size_t i, std::string_view bytes) -> Status {
-      if (bytes.size() != vector_bytes(config.form, config.dim)) {
-        return data_corruption(fmt::format("collection {}: a vector has {} bytes", name, bytes.size()));
-      }
-      records[positions[i]].vectors->emplace_back(slot_names[slot], floats_of(config, bytes));
+      Result<VectorValue> value = value_of(slot_index->config(), bytes);
+      if (!value) return with_context(fmt::format("collection {}", name), std::move(value).error());
+      records[positions[i]].vectors->emplace_back((*names)[slot], std::move(*value));
       return {};
     }));
   }
@@ -210,11 +212,12 @@ Result<std::vector<Record>> Collection::Impl::load_records(const TableView& curr
 
 namespace {
 
-Result<std::span<const float>> dense_query(const VectorSearch& request, const VectorIndex& index) {
-  const auto* floats = std::get_if<std::vector<float>>(request.vector);
-  if (floats == nullptr) return invalid_argument(fmt::format("vector `{}` takes a list of numbers", request.vector_name));
-  if (floats->size() == index.config().dim) return *floats;
-  return invalid_argument(fmt::format("Vector dimension error: expected dim: {}, got {}", index.config().dim, floats->size()));
+// The index of the name, which takes the query.
+Result<std::shared_ptr<SlotIndex>> slot_for(const TableView& view, const VectorSearch& request) {
+  const std::shared_ptr<SlotIndex> index = view.slot(ORTHANT_TRY(view.slot_of(request.vector_name)));
+  if (!index) return invalid_argument(fmt::format("Not existing vector name error: {}", request.vector_name));
+  ORTHANT_TRY(index->check_query(*request.vector));
+  return index;
 }
 
 std::size_t wanted_rows(const VectorSearch& request, std::size_t rows) {
@@ -259,9 +262,7 @@ Result<std::vector<ScoredPoint>> Collection::Impl::points_of(const TableView& cu
 
 Result<Collection::SearchAnswer> Collection::search(const VectorSearch& request) const {
   const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
-  const std::shared_ptr<VectorIndex> held = view->index(ORTHANT_TRY(impl_->slot_of(request.vector_name)));
-  const VectorIndex& index = *held;
-  const std::span<const float> query = ORTHANT_TRY(dense_query(request, index));
+  const std::shared_ptr<SlotIndex> index = ORTHANT_TRY(slot_for(*view, request));
   SearchAnswer answer;
   if (request.explain) answer.explanation.emplace();
   SearchExplanation* const told = request.explain ? &*answer.explanation : nullptr;
@@ -269,12 +270,14 @@ Result<Collection::SearchAnswer> Collection::search(const VectorSearch& request)
       ORTHANT_TRY(impl_->allowed_rows(*view, request.filter, told == nullptr ? nullptr : &told->filter));
   const SearchParams params = impl_->params_for(request, *view, allowed.get());
   const auto search_begin = told == nullptr ? Clock::time_point() : Clock::now();
-  const std::vector<ScoredOrdinal> found = ORTHANT_TRY(index.search(query, params, told == nullptr ? nullptr : &told->trace));
+  const std::vector<ScoredOrdinal> found =
+      ORTHANT_TRY(index->search(*request.vector, params, told == nullptr ? nullptr : &told->trace));
   if (told != nullptr) {
     told->search_microseconds = microseconds_since(search_begin);
-    told->config = index.config();
-    told->structure = index.structure();
-    told->quantizer = index.quantizer_name();
+    told->config = index->config().index;
+    const IndexStatistics statistics = index->statistics();
+    told->structure = statistics.structure;
+    told->quantizer = statistics.quantizer;
   }
   const auto record_begin = told == nullptr ? Clock::time_point() : Clock::now();
   answer.points = ORTHANT_TRY(impl_->points_of(*view, request, found));
@@ -286,11 +289,11 @@ Result<std::vector<Collection::SearchAnswer>> Collection::search_together(std::s
   const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
   std::vector<SearchAnswer> answers;
   if (requests.empty()) return answers;
-  const std::shared_ptr<VectorIndex> index = view->index(ORTHANT_TRY(impl_->slot_of(requests.front().vector_name)));
-  std::vector<float> queries;
+  const std::shared_ptr<SlotIndex> index = ORTHANT_TRY(slot_for(*view, requests.front()));
+  std::vector<const VectorValue*> queries;
   for (const VectorSearch& request : requests) {
-    const std::span<const float> query = ORTHANT_TRY(dense_query(request, *index));
-    queries.insert(queries.end(), query.begin(), query.end());
+    ORTHANT_TRY(index->check_query(*request.vector));
+    queries.push_back(request.vector);
   }
   const auto found = ORTHANT_TRY(index->search_batch(queries, impl_->params_for(requests.front(), *view, nullptr)));
   for (std::size_t i = 0; i < requests.size(); ++i) {
@@ -313,7 +316,7 @@ Result<PointPage> Collection::scroll(const PointScroll& request) const {
   if (request.filter == nullptr || is_empty(*request.filter)) {
     ORTHANT_TRY(scroll_all(view->table(), request.from, collector));
   } else {
-    ORTHANT_TRY(scroll_by_filter(*view, *request.filter, impl_->slot_names, request.from, collector));
+    ORTHANT_TRY(scroll_by_filter(*view, *request.filter, request.from, collector));
   }
   return PointPage{ORTHANT_TRY(impl_->load_records(*view, collector.ordinals(), request.payload, request.vectors)),
                    collector.next()};
@@ -331,8 +334,11 @@ Result<std::optional<std::vector<std::pair<std::string, std::string>>>> Collecti
   const std::vector<Ordinal> ordinals = ORTHANT_TRY(view->table().find({&id, 1}));
   if (ordinals.front() == kNoOrdinal) return std::optional<Texts>();
   Texts texts;
+  const std::shared_ptr<const SlotNames> names = view->slot_names();
   for (PointRecord& record : ORTHANT_TRY(view->table().read_points(ordinals))) {
-    for (SourceText& source : record.sources) texts.emplace_back(impl_->slot_names[source.slot], std::move(source.text));
+    for (SourceText& source : record.sources) {
+      if (names->has(source.slot)) texts.emplace_back((*names)[source.slot], std::move(source.text));
+    }
   }
   return std::optional<Texts>(std::move(texts));
 }

@@ -9,6 +9,7 @@ namespace {
 
 // Changes that are applied on the strand; more are copied in the background first.
 constexpr std::size_t kShortRound = 2000;
+constexpr const char* kNamesChanged = "reclaim: vector names have changed, it begins anew";
 
 }  // namespace
 
@@ -29,6 +30,10 @@ void Collection::Impl::start_reclaim(ReclaimDone done) {
 void Collection::Impl::continue_reclaim(const std::shared_ptr<Reclaim>& reclaim, ReclaimDone done) {
   auto current = view();
   if (!current) return end_reclaim(std::unexpected<Error>(current.error()), done);
+  if (reclaim->slot_names() != record().slot_names) {
+    current->reset();
+    return end_reclaim(fail(ErrorCode::kCancelled, kNamesChanged), done);
+  }
   if (reclaim->view() && (*current)->row_count() - reclaim->rows_done() + journal_->size() <= kShortRound) {
     current->reset();  // the old table goes before `done` hears of it
     return end_reclaim(finish_reclaim(*reclaim), done);
@@ -73,7 +78,7 @@ Status Collection::Impl::finish_reclaim(Reclaim& reclaim) {
 void Collection::Impl::end_reclaim(Status result, const ReclaimDone& done) {
   journal_.reset();
   if (const auto current = view()) next_reclaim_at_ = result ? 0 : (*current)->buried_count() * 5 / 4;
-  const bool again = result && rebuild_wanted_;
+  const bool again = rebuild_wanted_ && (result || result.error().message == kNamesChanged);
   done(std::move(result));
   update_fields();  // the new table has those of the configuration that the reclaim began with
   if (again && !field_journal_) start_reclaim([](const Status&) {});

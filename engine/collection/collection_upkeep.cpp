@@ -27,7 +27,8 @@ bool needs_work(const VectorIndex& index) {
 
 bool needs_work(const TableView& view, const UpkeepLimits& limits) {
   for (Slot slot = 0; slot < view.slot_count(); ++slot) {
-    if (needs_work(*view.index(slot))) return true;
+    const std::shared_ptr<VectorIndex> index = view.index(slot);
+    if (index && needs_work(*index)) return true;
   }
   return worth_a_snapshot(view, limits);
 }
@@ -64,7 +65,7 @@ void Collection::Impl::start_upkeep(const std::shared_ptr<TableView>& current) {
     for (Slot slot = 0; slot < current->slot_count(); ++slot) {
       if (Status done = self->work_on(current, slot); !done && done.error().code != ErrorCode::kCancelled) {
         log_warning(
-            fmt::format("collection {}: index of vector \"{}\": {}", self->name, self->slot_names[slot], done.error().message));
+            fmt::format("collection {}: index of vector \"{}\": {}", self->name, self->slot_name(slot), done.error().message));
       }
     }
     if (!current->is_retired() && worth_a_snapshot(*current, self->environment.limits)) {
@@ -80,6 +81,7 @@ void Collection::Impl::start_upkeep(const std::shared_ptr<TableView>& current) {
 
 Status Collection::Impl::work_on(const std::shared_ptr<TableView>& current, Slot slot) {
   const std::shared_ptr<VectorIndex> index = current->index(slot);
+  if (!index) return {};
   if ((index->needs_training() || index->needs_move()) && !current->is_retired()) return succeed(current, slot, index);
   return bring_up_to_date(*current, slot, *index);
 }
@@ -92,7 +94,7 @@ Status Collection::Impl::bring_up_to_date(const TableView& current, Slot slot, V
   }
   if (environment.stopping.load(std::memory_order_relaxed) || current.is_retired()) return {};
   if (index.structure() != before) {
-    log_info(fmt::format("collection {}: vector \"{}\": {}", name, slot_names[slot], described(index)));
+    log_info(fmt::format("collection {}: vector \"{}\": {}", name, slot_name(slot), described(index)));
   }
   return index.needs_calibration() ? index.calibrate(&environment.background_pool) : Status();
 }
@@ -107,7 +109,7 @@ Status Collection::Impl::succeed(const std::shared_ptr<TableView>& current, Slot
   if (!successor) return bring_up_to_date(*current, slot, *index);
   if (move) {
     log_info(fmt::format("collection {}: vector \"{}\": its codes do not fit into memory any more and go to disk", name,
-                         slot_names[slot]));
+                         slot_name(slot)));
   }
   ORTHANT_TRY(successor->take_over(*index, pool));
   ORTHANT_TRY(bring_up_to_date(*current, slot, *successor));

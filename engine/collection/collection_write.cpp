@@ -13,22 +13,48 @@ namespace {
 
 // What a change of the configuration may not touch.
 Status check_fixed(const CollectionConfig& before, const CollectionConfig& after) {
-  if (before.vectors.size() != after.vectors.size()) return invalid_argument("vectors: names cannot be added or removed");
-  for (const auto& [name, vector] : before.vectors) {
-    const auto found = after.vectors.find(name);
-    if (found == after.vectors.end()) return invalid_argument("vectors: names cannot be added or removed");
-    const IndexConfig& index = found->second.index;
-    if (index.dim != vector.index.dim || index.metric != vector.index.metric || index.form != vector.index.form) {
+  for (const auto& [name, vector] : after.vectors) {
+    if (Status valid = validate(vector); !valid) return with_context(fmt::format("vectors.{}", name), std::move(valid).error());
+    const auto known = before.vectors.find(name);
+    if (known == before.vectors.end()) continue;
+    const VectorConfig& old = known->second;
+    const IndexConfig& index = vector.index;
+    if (vector.kind != old.kind || vector.datatype != old.datatype || index.dim != old.index.dim ||
+        index.metric != old.index.metric || index.form != old.index.form) {
       return invalid_argument(fmt::format("vectors.{}: size, distance and form cannot be changed", name));
     }
-    if (Status valid = validate(index); !valid) return with_context(fmt::format("vectors.{}", name), std::move(valid).error());
   }
   return {};
 }
 
-bool same_indexes(const CollectionConfig& left, const CollectionConfig& right) {
-  return std::ranges::equal(left.vectors, right.vectors,
-                            [](const auto& a, const auto& b) { return a.second.index == b.second.index; });
+// Vectors that both have are indexed in the same way.
+bool same_indexes(const CollectionConfig& before, const CollectionConfig& after) {
+  return std::ranges::all_of(after.vectors, [&before](const auto& vector) {
+    const auto known = before.vectors.find(vector.first);
+    return known == before.vectors.end() ||
+           (known->second.index == vector.second.index && known->second.modifier == vector.second.modifier);
+  });
+}
+
+// The slots of a record whose configuration has names that its slots do not have yet, or lacks some of theirs.
+struct SlotChange {
+  std::vector<std::string> added;
+  std::vector<Slot> removed;
+};
+Result<SlotChange> follow_names(CollectionRecord& record) {
+  SlotChange change;
+  for (Slot slot = 0; slot < record.slot_names.size(); ++slot) {
+    if (!record.slot_names.has(slot) || record.config.vectors.contains(record.slot_names[slot])) continue;
+    record.slot_names.remove(slot);
+    change.removed.push_back(slot);
+  }
+  for (const auto& [name, vector] : record.config.vectors) {
+    if (record.slot_names.find(name)) continue;
+    if (record.slot_names.size() + 1 >= kAllSlots) return invalid_argument("vectors: too many names have come and gone");
+    record.slot_names.add(name);
+    change.added.push_back(name);
+  }
+  return change;
 }
 
 }  // namespace
@@ -69,7 +95,7 @@ Result<std::uint64_t> Collection::Impl::apply(WriteOp op) {
   ORTHANT_TRY(check_in_charge());
   const std::shared_ptr<TableView> current = ORTHANT_TRY(view());
   const std::uint64_t operation_id = last_operation_ + 1;
-  op = ORTHANT_TRY(resolve(std::move(op), *current, slot_names, &environment.search_pool));
+  op = ORTHANT_TRY(resolve(std::move(op), *current, &environment.search_pool));
   Change change = ORTHANT_TRY(build_change(op, *current, operation_id));
   // What the store has taken must find room in the indexes.
   ORTHANT_TRY(current->make_room(change.rows.rows));
@@ -99,10 +125,11 @@ void Collection::Impl::publish(TableView& current, Change& change) {
 
 Status Collection::Impl::change_config(std::move_only_function<Status(CollectionConfig&)> change) {
   ORTHANT_TRY(check_in_charge());
-  ORTHANT_TRY(view());
+  const std::shared_ptr<TableView> current = ORTHANT_TRY(view());
   CollectionRecord changed = record();
   ORTHANT_TRY(change(changed.config));
   ORTHANT_TRY(check_fixed(record().config, changed.config));
+  const SlotChange slots = ORTHANT_TRY(follow_names(changed));
   const bool rebuild = !same_indexes(record().config, changed.config);
   StoreBatch batch(environment.store);
   put_collection(batch, name, changed);
@@ -111,6 +138,11 @@ Status Collection::Impl::change_config(std::move_only_function<Status(Collection
     std::lock_guard lock(state_mutex_);
     record_ = changed;
   }
+  for (const Slot slot : slots.removed) current->remove_slot(slot);
+  for (const std::string& added : slots.added) ORTHANT_TRY(current->add_slot(added, changed.config.vectors.at(added)));
+  const bool names_changed = !slots.removed.empty() || !slots.added.empty();
+  if (names_changed) version.fetch_add(1, std::memory_order_release);  // filters ask whether points have vectors
+  if (names_changed && journal_) rebuild_wanted_ = true;               // the table that is being made has other slots
   update_fields();
   // Indexes keep the configuration they were made with, so new ones are made, by the way that also reclaims rows.
   if (!rebuild) return {};

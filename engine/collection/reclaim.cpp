@@ -54,12 +54,18 @@ Status Reclaim::copy_rows(const StoredTable& old_table, Ordinal first, Ordinal l
     std::size_t position = 0;
     std::erase_if(ordinals, [&](Ordinal ordinal) { return live[position++] != ordinal; });
     std::vector<PointRecord> records = ORTHANT_TRY(old_table.read_points(ordinals));
-    for (std::size_t i = 0; i < records.size(); ++i) rows.emplace_back(ordinals[i], std::move(records[i]));
+    for (std::size_t i = 0; i < records.size(); ++i) rows.emplace_back(ordinals[i], without_removed_slots(std::move(records[i])));
     ORTHANT_TRY(copy_chunk(old_table, rows));
     new_ordinals_.resize(end, kNoOrdinal);
     first = end;
   }
   return {};
+}
+
+PointRecord Reclaim::without_removed_slots(PointRecord record) const {
+  std::erase_if(record.slots, [this](Slot slot) { return !target_.slot_names.has(slot); });
+  std::erase_if(record.sources, [this](const SourceText& source) { return !target_.slot_names.has(source.slot); });
+  return record;
 }
 
 Status Reclaim::copy_chunk(const StoredTable& old_table, std::span<const std::pair<Ordinal, PointRecord>> rows) {
@@ -154,7 +160,7 @@ Status Reclaim::follow_rewritten(const StoredTable& old_table, const RowJournal&
   const std::vector<PointRecord> before = ORTHANT_TRY(new_table.read_points(new_ordinals));
   FieldChanges fields;
   for (std::size_t i = 0; i < records.size(); ++i) {
-    new_table.put_point(batch, new_ordinals[i], records[i]);
+    new_table.put_point(batch, new_ordinals[i], without_removed_slots(records[i]));
     fields.edited.emplace_back(view_->fields().read(new_ordinals[i], before[i].payload),
                                view_->fields().read(new_ordinals[i], records[i].payload));
   }

@@ -50,12 +50,14 @@ class Reclaim {
 
   Ordinal rows_done() const { return static_cast<Ordinal>(new_ordinals_.size()); }
   TableNumber table() const { return target_.table; }
+  const SlotNames& slot_names() const { return target_.slot_names; }
   const std::shared_ptr<TableView>& view() const { return view_; }
   void mark_switched() { switched_ = true; }
 
  private:
   Status create_target();
   Status copy_rows(const StoredTable& old_table, Ordinal first, Ordinal last);
+  PointRecord without_removed_slots(PointRecord record) const;
   Status copy_chunk(const StoredTable& old_table, std::span<const std::pair<Ordinal, PointRecord>> rows);
   Status follow_burials(const StoredTable& old_table, const RowJournal& journal);
   Status follow_rewritten(const StoredTable& old_table, const RowJournal& journal);

@@ -12,9 +12,8 @@ namespace {
 // Records read at once while ids of matching rows are collected.
 constexpr std::size_t kReadRows = 1024;
 
-Result<std::vector<PointId>> matching_ids(const Filter& filter, const TableView& view, const std::vector<std::string>& slot_names,
-                                          ThreadPool* pool) {
-  const Bitmap rows = ORTHANT_TRY(matching_rows(view, filter, slot_names, pool));
+Result<std::vector<PointId>> matching_ids(const Filter& filter, const TableView& view, ThreadPool* pool) {
+  const Bitmap rows = ORTHANT_TRY(matching_rows(view, filter, pool));
   std::vector<Ordinal> ordinals;
   rows.for_each([&](std::size_t row) { ordinals.push_back(static_cast<Ordinal>(row)); });
   std::vector<PointId> ids;
@@ -36,7 +35,7 @@ void keep_last_of_equal_ids(std::vector<PreparedPoint>& points) {
 }
 
 // Which points of an upsert are to be written.
-Result<std::vector<bool>> wanted_points(const UpsertOp& op, const TableView& view, const std::vector<std::string>& slot_names) {
+Result<std::vector<bool>> wanted_points(const UpsertOp& op, const TableView& view) {
   std::vector<PointId> ids;
   for (const PreparedPoint& point : op.points) ids.push_back(point.id);
   const std::vector<Ordinal> ordinals = ORTHANT_TRY(view.table().find(ids));
@@ -51,7 +50,8 @@ Result<std::vector<bool>> wanted_points(const UpsertOp& op, const TableView& vie
     positions.push_back(i);
   }
   if (!op.update_filter) return wanted;
-  const RowFilter filter = ORTHANT_TRY(RowFilter::compile(*op.update_filter, slot_names, view.fields().fields()->text));
+  const std::shared_ptr<const SlotNames> slot_names = view.slot_names();
+  const RowFilter filter = ORTHANT_TRY(RowFilter::compile(*op.update_filter, *slot_names, view.fields().fields()->text));
   const std::vector<PointRecord> records = ORTHANT_TRY(view.table().read_points(existing));
   for (std::size_t i = 0; i < records.size(); ++i) {
     if (!filter.matches(records[i])) wanted[positions[i]] = false;
@@ -61,13 +61,12 @@ Result<std::vector<bool>> wanted_points(const UpsertOp& op, const TableView& vie
 
 struct Resolver {
   const TableView& view;
-  const std::vector<std::string>& slot_names;
   ThreadPool* pool;
 
   Status operator()(UpsertOp& op) const {
     keep_last_of_equal_ids(op.points);
     if (op.mode == UpdateMode::kUpsert && !op.update_filter) return {};
-    const std::vector<bool> wanted = ORTHANT_TRY(wanted_points(op, view, slot_names));
+    const std::vector<bool> wanted = ORTHANT_TRY(wanted_points(op, view));
     std::size_t position = 0;
     std::erase_if(op.points, [&](const PreparedPoint&) { return !wanted[position++]; });
     op.mode = UpdateMode::kUpsert;
@@ -78,7 +77,7 @@ struct Resolver {
   template <typename Op>
   Status operator()(Op& op) const {
     if (const auto* filter = std::get_if<Filter>(&op.points)) {
-      op.points = ORTHANT_TRY(matching_ids(*filter, view, slot_names, pool));
+      op.points = ORTHANT_TRY(matching_ids(*filter, view, pool));
     }
     return {};
   }
@@ -86,8 +85,8 @@ struct Resolver {
 
 }  // namespace
 
-Result<WriteOp> resolve(WriteOp op, const TableView& view, const std::vector<std::string>& slot_names, ThreadPool* pool) {
-  ORTHANT_TRY(std::visit(Resolver{view, slot_names, pool}, op));
+Result<WriteOp> resolve(WriteOp op, const TableView& view, ThreadPool* pool) {
+  ORTHANT_TRY(std::visit(Resolver{view, pool}, op));
   return op;
 }
 

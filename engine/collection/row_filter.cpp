@@ -98,16 +98,15 @@ bool is_empty(const Filter& filter) {
   return filter.must.empty() && filter.should.empty() && filter.must_not.empty() && !filter.min_should;
 }
 
-Result<RowFilter> RowFilter::compile(const Filter& filter, const std::vector<std::string>& slot_names,
-                                     const TextFields& text_fields) {
+Result<RowFilter> RowFilter::compile(const Filter& filter, const SlotNames& slot_names, const TextFields& text_fields) {
   return RowFilter(ORTHANT_TRY(FilterEvaluator::compile(filter, text_fields)), slot_names);
 }
 
 template <typename HasSlot>
 bool RowFilter::matches(const PointId& id, std::string_view payload, const HasSlot& has_slot) const {
   return evaluator_.matches(id, payload, [&](std::string_view name) {
-    const auto found = std::ranges::find(*slot_names_, name);
-    return found != slot_names_->end() && has_slot(static_cast<Slot>(found - slot_names_->begin()));
+    const std::optional<Slot> slot = slot_names_->find(name);
+    return slot && has_slot(*slot);
   });
 }
 
@@ -140,12 +139,12 @@ Result<RowBounds> bounds_of(const TableView& view, const FieldIndexes::Fields& f
   return live_bounds(view, view.fields().bounds(fields, filter, rows, known ? &*known : nullptr));
 }
 
-Result<Bitmap> matching_rows(const TableView& view, const Filter& filter, const std::vector<std::string>& slot_names,
-                             ThreadPool* pool, FilterTrace* trace) {
+Result<Bitmap> matching_rows(const TableView& view, const Filter& filter, ThreadPool* pool, FilterTrace* trace) {
   FilterTrace ignored;
   FilterTrace& told = trace == nullptr ? ignored : *trace;
   const auto fields = view.fields().fields();
-  const RowFilter row_filter = ORTHANT_TRY(RowFilter::compile(filter, slot_names, fields->text));
+  const std::shared_ptr<const SlotNames> slot_names = view.slot_names();
+  const RowFilter row_filter = ORTHANT_TRY(RowFilter::compile(filter, *slot_names, fields->text));
   if (const auto ids = only_possible_ids(filter)) {
     told.source = FilterSource::kIds;
     told.read_payloads = ids->size();

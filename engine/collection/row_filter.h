@@ -27,18 +27,17 @@ bool is_empty(const Filter& filter);
 class RowFilter {
  public:
   // invalid_argument when a key is no JSON path. Text conditions take the options of the view's text indexes.
-  static Result<RowFilter> compile(const Filter& filter, const std::vector<std::string>& slot_names, const TextFields& text_fields);
+  static Result<RowFilter> compile(const Filter& filter, const SlotNames& slot_names, const TextFields& text_fields);
   bool matches(const PointRecordView& record) const;
   bool matches(const PointRecord& record) const;
 
  private:
-  RowFilter(FilterEvaluator evaluator, const std::vector<std::string>& slot_names)
-      : evaluator_(std::move(evaluator)), slot_names_(&slot_names) {}
+  RowFilter(FilterEvaluator evaluator, const SlotNames& slot_names) : evaluator_(std::move(evaluator)), slot_names_(&slot_names) {}
   template <typename HasSlot>
   bool matches(const PointId& id, std::string_view payload, const HasSlot& has_slot) const;
 
   FilterEvaluator evaluator_;
-  const std::vector<std::string>* slot_names_;
+  const SlotNames* slot_names_;
 };
 
 // What indexes know of the live rows that match, over view.row_count() rows. `fields` are the view's.
@@ -46,8 +45,7 @@ Result<RowBounds> bounds_of(const TableView& view, const FieldIndexes::Fields& f
 
 // The live rows that match, as a bitmap over view.row_count() rows. `pool` and `trace` may be null; of the trace, what answered and
 // how many payloads were read is filled in.
-Result<Bitmap> matching_rows(const TableView& view, const Filter& filter, const std::vector<std::string>& slot_names,
-                             ThreadPool* pool, FilterTrace* trace = nullptr);
+Result<Bitmap> matching_rows(const TableView& view, const Filter& filter, ThreadPool* pool, FilterTrace* trace = nullptr);
 
 // The conditions of the filter's top level, each by itself.
 Result<std::vector<ConditionTrace>> trace_conditions(const TableView& view, const Filter& filter);

@@ -1,12 +1,12 @@
 #pragma once
-// TableView: a table of the store made searchable: one VectorIndex a slot, the field indexes of payloads and the set of buried
+// TableView: a table of the store made searchable: one SlotIndex a slot, the field indexes of payloads and the set of buried
 // rows. A view in the strict sense: all of it follows from the store (recovery) and may be thrown away.
 //
 // Held by shared_ptr: the collection has the current one, a running search keeps the one it began on. When a reclaim or the
 // deletion of the collection has retired a view, the last holder removes the table from the store.
 //
-// Threads: everything const and save_snapshots() from any thread; append(), bury(), replace_index() and what writes field indexes
-// from the collection's writer, one at a time.
+// Threads: everything const and save_snapshots() from any thread; append(), bury(), replace_index(), add_slot(), remove_slot() and
+// what writes field indexes from the collection's writer, one at a time.
 
 #include <atomic>
 #include <cstdint>
@@ -20,10 +20,11 @@
 #include "base/result.h"
 #include "base/thread_pool.h"
 #include "engine/collection/catalog.h"
-#include "engine/collection/row_bits.h"
+#include "engine/collection/slot_index.h"
 #include "engine/payload/field_indexes.h"
 #include "engine/storage/float_vectors.h"
 #include "engine/storage/stored_table.h"
+#include "index/row_bits.h"
 #include "index/vector_index.h"
 
 namespace orthant {
@@ -31,7 +32,7 @@ namespace orthant {
 // Rows of one write, encoded for every slot; made before the write is committed, because encoding can fail and appending cannot.
 struct EncodedBatch {
   Ordinal rows = 0;
-  std::vector<std::shared_ptr<const EncodedRows>> by_slot;
+  std::vector<std::shared_ptr<const SlotRows>> by_slot;  // null where the slot's name was removed
 };
 
 // When upkeep is worth its cost. Tests set them low.
@@ -57,12 +58,26 @@ class TableView {
   TableView& operator=(const TableView&) = delete;
 
   const StoredTable& table() const { return table_; }
-  std::size_t slot_count() const { return slots_.size(); }
-  // The index that serves now. Another may take its place (replace_index): keep this one for the whole of a search.
-  std::shared_ptr<VectorIndex> index(Slot slot) const {
+  std::size_t slot_count() const { return slot_names()->size(); }
+  // Names come and go (add_slot, remove_slot): keep these for the whole of a request.
+  std::shared_ptr<const SlotNames> slot_names() const {
     const std::lock_guard lock(index_mutex_);
-    return slots_[slot].index;
+    return slot_names_;
   }
+  // invalid_argument for a name that there is not.
+  Result<Slot> slot_of(std::string_view vector_name) const;
+  // The index that serves now; null once the slot's name was removed. Another may take its place (replace_index): keep this one for
+  // the whole of a search.
+  std::shared_ptr<SlotIndex> slot(Slot slot) const {
+    const std::lock_guard lock(index_mutex_);
+    if (slot >= slots_.size() || !slots_[slot]) return nullptr;
+    return {slots_[slot], slots_[slot]->index.get()};
+  }
+  // The dense index of the slot; null for other kinds, and once its name was removed.
+  std::shared_ptr<VectorIndex> index(Slot slot) const;
+  // Writer only. A new name, whose vector no row has yet; and the end of one, whose values leave the store with the last search.
+  Status add_slot(const std::string& name, const VectorConfig& config);
+  void remove_slot(Slot slot);
   // Writer only. `index` holds the same rows and burials as the one before it, which running searches finish on.
   void replace_index(Slot slot, std::shared_ptr<VectorIndex> index);
 
@@ -112,26 +127,37 @@ class TableView {
   bool is_retired() const { return retired_.load(std::memory_order_acquire); }
 
  private:
-  struct SlotView {
-    std::unique_ptr<StoredFloatVectors> floats;  // null for codes that users bring
-    // Replaced by the writer under index_mutex_; the writer reads it without.
-    std::shared_ptr<VectorIndex> index;
-    std::size_t row_bytes = 0;
+  // Held by the view and by the searches that use its index.
+  struct SlotHolder {
+    SlotHolder(StoredTable slots_table, Slot number, std::shared_ptr<SlotIndex> slots_index)
+        : table(std::move(slots_table)), slot(number), index(std::move(slots_index)) {}
+    ~SlotHolder();
+    SlotHolder(const SlotHolder&) = delete;
+    SlotHolder& operator=(const SlotHolder&) = delete;
+
+    const StoredTable table;
+    const Slot slot;
+    std::shared_ptr<SlotIndex> index;
+    std::atomic<bool> removed{false};  // the last holder takes the values from the store
   };
 
   TableView(StoredTable table, std::filesystem::path index_path, MemoryBudget* budget);
   std::filesystem::path snapshot_file(Slot slot) const;
   Status load_burials();
   Status build_field_indexes(const FieldSchemas& schemas, ThreadPool* pool);
-  Status open_slot(Slot slot, const IndexConfig& config, ThreadPool* pool);
-  Result<std::unique_ptr<VectorIndex>> load_snapshot(Slot slot, const IndexConfig& config) const;
-  Status catch_up(Slot slot);
-  Result<std::shared_ptr<const EncodedRows>> encode_slot(Slot slot, std::span<const std::vector<std::string_view>> vectors) const;
+  void hold(Slot slot, std::shared_ptr<SlotIndex> index);
+  Result<std::shared_ptr<SlotIndex>> open_slot(Slot slot, const VectorConfig& config, ThreadPool* pool);
+  Result<std::shared_ptr<SlotIndex>> open_dense(Slot slot, const VectorConfig& config, ThreadPool* pool);
+  Result<std::unique_ptr<VectorIndex>> load_snapshot(Slot slot, const IndexConfig& config, const FloatVectors* floats) const;
+  Status catch_up(Slot slot, SlotIndex& index);
+  Result<std::shared_ptr<const SlotRows>> encode_slot(Slot slot, std::span<const std::vector<std::string_view>> vectors) const;
 
   const StoredTable table_;
   const std::filesystem::path index_path_;
   const IndexHome home_;
-  std::vector<SlotView> slots_;
+  // Changed by the writer under index_mutex_; the writer reads them without.
+  std::vector<std::shared_ptr<SlotHolder>> slots_;  // null where the name was removed
+  std::shared_ptr<const SlotNames> slot_names_ = std::make_shared<SlotNames>();
   mutable std::mutex index_mutex_;
   FieldIndexes fields_;
   RowBits buried_;

@@ -195,6 +195,23 @@ void StoredTable::bury(StoreBatch& batch, Slot slot, Ordinal ordinal) const {
   batch.put(Family::kRows, keys::burial(number_, slot, ordinal), std::string_view(reinterpret_cast<const char*>(&kFormat), 1));
 }
 
+Status StoredTable::remove_vectors(Slot slot) const {
+  const KeyRange range = keys::vectors(number_, slot, 0, kNoOrdinal);
+  StoreBatch batch(*store_);
+  Ordinal found = 0;
+  ORTHANT_TRY(store_->scan(Family::kVectors, range, nullptr, [&](std::string_view key, std::string_view) {
+    batch.remove(Family::kVectors, key);
+    return ++found < kRangeRemovalRows;
+  }));
+  if (found == 0) return {};
+  if (found < kRangeRemovalRows) return store_->write(batch);
+  StoreBatch by_range(*store_);
+  by_range.remove_range(Family::kVectors, range);
+  ORTHANT_TRY(store_->write(by_range));
+  store_->reclaim_space(Family::kVectors, range);
+  return {};
+}
+
 void StoredTable::put_last_operation(StoreBatch& batch, std::uint64_t operation_id) const {
   batch.put(Family::kCatalog, keys::last_operation(number_), number_value(operation_id));
 }

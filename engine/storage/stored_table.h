@@ -64,6 +64,8 @@ class StoredTable {
   void put_id(StoreBatch& batch, const PointId& id, Ordinal ordinal) const;
   void remove_id(StoreBatch& batch, const PointId& id) const;
   void bury(StoreBatch& batch, Slot slot, Ordinal ordinal) const;
+  // Takes the vectors of a slot out of the store at once.
+  Status remove_vectors(Slot slot) const;
   void put_last_operation(StoreBatch& batch, std::uint64_t operation_id) const;
 
  private:

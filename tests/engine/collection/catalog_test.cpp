@@ -8,7 +8,7 @@ namespace {
 CollectionRecord sample() {
   CollectionRecord record;
   record.table = 7;
-  record.slot_names = {"", "b", "a"};  // slot order need not be name order
+  record.slot_names = SlotNames({"", "b", "a"});  // slot order need not be name order
   record.config.dialect_json = R"({"x":1})";
   record.config.vectors[""].index = {.dim = 384,
                                      .metric = Metric::kDot,
@@ -23,6 +23,14 @@ CollectionRecord sample() {
   record.config.vectors[""].index.structure = IndexStructure::kGraph;
   record.config.vectors["a"].index = {.dim = 8, .form = VectorForm::kInt8};
   record.config.vectors["b"].index = {.dim = 9, .form = VectorForm::kUbinary};
+  record.slot_names.add_removed();
+  record.config.vectors["sparse"].kind = VectorKind::kSparse;
+  record.config.vectors["sparse"].modifier = SparseModifier::kIdf;
+  record.slot_names.add("sparse");
+  record.config.vectors["multi"].index.dim = 4;
+  record.config.vectors["multi"].kind = VectorKind::kMulti;
+  record.config.vectors["multi"].datatype = VectorDatatype::kUint8;
+  record.slot_names.add("multi");
   record.config.field_indexes["a.b[]"] = {FieldType::kDatetime, {}};
   record.config.field_indexes["t"] = {FieldType::kText,
                                       {.tokenizer = TextTokenizer::kPrefix,
@@ -44,6 +52,12 @@ TEST(Catalog, RecordComesBackFromItsBytes) {
   EXPECT_EQ(found.config.vectors.at("").encoder, record.config.vectors.at("").encoder);
   EXPECT_EQ(found.config.field_indexes, record.config.field_indexes);
   EXPECT_EQ(found.config.vectors.at("").index, record.config.vectors.at("").index);
+  EXPECT_FALSE(found.slot_names.has(3));
+  EXPECT_EQ(found.slot_names.find("sparse"), Slot{4});
+  EXPECT_EQ(found.config.vectors.at("sparse").kind, VectorKind::kSparse);
+  EXPECT_EQ(found.config.vectors.at("sparse").modifier, SparseModifier::kIdf);
+  EXPECT_EQ(found.config.vectors.at("multi").kind, VectorKind::kMulti);
+  EXPECT_EQ(found.config.vectors.at("multi").datatype, VectorDatatype::kUint8);
   EXPECT_EQ(encode(found), encode(record));
 }
 
@@ -59,7 +73,7 @@ std::string version_one_record() {
 TEST(Catalog, ReadsARecordOfVersionOneForEver) {
   using namespace std::string_literals;
   const CollectionRecord found = decode_collection_record(version_one_record() + "\0"s).value();
-  EXPECT_EQ(found.slot_names, std::vector<std::string>{"v"});
+  EXPECT_EQ(found.slot_names, SlotNames({"v"}));
   const IndexConfig& index = found.config.vectors.at("v").index;
   EXPECT_EQ(index.dim, 384U);
   EXPECT_EQ(index.metric, Metric::kEuclid);
@@ -100,7 +114,7 @@ TEST(Catalog, ReadsARecordOfVersionTwoForEver) {
   std::string bytes = version_one_record() + "\0"s;
   bytes.front() = 2;
   const CollectionRecord found = decode_collection_record(bytes).value();
-  EXPECT_EQ(found.slot_names, std::vector<std::string>{"v"});
+  EXPECT_EQ(found.slot_names, SlotNames({"v"}));
   EXPECT_TRUE(found.config.field_indexes.empty());
 }
 
