@@ -1,5 +1,8 @@
 // The answer to GET /collections/{c}. Its members have Qdrant's names and defaults; what was given wins over a default.
 
+#include <algorithm>
+#include <map>
+
 #include "api/json/json_reader.h"
 #include "api/qdrant/collection_settings.h"
 #include "api/qdrant/json_fields.h"
@@ -47,7 +50,8 @@ void write_vectors(JsonWriter& json, const CollectionInfo& info, const Collectio
     const auto options = settings.vectors.find(name);
     return vector_params(config, options == settings.vectors.end() ? JsonFields() : options->second);
   };
-  const auto& vectors = info.config.vectors;
+  std::map<std::string, VectorConfig> vectors = info.config.vectors;
+  std::erase_if(vectors, [](const auto& vector) { return vector.second.kind == VectorKind::kSparse; });
   if (vectors.size() == 1 && vectors.begin()->first.empty()) {
     json.raw(params_of("", vectors.begin()->second));
     return;
@@ -55,6 +59,28 @@ void write_vectors(JsonWriter& json, const CollectionInfo& info, const Collectio
   json.begin_object();
   for (const auto& [name, config] : vectors) json.key(name).raw(params_of(name, config));
   json.end_object();
+}
+
+// Only where the collection has any.
+void write_sparse_vectors(JsonWriter& json, const CollectionInfo& info, const CollectionSettings& settings) {
+  const auto is_sparse = [](const auto& vector) { return vector.second.kind == VectorKind::kSparse; };
+  if (std::ranges::none_of(info.config.vectors, is_sparse)) return;
+  json.key("sparse_vectors").begin_object();
+  for (const auto& [name, config] : info.config.vectors) {
+    if (config.kind != VectorKind::kSparse) continue;
+    const auto options = settings.sparse_vectors.find(name);
+    write_fields(json.key(name), options == settings.sparse_vectors.end() ? JsonFields() : options->second);
+  }
+  json.end_object();
+}
+
+std::string_view kind_name(VectorKind kind) {
+  switch (kind) {
+    case VectorKind::kDense: return "dense";
+    case VectorKind::kSparse: return "sparse";
+    case VectorKind::kMulti: return "multi";
+  }
+  return "dense";
 }
 
 std::string_view form_name(VectorForm form) {
@@ -83,7 +109,8 @@ void write_index(JsonWriter& json, const IndexStatistics& index) {
 void write_orthant_part(JsonWriter& json, const CollectionInfo& info) {
   json.begin_object().key("vectors").begin_object();
   for (const auto& [name, config] : info.config.vectors) {
-    json.key(name).begin_object().key("form").string(form_name(config.index.form));
+    json.key(name).begin_object().key("kind").string(kind_name(config.kind));
+    json.key("form").string(form_name(config.index.form));
     json.key("target_recall").number(config.index.target_recall);
     json.key("structure").string(structure_name(config.index.structure));
     json.key("binary_codes").string(binary_codes_name(config.index.binary_codes));
@@ -107,6 +134,7 @@ void write_orthant_part(JsonWriter& json, const CollectionInfo& info) {
 void write_config(JsonWriter& json, const CollectionInfo& info, const CollectionSettings& settings) {
   json.begin_object().key("params").begin_object().key("vectors");
   write_vectors(json, info, settings);
+  write_sparse_vectors(json, info, settings);
   for (const auto& [name, text] : with_defaults(default_params(), settings.params)) json.key(name).raw(text);
   json.end_object();
   write_fields(json.key("hnsw_config"), with_defaults(default_hnsw(), settings.hnsw_config));

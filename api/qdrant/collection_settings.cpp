@@ -9,15 +9,10 @@
 #include "api/qdrant/envelope.h"
 #include "api/qdrant/json_fields.h"
 #include "api/qdrant/parse_fields.h"
+#include "api/qdrant/vector_params.h"
 
 namespace orthant::qdrant {
 namespace {
-
-constexpr std::array kVectorRules = {
-    FieldRule{.name = "on_disk", .kind = FieldKind::kBool},
-    FieldRule{.name = "datatype", .kind = FieldKind::kString},
-    FieldRule{.name = "memory", .kind = FieldKind::kString},
-};
 
 // The sections that are plain sets of options: name in request bodies, rules, and where they are kept.
 struct Section {
@@ -30,65 +25,6 @@ std::array<Section, 4> sections() {
            {"optimizers_config", optimizer_rules(), &CollectionSettings::optimizers_config},
            {"wal_config", wal_rules(), &CollectionSettings::wal_config},
            {"strict_mode_config", strict_mode_rules(), &CollectionSettings::strict_mode_config}}};
-}
-
-Result<Metric> parse_distance(JsonValue value) {
-  const std::string name = ORTHANT_TRY(value.as_string());
-  for (const Metric metric : {Metric::kCosine, Metric::kDot, Metric::kEuclid, Metric::kManhattan}) {
-    if (name == metric_name(metric)) return metric;
-  }
-  return value.format_error(fmt::format("unknown variant `{}`, expected one of `Cosine`, `Euclid`, `Dot`, `Manhattan`", name));
-}
-
-// Our extension: vectors that users bring as ready codes.
-Result<VectorForm> parse_form(JsonValue params) {
-  const auto value = params.find("form");
-  if (!value) return VectorForm::kFloat32;
-  const std::string name = ORTHANT_TRY(value->as_string());
-  if (name == "float32") return VectorForm::kFloat32;
-  if (name == "int8") return VectorForm::kInt8;
-  if (name == "ubinary") return VectorForm::kUbinary;
-  return value->format_error(fmt::format("unknown variant `{}`, expected one of `float32`, `int8`, `ubinary`", name));
-}
-
-// Our extension: how candidates are found.
-Result<IndexStructure> parse_structure(JsonValue params) {
-  const auto value = params.find("structure");
-  if (!value) return IndexStructure::kAuto;
-  const std::string name = ORTHANT_TRY(value->as_string());
-  for (const auto each : {IndexStructure::kAuto, IndexStructure::kFlat, IndexStructure::kGraph, IndexStructure::kLists}) {
-    if (name == structure_name(each)) return each;
-  }
-  return value->format_error(fmt::format("unknown variant `{}`, expected one of `auto`, `flat`, `graph`, `lists`", name));
-}
-
-// Options of a vector that may also be changed later.
-Status parse_vector_options(JsonValue params, JsonFields& fields) {
-  ORTHANT_TRY(collect_fields(params, kVectorRules, fields));
-  if (const auto multi = params.find("multivector_config")) return unsupported(*multi);
-  if (const auto datatype = params.find("datatype")) {
-    const std::string name = ORTHANT_TRY(datatype->as_string());
-    if (name != "float32" && name != "float16") return unsupported(*datatype);
-  }
-  if (const auto memory = params.find("memory"); memory && memory->raw() == "\"pinned\"") {
-    return memory->validation_error("`pinned` is not possible for vectors");
-  }
-  if (const auto hnsw = params.find("hnsw_config")) {
-    JsonFields options;
-    ORTHANT_TRY(collect_fields(*hnsw, hnsw_rules(), options));
-    fields.insert_or_assign("hnsw_config", fields_to_json(options));
-  }
-  if (const auto quantization = params.find("quantization_config")) {
-    const bool disabled = quantization->raw() == "\"Disabled\"";
-    fields.insert_or_assign("quantization_config", disabled ? "null" : ORTHANT_TRY(parse_quantization(*quantization)));
-  }
-  return {};
-}
-
-FloatResidency residency_of(const JsonFields& options) {
-  const auto on_disk = options.find("on_disk");
-  if (on_disk == options.end()) return FloatResidency::kAuto;
-  return on_disk->second == "true" ? FloatResidency::kDisk : FloatResidency::kMemory;
 }
 
 // Qdrant's `always_ram`: of the vector's own quantization, else of the collection's. False: codes may live on disk.
@@ -113,51 +49,14 @@ CodeResidency code_residency_of(const CollectionSettings& settings, const std::s
   return CodeResidency::kAuto;
 }
 
-void apply_code_residency(const CollectionSettings& settings, CollectionConfig& config) {
-  for (auto& [name, vector] : config.vectors) vector.index.code_residency = code_residency_of(settings, name);
-}
-
-// Ours alone: the quantizer of the first stage and its bits a dimension.
-Status parse_codes(JsonValue params, IndexConfig& index) {
-  if (const auto codes = params.find("binary_codes")) {
-    const std::string name = ORTHANT_TRY(codes->as_string());
-    bool known = false;
-    for (BinaryCodes each : {BinaryCodes::kAuto, BinaryCodes::kSign, BinaryCodes::kRotated, BinaryCodes::kLearned}) {
-      if (name != binary_codes_name(each)) continue;
-      index.binary_codes = each;
-      known = true;
-    }
-    if (!known) return codes->validation_error("expected auto, sign, rotated or learned");
-  }
-  if (const auto bits = params.find("code_bits")) {
-    index.code_bits = static_cast<unsigned>(std::min<std::uint64_t>(ORTHANT_TRY(bits->as_uint()), 8));
-    if (Status valid = validate(index); !valid) return bits->validation_error(valid.error().message);
+Status parse_sparse_vectors(JsonValue vectors, CollectionConfig& config, CollectionSettings& settings) {
+  ORTHANT_TRY(vectors.expect_object());
+  for (const JsonValue params : vectors.items()) {
+    const std::string name = params.key();
+    if (config.vectors.contains(name)) return params.validation_error("a dense vector has the same name");
+    config.vectors[name] = ORTHANT_TRY(parse_sparse_params(params, settings.sparse_vectors[name]));
   }
   return {};
-}
-
-Result<VectorConfig> parse_vector_params(JsonValue params, JsonFields& options) {
-  ORTHANT_TRY(params.expect_object());
-  VectorConfig config;
-  const JsonValue size = ORTHANT_TRY(params.require("size"));
-  config.index.dim = static_cast<std::size_t>(ORTHANT_TRY(size.as_uint()));
-  if (config.index.dim < 1 || config.index.dim > kMaxDim) return size.out_of_range(fmt::format("must be from 1 to {}", kMaxDim));
-  config.index.metric = ORTHANT_TRY(parse_distance(ORTHANT_TRY(params.require("distance"))));
-  config.index.form = ORTHANT_TRY(parse_form(params));
-  ORTHANT_TRY(parse_vector_options(params, options));
-  config.index.residency = residency_of(options);
-  if (const auto recall = params.find("target_recall")) {
-    config.index.target_recall = ORTHANT_TRY(recall->as_double());
-    if (config.index.target_recall <= 0 || config.index.target_recall > 1) {
-      return recall->out_of_range("must be above 0.0 and at most 1.0");
-    }
-  }
-  ORTHANT_TRY(parse_codes(params, config.index));
-  config.index.structure = ORTHANT_TRY(parse_structure(params));
-  if (const auto budget = params.find("memory_budget_bytes")) {
-    config.index.memory_budget_bytes = static_cast<std::size_t>(ORTHANT_TRY(budget->as_uint()));
-  }
-  return config;
 }
 
 Status parse_all_vectors(JsonValue vectors, CollectionConfig& config, CollectionSettings& settings) {
@@ -174,18 +73,22 @@ Status parse_all_vectors(JsonValue vectors, CollectionConfig& config, Collection
 }
 
 // indexing_threshold counts kilobytes of vectors below which searches are exact; 0 turns indexing off.
-void apply_indexing_threshold(const CollectionSettings& settings, CollectionConfig& config) {
+void apply_indexing_threshold(const CollectionSettings& settings, VectorConfig& vector) {
   const auto threshold = settings.optimizers_config.find("indexing_threshold");
   if (threshold == settings.optimizers_config.end()) return;
   const std::uint64_t kilobytes = std::stoull(threshold->second);
   constexpr std::uint64_t kMost = std::numeric_limits<std::size_t>::max() >> 10;
-  const std::size_t bytes = kilobytes == 0 || kilobytes > kMost ? std::numeric_limits<std::size_t>::max() : kilobytes << 10;
-  for (auto& [name, vector] : config.vectors) vector.index.exact_below_bytes = bytes;
+  const bool always = kilobytes == 0 || kilobytes > kMost;
+  vector.index.exact_below_bytes = always ? std::numeric_limits<std::size_t>::max() : kilobytes << 10;
+}
+
+void apply_to_all(const CollectionSettings& settings, CollectionConfig& config) {
+  for (auto& [name, vector] : config.vectors) {
+    if (vector.kind != VectorKind::kSparse) apply_collection_settings(settings, name, vector);
+  }
 }
 
 Status refuse_what_is_missing(JsonValue body) {
-  const auto sparse = body.find("sparse_vectors");
-  if (sparse && sparse->size() > 0) return unsupported(*sparse);
   if (const auto method = body.find("sharding_method"); method && method->raw() == "\"custom\"") return unsupported(*method);
   if (const auto from = body.find("init_from")) return unsupported(*from);
   return {};
@@ -215,11 +118,19 @@ void merge(JsonFields& into, const JsonFields& from) {
 
 }  // namespace
 
+void apply_collection_settings(const CollectionSettings& settings, const std::string& name, VectorConfig& vector) {
+  apply_indexing_threshold(settings, vector);
+  vector.index.code_residency = code_residency_of(settings, name);
+}
+
 std::string CollectionSettings::to_json() const {
   std::string text;
   JsonWriter json(text);
   json.begin_object().key("vectors").begin_object();
   for (const auto& [name, options] : vectors) write_fields(json.key(name), options);
+  json.end_object();
+  json.key("sparse_vectors").begin_object();
+  for (const auto& [name, options] : sparse_vectors) write_fields(json.key(name), options);
   json.end_object();
   for (const Section& section : sections()) write_fields(json.key(section.name), this->*section.fields);
   write_fields(json.key("params"), params);
@@ -236,6 +147,9 @@ Result<CollectionSettings> CollectionSettings::from_json(std::string_view json) 
   CollectionSettings settings;
   if (const auto vectors = root.find("vectors")) {
     for (const JsonValue options : vectors->items()) settings.vectors[options.key()] = all_fields(options);
+  }
+  if (const auto sparse = root.find("sparse_vectors")) {
+    for (const JsonValue options : sparse->items()) settings.sparse_vectors[options.key()] = all_fields(options);
   }
   const auto read = [&](std::string_view name, JsonFields& fields) {
     if (const auto value = root.find(name)) fields = all_fields(*value);
@@ -254,10 +168,10 @@ Result<CollectionConfig> parse_create_collection(JsonValue body) {
   CollectionConfig config;
   CollectionSettings settings;
   if (const auto vectors = body.find("vectors")) ORTHANT_TRY(parse_all_vectors(*vectors, config, settings));
+  if (const auto sparse = body.find("sparse_vectors")) ORTHANT_TRY(parse_sparse_vectors(*sparse, config, settings));
   ORTHANT_TRY(parse_sections(body, settings));
   ORTHANT_TRY(collect_fields(body, params_rules(), settings.params));
-  apply_indexing_threshold(settings, config);
-  apply_code_residency(settings, config);
+  apply_to_all(settings, config);
   config.dialect_json = settings.to_json();
   return config;
 }
@@ -276,6 +190,13 @@ Result<CollectionChange> parse_update_collection(JsonValue body) {
       ORTHANT_TRY(parse_vector_options(params, change.vectors[params.key()]));
     }
   }
+  if (const auto sparse = body.find("sparse_vectors")) {
+    ORTHANT_TRY(sparse->expect_object());
+    for (const JsonValue params : sparse->items()) {
+      NamedVector& vector = change.sparse_vectors[params.key()];
+      vector.config = ORTHANT_TRY(parse_sparse_params(params, vector.options));
+    }
+  }
   return change;
 }
 
@@ -287,13 +208,20 @@ Status apply_change(const CollectionChange& change, CollectionConfig& config) {
     merge(settings.vectors[name], options);
     vector->second.index.residency = residency_of(settings.vectors[name]);
   }
+  for (const auto& [name, given] : change.sparse_vectors) {
+    const auto vector = config.vectors.find(name);
+    if (vector == config.vectors.end() || vector->second.kind != VectorKind::kSparse) {
+      return invalid_argument(fmt::format("Not existing vector name error: {}", name));
+    }
+    vector->second.modifier = given.config.modifier;
+    merge(settings.sparse_vectors[name], given.options);
+  }
   for (const Section& section : sections()) merge(settings.*section.fields, change.given.*section.fields);
   merge(settings.params, change.given.params);
   merge(settings.metadata, change.given.metadata);
   std::erase_if(settings.metadata, [](const auto& field) { return field.second == "null"; });
   if (change.has_quantization) settings.quantization_config = change.given.quantization_config;
-  apply_indexing_threshold(settings, config);
-  apply_code_residency(settings, config);
+  apply_to_all(settings, config);
   config.dialect_json = settings.to_json();
   return {};
 }

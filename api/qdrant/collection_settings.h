@@ -19,8 +19,9 @@ namespace orthant::qdrant {
 using JsonFields = std::map<std::string, std::string>;
 
 struct CollectionSettings {
-  std::map<std::string, JsonFields> vectors;  // by vector name: options as given, without size and distance
-  JsonFields params;                          // shard_number, replication_factor, ...
+  std::map<std::string, JsonFields> vectors;         // by vector name: options as given, without size and distance
+  std::map<std::string, JsonFields> sparse_vectors;  // the same of sparse vectors, without the modifier
+  JsonFields params;                                 // shard_number, replication_factor, ...
   JsonFields hnsw_config;
   JsonFields optimizers_config;
   JsonFields wal_config;
@@ -37,10 +38,22 @@ struct CollectionSettings {
 // PUT /collections/{c}
 Result<CollectionConfig> parse_create_collection(JsonValue body);
 
+// PUT /collections/{c}/vectors/{name}: {"dense": {..}} or {"sparse": {..}} (vector_params.cpp).
+struct NamedVector {
+  VectorConfig config;
+  JsonFields options;
+};
+Result<NamedVector> parse_named_vector(JsonValue body);
+// already there: nothing changes where it is the same, invalid_argument otherwise.
+Status add_named_vector(const std::string& name, const NamedVector& vector, CollectionConfig& config);
+// invalid_argument when there is no such vector.
+Status remove_named_vector(const std::string& name, CollectionConfig& config);
+
 // PATCH /collections/{c}: `change` holds only what was given. "Disabled" clears a quantization_config.
 struct CollectionChange {
   CollectionSettings given;
   std::map<std::string, JsonFields> vectors;
+  std::map<std::string, NamedVector> sparse_vectors;
   bool has_quantization = false;
 };
 Result<CollectionChange> parse_update_collection(JsonValue body);

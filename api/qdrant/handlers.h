@@ -20,6 +20,8 @@ Awaitable<Response> collection_exists(Engine& engine, Request& request);
 Awaitable<Response> collection_cluster(Engine& engine, Request& request);
 Awaitable<Response> create_field_index(Engine& engine, Request& request);
 Awaitable<Response> delete_field_index(Engine& engine, Request& request);
+Awaitable<Response> create_vector(Engine& engine, Request& request);
+Awaitable<Response> delete_vector(Engine& engine, Request& request);
 Awaitable<Response> list_aliases(Engine& engine, Request& request);
 Awaitable<Response> update_aliases(Engine& engine, Request& request);
 

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "api/qdrant/bm25_options.h"
 #include "api/qdrant/envelope.h"
 #include "api/qdrant/parse_filter.h"
 
@@ -29,6 +32,10 @@ Result<TextInput> parse_document(JsonValue value) {
   const auto model = ORTHANT_TRY(value.find_string("model"));
   if (model && model->empty()) return ORTHANT_TRY(value.require("model")).validation_error("the model is empty");
   input.model = model.value_or("");
+  const auto options = value.find("options");
+  if (options && is_bm25_name(input.model)) {
+    input.bm25 = std::make_shared<const Bm25Options>(ORTHANT_TRY(parse_bm25_options(*options)));
+  }
   return input;
 }
 
@@ -57,6 +64,48 @@ Result<CodeInput> parse_codes(JsonValue value, VectorForm form) {
 
 bool is_list_of_lists(JsonValue value) {
   return value.is_array() && value.size() > 0 && (*value.items().begin()).is_array();
+}
+
+// Rows of equal length, one after another.
+Result<MultiVector> parse_multi(JsonValue value) {
+  MultiVector vector;
+  for (const JsonValue row : value.items()) {
+    ORTHANT_TRY(row.expect_array());
+    if (row.size() == 0) return row.validation_error("the vector is empty");
+    if (vector.dim == 0) vector.dim = row.size();
+    if (row.size() != vector.dim) {
+      return row.validation_error(
+          fmt::format("all vectors must have the same dimension, found vector with dimension {}", row.size()));
+    }
+    ORTHANT_TRY(row.append_floats(vector.values));
+  }
+  return vector;
+}
+
+// Given back in the order of the indices.
+Result<SparseVector> parse_sparse(JsonValue value) {
+  const JsonValue indices = ORTHANT_TRY(value.require("indices"));
+  const JsonValue values = ORTHANT_TRY(value.require("values"));
+  ORTHANT_TRY(indices.expect_array());
+  ORTHANT_TRY(values.expect_array());
+  std::vector<std::pair<std::uint32_t, float>> pairs;
+  pairs.reserve(indices.size());
+  for (const JsonValue index : indices.items()) {
+    const std::uint64_t number = ORTHANT_TRY(index.as_uint());
+    if (number > std::numeric_limits<std::uint32_t>::max()) return index.expected("u32");
+    pairs.emplace_back(static_cast<std::uint32_t>(number), 0.0F);
+  }
+  const std::vector<float> weights = ORTHANT_TRY(values.as_floats());
+  if (weights.size() != pairs.size()) return values.validation_error("must be the same length as indices");
+  for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i].second = weights[i];
+  std::ranges::sort(pairs, {}, [](const auto& pair) { return pair.first; });
+  SparseVector vector;
+  for (const auto& [index, weight] : pairs) {
+    if (!vector.indices.empty() && vector.indices.back() == index) return indices.validation_error("must be unique");
+    vector.indices.push_back(index);
+    vector.values.push_back(weight);
+  }
+  return vector;
 }
 
 std::unexpected<Error> bad_parameter(std::string_view name, std::string_view value, std::string_view expected) {
@@ -104,7 +153,7 @@ Result<bool> refuses_truncation(JsonValue document) {
 Result<VectorInput> parse_vector(JsonValue value, VectorForm form) {
   if (form != VectorForm::kFloat32 && (value.is_string() || value.is_array()))
     return VectorInput(ORTHANT_TRY(parse_codes(value, form)));
-  if (is_list_of_lists(value)) return unsupported(value);
+  if (is_list_of_lists(value)) return VectorInput(ORTHANT_TRY(parse_multi(value)));
   if (value.is_array()) {
     if (value.size() == 0) return value.validation_error("the vector is empty");
     return VectorInput(ORTHANT_TRY(value.as_floats()));
@@ -112,7 +161,8 @@ Result<VectorInput> parse_vector(JsonValue value, VectorForm form) {
   if (is_document(value)) return VectorInput(ORTHANT_TRY(parse_document(value)));
   if (const auto codes = value.find("ubinary")) return VectorInput(ORTHANT_TRY(parse_codes(*codes, VectorForm::kUbinary)));
   if (const auto codes = value.find("int8")) return VectorInput(ORTHANT_TRY(parse_codes(*codes, VectorForm::kInt8)));
-  for (const char* name : {"indices", "image", "object"}) {
+  if (value.find("indices") || value.find("values")) return VectorInput(ORTHANT_TRY(parse_sparse(value)));
+  for (const char* name : {"image", "object"}) {
     if (const auto member = value.find(name)) return unsupported(*member);
   }
   return value.expected("a list of numbers or a document {\"text\": ..}");

@@ -24,7 +24,8 @@ std::optional<std::string> name_fault(std::string_view name);
 std::unexpected<Error> unsupported(JsonValue value);
 
 // One vector as a point or a query brings it: numbers, {"text", "model"}, or codes: base64 text or numbers where `form` says so,
-// {"ubinary": ..} and {"int8": ..} anywhere. Sparse, multi, image and object vectors are refused by name.
+// {"ubinary": ..} and {"int8": ..} anywhere. A list of lists is a multivector, {"indices", "values"} a sparse vector, in any order
+// of indices. Image and object vectors are refused by name.
 Result<VectorInput> parse_vector(JsonValue value, VectorForm form = VectorForm::kFloat32);
 // {"text": ..} with a string is a text to encode.
 bool is_document(JsonValue value);

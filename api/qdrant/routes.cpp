@@ -30,6 +30,8 @@ constexpr std::array kRows = {
     HandlerRow{Method::kGet, "/collections/{collection}/optimizations", get_optimizations},
     HandlerRow{Method::kGet, "/quotas", get_quotas},
     HandlerRow{Method::kPut, "/quotas", set_quotas},
+    HandlerRow{Method::kPut, "/collections/{collection}/vectors/{vector_name}", create_vector},
+    HandlerRow{Method::kDelete, "/collections/{collection}/vectors/{vector_name}", delete_vector},
     HandlerRow{Method::kGet, "/aliases", list_aliases},
     HandlerRow{Method::kGet, "/collections/{collection}/aliases", list_aliases},
     HandlerRow{Method::kPost, "/collections/aliases", update_aliases},
@@ -87,8 +89,6 @@ constexpr std::array kMissing = {
     MissingRow{Method::kPost, "/collections/{collection}/points/discover"},
     MissingRow{Method::kPost, "/collections/{collection}/points/discover/batch"},
     MissingRow{Method::kPost, "/collections/{collection}/facet"},
-    MissingRow{Method::kPut, "/collections/{collection}/vectors/{vector_name}"},
-    MissingRow{Method::kDelete, "/collections/{collection}/vectors/{vector_name}"},
 };
 
 // Cluster calls that a single node refuses as Qdrant does.

@@ -130,16 +130,45 @@ TEST(CollectionSettings, RefusesWrongInputWithTheRightKindOfError) {
        "must be from 0.5 to 1"},
       {R"({"vectors":{"size":4,"distance":"Dot"},"quantization_config":{"product":{"compression":"x5"}}})", "unknown variant `x5`"},
       {R"({"vectors":{"size":4,"distance":"Dot"},"quantization_config":{"magic":{}}})", "quantization_config"},
-      {R"({"vectors":{"size":4,"distance":"Dot","multivector_config":{"comparator":"max_sim"}}})",
-       "vectors.multivector_config: not supported"},
-      {R"({"vectors":{"size":4,"distance":"Dot","datatype":"uint8"}})", "vectors.datatype: not supported"},
-      {R"({"sparse_vectors":{"s":{}}})", "sparse_vectors: not supported"},
+      {R"({"vectors":{"size":4,"distance":"Dot","multivector_config":{"comparator":"sum"}}})", "unknown variant `sum`"},
+      {R"({"vectors":{"size":4,"distance":"Dot","multivector_config":{}}})", "missing field `comparator`"},
+      {R"({"vectors":{"size":4,"distance":"Dot","datatype":"int4"}})", "unknown variant `int4`"},
+      {R"({"vectors":{"size":4,"distance":"Dot","form":"int8","datatype":"uint8"}})", "ready codes go with"},
+      {R"({"sparse_vectors":{"s":{"modifier":"log"}}})", "unknown variant `log`"},
+      {R"({"sparse_vectors":{"s":{"index":{"on_disk":1}}}})", "sparse_vectors.s.index.on_disk"},
+      {R"({"vectors":{"s":{"size":4,"distance":"Dot"}},"sparse_vectors":{"s":{}}})", "a dense vector has the same name"},
       {R"({"vectors":[]})", "vectors"},
   };
   for (const auto& [text, part] : cases) {
     const auto config = parse_json(text, parse_create_collection);
     EXPECT_TRUE(error_of(config).contains(part)) << text << " -> " << error_of(config);
   }
+}
+
+TEST(CollectionSettings, KeepsKindsAndDatatypes) {
+  CollectionConfig config =
+      parse_json(
+          R"({"vectors":{"m":{"size":4,"distance":"Dot","multivector_config":{"comparator":"max_sim"},"datatype":"float16"}},
+              "sparse_vectors":{"i":{"modifier":"idf"},"s":{"index":{"on_disk":true,"unknown":1}},"n":null}})",
+          parse_create_collection)
+          .value();
+  EXPECT_EQ(config.vectors.at("m").kind, VectorKind::kMulti);
+  EXPECT_EQ(config.vectors.at("m").datatype, VectorDatatype::kFloat16);
+  EXPECT_EQ(config.vectors.at("i").modifier, SparseModifier::kIdf);
+  EXPECT_EQ(config.vectors.at("s").kind, VectorKind::kSparse);
+  const std::string info = info_text(config);
+  EXPECT_TRUE(info.contains(R"("sparse_vectors":{"i":{"modifier":"idf"},"n":{},"s":{"index":{"on_disk":true}}})")) << info;
+  EXPECT_TRUE(
+      info.contains(R"("m":{"datatype":"float16","distance":"Dot","multivector_config":{"comparator":"max_sim"},"size":4})"))
+      << info;
+  ASSERT_TRUE(add_named_vector("late", parse_json(R"({"sparse":{"modifier":"idf"}})", parse_named_vector).value(), config));
+  ASSERT_TRUE(add_named_vector("late", parse_json(R"({"sparse":{"modifier":"idf"}})", parse_named_vector).value(), config));
+  EXPECT_FALSE(add_named_vector("late", parse_json(R"({"sparse":{}})", parse_named_vector).value(), config));
+  ASSERT_TRUE(remove_named_vector("m", config));
+  EXPECT_FALSE(remove_named_vector("m", config));
+  EXPECT_TRUE(info_text(config).contains(R"("vectors":{},"sparse_vectors":{"i")")) << info_text(config);
+  EXPECT_TRUE(error_of(parse_json(R"({"dense":{"size":0,"distance":"Dot"}})", parse_named_vector)).contains("dense.size"));
+  EXPECT_TRUE(error_of(parse_json(R"({})", parse_named_vector)).contains("expected `dense` or `sparse`"));
 }
 
 TEST(CollectionSettings, ChangesMergeIntoWhatIsThere) {

@@ -66,8 +66,6 @@ TEST(ParseRead, RefusesWhatIsMissingByName) {
       {R"({"query":{"fusion":"rrf"}})", "Bad request: query.fusion: not supported"},
       {R"({"query":{"recommend":{"positive":[1]}}})", "query.recommend"},
       {R"({"query":{"nearest":[1],"mmr":{}}})", "query.mmr"},
-      {R"({"query":{"indices":[1],"values":[1]}})", "query.indices"},
-      {R"({"query":[[1],[2]]})", "query"},
       {R"({"query":[1],"prefetch":[{"query":[1]}]})", "prefetch"},
       {R"({"prefetch":[{"query":[1]}]})", "Bad request: A query is needed to merge the prefetches"},
   };

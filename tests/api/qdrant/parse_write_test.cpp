@@ -89,8 +89,17 @@ TEST(ParseWrite, NamesTheFieldOfWrongInput) {
       {R"({"points":[{"id":1,"vector":[1,null]}]})", "points[0].vector[1]"},
       {R"({"points":[{"id":1,"vector":[1e39]}]})", "points[0].vector[0]"},
       {R"({"points":[{"id":1,"vector":[]}]})", "points[0].vector"},
-      {R"({"points":[{"id":1,"vector":[[1],[2]]}]})", "not supported"},
-      {R"({"points":[{"id":1,"vector":{"s":{"indices":[1],"values":[1]}}}]})", "points[0].vector.s.indices: not supported"},
+      {R"({"points":[{"id":1,"vector":[[1],[2,3]]}]})", "points[0].vector[1]: all vectors must have the same dimension"},
+      {R"({"points":[{"id":1,"vector":[[1],[]]}]})", "points[0].vector[1]: the vector is empty"},
+      {R"({"points":[{"id":1,"vector":[[1],2]}]})", "points[0].vector[1]"},
+      {R"({"points":[{"id":1,"vector":[[1,null]]}]})", "points[0].vector[0][1]"},
+      {R"({"points":[{"id":1,"vector":{"s":{"indices":[1,1],"values":[1,2]}}}]})", "points[0].vector.s.indices: must be unique"},
+      {R"({"points":[{"id":1,"vector":{"s":{"indices":[1,2],"values":[1]}}}]})", "s.values: must be the same length as indices"},
+      {R"({"points":[{"id":1,"vector":{"s":{"indices":[4294967296],"values":[1]}}}]})", "s.indices[0]"},
+      {R"({"points":[{"id":1,"vector":{"s":{"indices":[-1],"values":[1]}}}]})", "s.indices[0]"},
+      {R"({"points":[{"id":1,"vector":{"s":{"indices":[1]}}}]})", "missing field `values`"},
+      {R"({"points":[{"id":1,"vector":{"s":{"text":"a","model":"qdrant/bm25","options":{"k":"x"}}}}]})", "options.k"},
+      {R"({"points":[{"id":1,"vector":{"s":{"text":"a","model":"bm25","options":{"tokenizer":"x"}}}}]})", "unknown variant `x`"},
       {R"({"points":[{"id":1,"vector":[1],"payload":[]}]})", "points[0].payload"},
       {R"({"points":[{"id":1,"vector":[1]}],"update_mode":"sometimes"})", "update_mode"},
       {R"({"points":[{"id":1,"vector":[1]}]} trailing)", "line 1"},
@@ -102,6 +111,25 @@ TEST(ParseWrite, NamesTheFieldOfWrongInput) {
     EXPECT_EQ(result.error().code, ErrorCode::kInvalidArgument);
     EXPECT_TRUE(result.error().message.contains(part)) << text << " -> " << result.error().message;
   }
+}
+
+TEST(ParseWrite, ReadsSparseVectorsAndMultivectors) {
+  const auto request = upsert(
+      R"({"points":[{"id":1,"vector":{"s":{"indices":[9,3],"values":[1,2]},"m":[[1,2],[3,4]],"e":{"indices":[],"values":[]},
+          "d":{"text":"a b","model":"BM25","options":{"avg_len":10,"language":"german","stemmer":{"type":"none"},
+               "stopwords":{"languages":["english"],"custom":["b"]}}}}}]})");
+  ASSERT_TRUE(request) << error_of(request);
+  const NamedVectors& vectors = request->points[0].vectors;
+  EXPECT_EQ(std::get<SparseVector>(vectors[0].second), (SparseVector{{3, 9}, {2, 1}}));
+  EXPECT_EQ(std::get<MultiVector>(vectors[1].second), (MultiVector{{1, 2, 3, 4}, 2}));
+  EXPECT_EQ(std::get<SparseVector>(vectors[2].second), SparseVector());
+  const auto& text = std::get<TextInput>(vectors[3].second);
+  ASSERT_TRUE(text.bm25);
+  EXPECT_EQ(text.bm25->avg_len, 10);
+  EXPECT_EQ(text.bm25->language, "german");
+  EXPECT_EQ(text.bm25->stemmer, "");
+  EXPECT_EQ(text.bm25->stop_word_languages, std::vector<std::string>{"english"});
+  EXPECT_EQ(text.bm25->text.stopwords, std::vector<std::string>{"b"});
 }
 
 TEST(ParseWrite, WantsASelectorOfPoints) {
