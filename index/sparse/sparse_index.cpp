@@ -12,8 +12,8 @@
 namespace orthant {
 namespace {
 
-// Rows of a window: their sums stay in the cache nearest to the processor.
-constexpr std::size_t kWindowRows = 2048;
+// Rows of a window: their sums stay in the second-level cache.
+constexpr std::size_t kWindowRows = 8192;
 // Looking a row up in a list costs as much as adding up so many posts.
 constexpr std::size_t kLookUpCost = 12;
 // Bounds are sums of products in another order than scores: rounding must not turn a row away.
@@ -37,6 +37,10 @@ class WindowSums {
       touched_[row] = 1;
     }
   }
+  // Without noting which rows have a sum.
+  void add_unnoted(std::span<const Post> posts, double weight, Ordinal base) {
+    for (const Post& post : posts) sums_[post.ordinal - base] += weight * post.value;
+  }
 
   // Calls visit(row, sum) in ascending order, and forgets all.
   template <typename Visit>
@@ -51,6 +55,18 @@ class WindowSums {
         visit(row, std::exchange(sums_[row], 0.0));
       }
     }
+  }
+
+  // Calls visit(row, sum) for sums above bound(), which is not below 0 and may rise meanwhile, and forgets all.
+  template <typename Bound, typename Visit>
+  void drain_above(const Bound& bound, Visit&& visit) {
+    double least = bound();
+    for (std::size_t row = 0; row < kWindowRows; ++row) {
+      if (sums_[row] <= least) continue;
+      visit(row, sums_[row]);
+      least = bound();
+    }
+    sums_.fill(0);
   }
 
  private:
@@ -80,36 +96,55 @@ class WindowedSearch {
   void run_window(Ordinal base) {
     const Ordinal end = base > kNoOrdinal - kWindowRows ? kNoOrdinal : base + static_cast<Ordinal>(kWindowRows);
     for (ListCursor* list : order_) list->enter_window(end);
-    const std::size_t set_aside = best_.full() || best_.has_threshold() ? set_lists_aside() : 0;
-    for (std::size_t i = set_aside; i < order_.size(); ++i) sums_->add(order_[i]->window(), order_[i]->weight(), base);
-    if (set_aside < order_.size()) {
-      sums_->drain([&](std::size_t row, double sum) { settle(base + static_cast<Ordinal>(row), sum, set_aside); });
-    }
+    const bool bounded = best_.full() || best_.has_threshold();
+    const std::size_t set_aside = bounded ? set_lists_aside() : 0;
+    if (set_aside < order_.size()) add_up(base, set_aside, bounded && best_.bound() >= 0);
     for (ListCursor* list : order_) list->leave_window();
   }
 
-  // Brings the lists into the order of what they can add in this window, least first; gives how many of the first cannot bring a
-  // row among the best by themselves. bounds_[i]: what the first i lists can add together.
+  void add_up(Ordinal base, std::size_t set_aside, bool above_zero) {
+    const std::span<ListCursor* const> added = std::span<ListCursor* const>(order_).subspan(set_aside);
+    const auto visit = [&](std::size_t row, double sum) { settle(base + static_cast<Ordinal>(row), sum, set_aside); };
+    if (above_zero && set_aside == 0) {
+      for (const ListCursor* list : added) sums_->add_unnoted(list->window(), list->weight(), base);
+      sums_->drain_above([this] { return double{best_.bound()}; }, visit);
+      return;
+    }
+    for (const ListCursor* list : added) sums_->add(list->window(), list->weight(), base);
+    sums_->drain(visit);
+  }
+
+  // Brings the lists into the order of what they can add in this window, least first; gives how many of the first are set aside:
+  // they cannot bring a row among the best by themselves, and looking up in them what the others bring is cheaper than adding them
+  // up. bounds_[i]: what the first i lists can add together.
   std::size_t set_lists_aside() {
-    for (ListCursor* list : order_) list->measure_window();
+    std::size_t posts = 0;
+    for (ListCursor* list : order_) {
+      list->measure_window();
+      posts += list->window().size();
+    }
     std::ranges::sort(order_, {}, [](const ListCursor* list) { return list->most_in_window(); });
     double bound = 0;
     std::size_t set_aside = 0;
+    std::size_t posts_aside = 0;
     for (std::size_t i = 0; i < order_.size(); ++i) {
       bounds_[i] = bound * kBoundSlack;
       bound += order_[i]->most_in_window();
-      if (bound * kBoundSlack <= best_.bound()) set_aside = i + 1;
+      if (bound * kBoundSlack > best_.bound()) continue;
+      set_aside = i + 1;
+      posts_aside += order_[i]->window().size();
     }
-    return set_aside;
+    return (posts - posts_aside) * set_aside * kLookUpCost <= posts_aside ? set_aside : 0;
   }
 
   void settle(Ordinal ordinal, double sum, std::size_t set_aside) {
-    if (!wanted_.contains(ordinal)) return;
     for (std::size_t i = set_aside; i > 0; --i) {
       if (sum + (bounds_[i - 1] + order_[i - 1]->most_in_window()) * kBoundSlack <= best_.bound()) return;
       sum += order_[i - 1]->find(ordinal);
     }
-    best_.offer(ordinal, static_cast<float>(sum));
+    const auto score = static_cast<float>(sum);
+    if (best_.full() && score <= best_.bound()) return;
+    if (wanted_.contains(ordinal)) best_.offer(ordinal, score);
   }
 
   std::vector<ListCursor> lists_;
