@@ -110,13 +110,16 @@ TEST_F(EngineTest, UpdatesTheConfigurationButNotItsFixedParts) {
   ASSERT_TRUE(update([](CollectionConfig& config) -> Status { return config.dialect_json = R"({"a":1})", Status(); }).has_value());
   expect_error(ErrorCode::kInvalidArgument, "cannot be changed",
                update([](CollectionConfig& config) -> Status { return config.vectors[""].index.dim = 4, Status(); }));
-  expect_error(ErrorCode::kInvalidArgument, "cannot be added",
-               update([](CollectionConfig& config) -> Status { return config.vectors["new"].index.dim = 4, Status(); }));
+  ASSERT_TRUE(update([](CollectionConfig& config) -> Status { return config.vectors["new"].index.dim = 4, Status(); }).has_value());
+  ASSERT_TRUE(update([](CollectionConfig& config) -> Status { return config.vectors["none"].index.dim = 5, Status(); }).has_value());
+  ASSERT_TRUE(update([](CollectionConfig& config) -> Status { return config.vectors.erase("none"), Status(); }).has_value());
   expect_error(ErrorCode::kFailedPrecondition, "no",
                update([](CollectionConfig&) -> Status { return fail(ErrorCode::kFailedPrecondition, "no"); }));
   open();
   EXPECT_EQ(engine_->collection_info("c").value().config.dialect_json, R"({"a":1})");
   EXPECT_EQ(engine_->collection_info("c").value().config.vectors.at("").index.dim, 3U);
+  EXPECT_EQ(engine_->collection_info("c").value().config.vectors.at("new").index.dim, 4U);
+  EXPECT_FALSE(engine_->collection_info("c").value().config.vectors.contains("none"));
 }
 
 TEST_F(EngineTest, ANewTargetRecallReachesTheIndex) {

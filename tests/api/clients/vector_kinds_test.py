@@ -114,7 +114,10 @@ class VectorKinds(unittest.TestCase):
     def test_a_threshold_keeps_what_is_strictly_better(self):
         query = self.random_sparse()
         hits = self.remote.query_points(self.name, query=query, using="sparse", limit=8).points
-        self.assert_same_hits(query=query, using="sparse", limit=8, score_threshold=hits[len(hits) // 2].score)
+        between = (hits[len(hits) // 2 - 1].score + hits[len(hits) // 2].score) / 2
+        self.assert_same_hits(query=query, using="sparse", limit=8, score_threshold=between)
+        exactly = self.remote.query_points(self.name, query=query, using="sparse", limit=8, score_threshold=hits[2].score).points
+        self.assertTrue(all(hit.score > hits[2].score for hit in exactly))
 
     def test_names_come_and_go(self):
         self.remote.delete_vector_name(self.name, "multi")
@@ -147,7 +150,7 @@ class VectorKinds(unittest.TestCase):
                                          models.PointStruct(id=2, vector={"bytes": [2, 4, 0, 8], "half": [0, 0, 0, 1]})], wait=True)
         record = self.remote.retrieve("datatypes", [1], with_vectors=True)[0]
         self.assertEqual(record.vector["bytes"], [1, 2, 255, 4])
-        self.assertEqual(record.vector["half"], np.array([0.1, 1, 2, 3], dtype=np.float16).astype(np.float32).tolist())
+        np.testing.assert_allclose(record.vector["half"], np.array([0.1, 1, 2, 3], dtype=np.float16), rtol=1e-7)
         hit = self.remote.query_points("datatypes", query=[4, 8, 0, 16], using="bytes").points[0]
         self.assertEqual(hit.id, 2)
         self.assertAlmostEqual(hit.score, 1, places=5)
