@@ -43,7 +43,7 @@ TEST(CollectionSettings, ReadsNamedVectorsAndTheirForms) {
   EXPECT_EQ(config->vectors.at("b").index.form, VectorForm::kUbinary);
   // Clients parse the vectors' parameters strictly: what is ours stands elsewhere.
   EXPECT_TRUE(info_text(*config).contains(R"("b":{"distance":"Manhattan","size":16})")) << info_text(*config);
-  EXPECT_TRUE(info_text(*config).contains(R"("b":{"form":"ubinary")"));
+  EXPECT_TRUE(info_text(*config).contains(R"("b":{"kind":"dense","form":"ubinary")"));
 }
 
 TEST(CollectionSettings, ReadsHowVectorsAreCodedAndFound) {
