@@ -137,6 +137,11 @@ Result<std::vector<std::vector<ScoredOrdinal>>> VectorIndex::search_batch(std::s
   return impl_->search_batch(queries, params);
 }
 
+Result<std::vector<ScoredOrdinal>> VectorIndex::search_examples(std::span<const float> examples, const ExampleScore& score,
+                                                                const SearchParams& params) const {
+  return impl_->search_examples(examples, score, params);
+}
+
 Status VectorIndex::calibrate(ThreadPool* pool) {
   return impl_->calibrate(pool);
 }

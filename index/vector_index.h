@@ -21,6 +21,7 @@
 #include "base/bitmap.h"
 #include "base/result.h"
 #include "base/thread_pool.h"
+#include "index/example_score.h"
 #include "index/float_vectors.h"
 #include "index/index_config.h"
 #include "index/memory_budget.h"
@@ -181,6 +182,13 @@ class VectorIndex {
                                             SearchTrace* trace = nullptr) const;
   // The same for several queries, n x dim: one pass over the codes serves several of them.
   Result<std::vector<std::vector<ScoredOrdinal>>> search_batch(std::span<const float> queries, const SearchParams& params) const;
+
+  // The rows with the best `score` over their similarities to `examples` (n x dim, in the order that the score wants), best first,
+  // equal ones by ascending ordinal. Exact over floats while searches are exact, and with `exact`; as exact as the codes are where
+  // users brought codes; else the best limit * oversampling (4) rows by int8 codes are scored again by floats. Of `params` also
+  // `allowed` and `helpers` count. invalid_argument for vectors of single bits.
+  Result<std::vector<ScoredOrdinal>> search_examples(std::span<const float> examples, const ExampleScore& score,
+                                                     const SearchParams& params) const;
 
   // Codes are made by a quantizer that is trained on the collection's own rows (docs/quantizers.md): a new index begins with signs.
   // needs_training() asks for one once there are enough rows, and asks to look again whenever the rows have doubled. retrained()

@@ -7,6 +7,7 @@
 
 #include "index/calibrate.h"
 #include "index/calibrate_source.h"
+#include "index/example_search.h"
 #include "index/kernels/dispatch.h"
 #include "index/level_codes.h"
 
@@ -15,6 +16,9 @@ namespace {
 
 constexpr std::size_t kFewRowsToCalibrate = 1'000;
 constexpr std::size_t kFewRowsToTrain = 2'000;
+// Rows that int8 codes hand on to floats where queries by example do not say: so many times the limit, and at least so many.
+constexpr double kExampleOversampling = 4;
+constexpr std::size_t kFewExampleCandidates = 100;
 
 std::size_t float_bytes(const IndexConfig& config, std::size_t row_count) {
   return row_count * config.dim * sizeof(float);
@@ -143,6 +147,24 @@ Result<std::vector<std::vector<ScoredOrdinal>>> VectorIndex::Impl::search_batch(
     results.push_back(scored(plan, found, params.score_threshold));
   }
   return results;
+}
+
+Result<std::vector<ScoredOrdinal>> VectorIndex::Impl::search_examples(std::span<const float> examples, const ExampleScore& score,
+                                                                      const SearchParams& params) const {
+  std::vector<PreparedQuery> prepared;
+  for (std::size_t first = 0; first < examples.size(); first += config_.dim) {
+    const auto example = examples.subspan(first, std::min(config_.dim, examples.size() - first));
+    ORTHANT_TRY(check_query(example, params));
+    prepared.push_back(prepare_query(config_.metric, nullptr, example, {.int8 = true}));
+  }
+  const RowMask mask(tables_, params.allowed, tables_.row_count());
+  const bool exact = params.exact || exact_is_cheap(mask.row_count());
+  ExampleSearch search = {.score = score, .examples = prepared, .limit = std::min(params.limit, mask.count())};
+  if (!exact) {
+    const double depth = std::ceil(static_cast<double>(search.limit) * params.oversampling.value_or(kExampleOversampling));
+    search.depth = std::max(kFewExampleCandidates, static_cast<std::size_t>(std::min(depth, double{kNoOrdinal})));
+  }
+  return search_by_examples(parts_for(params, nullptr), search, mask);
 }
 
 std::vector<ScoredOrdinal> VectorIndex::Impl::scored(const RescorePlan& plan, const std::vector<Candidate>& candidates,

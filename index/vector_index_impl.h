@@ -46,6 +46,9 @@ class VectorIndex::Impl {
   Result<std::vector<ScoredOrdinal>> search(std::span<const float> query, const SearchParams& params, SearchTrace* trace) const;
   Result<std::vector<std::vector<ScoredOrdinal>>> search_batch(std::span<const float> queries, const SearchParams& params) const;
 
+  Result<std::vector<ScoredOrdinal>> search_examples(std::span<const float> examples, const ExampleScore& score,
+                                                     const SearchParams& params) const;
+
   Status calibrate(ThreadPool* pool);
   bool needs_calibration() const;
   void take_saved_depths(const CalibratedDepths& depths);

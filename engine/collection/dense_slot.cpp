@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include "engine/collection/stored_value.h"
-#include "index/best_rows.h"
 
 namespace orthant {
 namespace {
@@ -23,21 +22,6 @@ std::vector<float> as_stored(const VectorConfig& config, const std::vector<float
   std::vector<float> whole = query;
   for (float& value : whole) value = std::trunc(std::clamp(value, 0.0F, 255.0F));
   return whole;
-}
-
-// Higher is better.
-float similarity_of(Metric metric, std::span<const float> query, std::span<const float> row) {
-  double sum = 0;
-  for (std::size_t i = 0; i < row.size(); ++i) {
-    const double difference = double{query[i]} - row[i];
-    switch (metric) {
-      case Metric::kCosine:
-      case Metric::kDot: sum += double{query[i]} * row[i]; break;
-      case Metric::kEuclid: sum -= difference * difference; break;
-      case Metric::kManhattan: sum -= std::abs(difference); break;
-    }
-  }
-  return static_cast<float>(sum);
 }
 
 const std::vector<float>& floats_in(const VectorValue& value) {
@@ -113,26 +97,14 @@ Result<std::vector<std::vector<ScoredOrdinal>>> DenseSlot::search_batch(std::spa
   return index_->search_batch(values, params);
 }
 
-// Over the floats of all rows that may be returned.
 Result<std::vector<ScoredOrdinal>> DenseSlot::search_examples(std::span<const VectorValue> examples, const ExampleScore& score,
                                                               const SearchParams& params) const {
-  if (!floats_) return invalid_argument("examples need vectors of floats, not ready codes");
-  std::vector<std::vector<float>> queries;
+  std::vector<float> values;
   for (const VectorValue& example : examples) {
-    queries.push_back(as_stored(config_, floats_in(example)));
-    if (config_.index.metric == Metric::kCosine) scale_to_unit_length(queries.back());
+    const std::vector<float> stored = as_stored(config_, floats_in(example));
+    values.insert(values.end(), stored.begin(), stored.end());
   }
-  BestRows best(params.limit, params.score_threshold);
-  std::vector<float> similarities(queries.size());
-  ORTHANT_TRY(floats_->scan(0, index_->row_count(), [&](Ordinal ordinal, std::span<const float> row) {
-    if (index_->is_buried(ordinal) || (params.allowed != nullptr && !params.allowed->test(ordinal))) return true;
-    for (std::size_t i = 0; i < queries.size(); ++i) similarities[i] = similarity_of(config_.index.metric, queries[i], row);
-    float worth = 0;
-    score(similarities, {&worth, 1});
-    best.offer(ordinal, worth);
-    return true;
-  }));
-  return best.take();
+  return index_->search_examples(values, score, params);
 }
 
 IndexStatistics DenseSlot::statistics() const {
