@@ -25,6 +25,7 @@
 
 #include "base/point_id.h"
 #include "base/result.h"
+#include "engine/payload/field_listing.h"
 #include "engine/payload/field_schema.h"
 #include "engine/payload/filter.h"
 #include "engine/payload/row_bounds.h"
@@ -71,6 +72,12 @@ class FieldIndexes {
   RowBounds bounds(const Fields& fields, const Filter& filter, std::size_t rows, const IdOrdinals* ids = nullptr) const;
   // By the path that the index was made with.
   std::map<std::string, FieldIndexInfo> info() const;
+  // At most `limit` of the rows `wanted` in the order of the field's values, equal ones in the order of their ordinals (descending
+  // too, where the values are). Nothing when the field has no index of type integer, float or datetime. field_listing.cpp
+  std::optional<std::vector<OrderedRow>> ordered(const JsonPath& path, const OrderBy& order, std::size_t limit,
+                                                 const Bitmap& wanted) const;
+  // How many of `rows` hold each value, in no order. Nothing when the field has no index of type keyword, integer, uuid or bool.
+  std::optional<std::vector<FacetHit>> facet(const JsonPath& path, const Bitmap& rows) const;
 
   // ---- writer ----
   FieldSchemas schemas() const;
@@ -105,6 +112,9 @@ class FieldIndexes {
 
  private:
   using Named = std::vector<std::pair<std::string, std::shared_ptr<FieldIndex>>>;
+  // Those of the path, of any type. While it is used the contents are locked.
+  std::vector<std::shared_ptr<FieldIndex>> indexes_of(const JsonPath& path) const;
+  std::shared_lock<std::shared_mutex> lock_contents() const;
   void publish();
   // enter(begin, end) over [0, count), each time under the lock.
   template <typename Enter>

@@ -17,6 +17,11 @@ std::uint64_t SortedColumn::key_of(double value) {
   return (bits & kSign) != 0 ? ~bits : bits | kSign;
 }
 
+double SortedColumn::float_of_key(std::uint64_t key) {
+  constexpr std::uint64_t kSign = std::uint64_t{1} << 63;
+  return std::bit_cast<double>((key & kSign) != 0 ? key & ~kSign : ~key);
+}
+
 SortedColumn::Leaf::Leaf(std::span<const Pair> pairs)
     : base_(pairs.front().key),
       count_(static_cast<std::uint16_t>(pairs.size())),

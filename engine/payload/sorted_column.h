@@ -32,11 +32,17 @@ class SortedColumn {
   // Calls visit(key, ordinal) for these, in order.
   template <typename Visit>
   void visit_range(std::uint64_t first, std::uint64_t last, Visit&& visit) const;
+  // The same in ascending or descending order until visit returns false.
+  template <typename Visit>
+  void visit_ordered(std::uint64_t first, std::uint64_t last, bool descending, Visit&& visit) const;
   std::size_t memory_bytes() const;
 
   // Keys whose order is that of the values. -0.0 is 0.0.
   static std::uint64_t key_of(std::int64_t value) { return static_cast<std::uint64_t>(value) ^ (std::uint64_t{1} << 63); }
   static std::uint64_t key_of(double value);
+  // Back again.
+  static std::int64_t integer_of_key(std::uint64_t key) { return static_cast<std::int64_t>(key ^ (std::uint64_t{1} << 63)); }
+  static double float_of_key(std::uint64_t key);
 
  private:
   class Leaf {
@@ -92,6 +98,25 @@ void SortedColumn::visit_range(std::uint64_t first, std::uint64_t last, Visit&& 
     const bool whole = leaf.key(leaf.size() - 1) <= last;
     const std::size_t end = whole ? leaf.size() : leaf.lower_bound(last + 1);
     for (std::size_t j = begin; j < end; ++j) visit(leaf.key(j), leaf.ordinal(j));
+  }
+}
+
+template <typename Visit>
+void SortedColumn::visit_ordered(std::uint64_t first, std::uint64_t last, bool descending, Visit&& visit) const {
+  if (first > last || leaves_.empty()) return;
+  if (!descending) {
+    for (std::size_t i = first_leaf(first); i < leaves_.size(); ++i) {
+      for (std::size_t j = leaves_[i].lower_bound(first); j < leaves_[i].size(); ++j) {
+        if (leaves_[i].key(j) > last || !visit(leaves_[i].key(j), leaves_[i].ordinal(j))) return;
+      }
+    }
+    return;
+  }
+  for (std::size_t i = leaf_of({last, 0xffffffff}) + 1; i-- > 0;) {
+    for (std::size_t j = leaves_[i].size(); j-- > 0;) {
+      if (leaves_[i].key(j) > last) continue;
+      if (leaves_[i].key(j) < first || !visit(leaves_[i].key(j), leaves_[i].ordinal(j))) return;
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 #include "engine/payload/sorted_column.h"
 
+#include <algorithm>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -41,6 +42,18 @@ TEST(SortedColumn, AgreesWithASetUnderAdditionsAndRemovals) {
       if (first > last) expected.clear();
       ASSERT_EQ(found, expected);
       ASSERT_EQ(column.count_range(first, last), expected.size());
+      for (const bool descending : {false, true}) {
+        const std::size_t limit = random() % 50;
+        std::vector<Pair> wanted = expected;
+        if (descending) std::ranges::reverse(wanted);
+        if (wanted.size() > limit) wanted.resize(limit);
+        found.clear();
+        column.visit_ordered(first, last, descending, [&](std::uint64_t key, std::uint32_t ordinal) {
+          if (found.size() < limit) found.push_back({key, ordinal});
+          return found.size() < limit;
+        });
+        ASSERT_EQ(found, wanted);
+      }
     }
   }
 }
@@ -50,11 +63,13 @@ TEST(SortedColumn, KeysHaveTheOrderOfTheirValues) {
   for (std::size_t i = 1; i < std::size(doubles); ++i) {
     EXPECT_LT(SortedColumn::key_of(doubles[i - 1]), SortedColumn::key_of(doubles[i]));
   }
+  for (const double value : doubles) EXPECT_EQ(SortedColumn::float_of_key(SortedColumn::key_of(value)), value);
   EXPECT_EQ(SortedColumn::key_of(-0.0), SortedColumn::key_of(0.0));
   const std::int64_t integers[] = {std::numeric_limits<std::int64_t>::min(), -1, 0, 1, std::numeric_limits<std::int64_t>::max()};
   for (std::size_t i = 1; i < std::size(integers); ++i) {
     EXPECT_LT(SortedColumn::key_of(integers[i - 1]), SortedColumn::key_of(integers[i]));
   }
+  for (const std::int64_t value : integers) EXPECT_EQ(SortedColumn::integer_of_key(SortedColumn::key_of(value)), value);
 }
 
 }  // namespace
