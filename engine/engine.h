@@ -94,6 +94,10 @@ class Engine {
              Done<std::vector<WriteResult>> done);
   void query(std::string collection, std::vector<QueryRequest> queries, RequestContext context,
              Done<std::vector<QueryResult>> done);
+  void query_groups(std::string collection, GroupsRequest request, RequestContext context, Done<GroupsResult> done);
+  // failed_precondition when the field has no index that knows its values.
+  void facet(std::string collection, FacetRequest request, RequestContext context, Done<std::vector<FacetHit>> done);
+  void search_matrix(std::string collection, MatrixRequest request, RequestContext context, Done<MatrixResult> done);
   void retrieve(std::string collection, RetrieveRequest request, RequestContext context, Done<std::vector<Record>> done);
   void scroll(std::string collection, ScrollRequest request, RequestContext context, Done<ScrollResult> done);
   void count(std::string collection, std::optional<Filter> filter, RequestContext context, Done<std::uint64_t> done);

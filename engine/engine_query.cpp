@@ -9,6 +9,8 @@
 
 #include "engine/engine_impl.h"
 #include "engine/payload/json_path.h"
+#include "engine/query_inputs.h"
+#include "engine/ranked_points.h"
 #include "engine/rerank_stage.h"
 
 namespace orthant {
@@ -33,6 +35,9 @@ std::span<const float> values_of(const VectorValue& vector) {
   return std::get<MultiVector>(vector).values;
 }
 
+// What points that nothing ranks are scored with, as Qdrant does.
+constexpr float kUnranked = 1;
+
 const Filter* pointer_to(const std::optional<Filter>& filter) {
   return filter ? &*filter : nullptr;
 }
@@ -56,6 +61,7 @@ class QueryCall : public std::enable_shared_from_this<QueryCall> {
         queries_(std::move(queries)),
         context_(std::move(context)),
         done_(std::move(done)),
+        inputs_(std::make_shared<QueryInputs>(engine, collection_)),
         results_(queries_.size()),
         vectors_(queries_.size()) {}
 
@@ -63,9 +69,9 @@ class QueryCall : public std::enable_shared_from_this<QueryCall> {
   void refuse(Error error) { done_(std::unexpected<Error>(std::move(error))); }
 
  private:
-  Status collect_texts();
   Status collect_rerankings();
-  void take_texts(EncodedTexts encoded);
+  Status collect_texts();
+  void take_inputs();
   void search_all();
   void rerank_all();
   void take_scores(Reranking& reranking, Result<RerankResult> scored);
@@ -78,6 +84,7 @@ class QueryCall : public std::enable_shared_from_this<QueryCall> {
   VectorSearch search_for(std::size_t i, const VectorValue& vector, const std::optional<PointId>& excluded) const;
   Status search(std::size_t i, const VectorValue& vector, const std::optional<PointId>& excluded);
   Status scroll(std::size_t i);
+  Status run_tree(std::size_t i);
   Result<VectorValue> vector_of_point(const QueryRequest& query, const PointId& id) const;
 
   Engine::Impl& engine_;
@@ -85,17 +92,14 @@ class QueryCall : public std::enable_shared_from_this<QueryCall> {
   const std::vector<QueryRequest> queries_;
   const RequestContext context_;
   Done<std::vector<QueryResult>> done_;
+  const std::shared_ptr<QueryInputs> inputs_;
   std::vector<QueryResult> results_;
-  std::vector<VectorValue> vectors_;  // what to search for, once it is known
-  std::vector<TextJob> jobs_;
-  std::vector<std::size_t> job_queries_;  // the query of each job
-  std::vector<std::string> job_models_;
+  std::vector<VectorValue> vectors_;  // of queries that are one vector, once it is known
   std::vector<Reranking> rerankings_;
   std::atomic<std::size_t> rerankings_under_way_{0};
   std::mutex failure_mutex_;
   Status failure_;  // of the second stage; guarded by failure_mutex_
   const Clock::time_point begin_ = Clock::now();
-  Clock::time_point encode_begin_;
   Clock::time_point rerank_begin_;
 };
 
@@ -107,31 +111,16 @@ void QueryCall::start() {
   for (std::size_t i = 0; i < queries_.size(); ++i) {
     if (queries_[i].explain) results_[i].explanation.emplace();
   }
-  if (jobs_.empty()) return search_all();
-  encode_begin_ = Clock::now();
-  engine_.texts.encode(std::move(jobs_),
-                       {.purpose = Purpose::kQuery, .deadline = context_.deadline, .cancelled = context_.cancelled},
-                       [self = shared_from_this()](Result<EncodedTexts> encoded) {
-                         if (!encoded) return self->refuse(std::move(encoded).error());
-                         self->take_texts(std::move(*encoded));
-                         Status queued = self->engine_.search_pool.submit_continuation([self] { self->search_all(); });
-                         if (!queued) self->refuse(std::move(queued).error());
-                       });
+  inputs_->encode(context_, [self = shared_from_this()](Status encoded) {
+    if (!encoded) return self->refuse(std::move(encoded).error());
+    self->take_inputs();
+    self->search_all();
+  });
 }
 
 Status QueryCall::collect_texts() {
   for (std::size_t i = 0; i < queries_.size(); ++i) {
-    const auto* input = std::get_if<VectorInput>(&queries_[i].query);
-    const auto* text = input == nullptr ? nullptr : std::get_if<TextInput>(input);
-    if (input != nullptr) vectors_[i] = ready_value(*input).value_or(VectorValue());
-    if (text == nullptr) continue;
-    const VectorConfig vector = ORTHANT_TRY(collection_->vector_config(queries_[i].vector_name));
-    if (text->text.empty()) {
-      return invalid_argument(queries_.size() == 1 ? "query.text: empty" : fmt::format("searches[{}].query.text: empty", i));
-    }
-    jobs_.push_back({ORTHANT_TRY(engine_.texts.choose(*text, queries_[i].vector_name, vector)), text->text});
-    job_queries_.push_back(i);
-    job_models_.push_back(model_name(jobs_.back().model));
+    ORTHANT_TRY(inputs_->add(queries_[i], queries_.size() == 1 ? "query" : fmt::format("searches[{}].query", i)));
   }
   return {};
 }
@@ -161,16 +150,25 @@ Status QueryCall::collect_rerankings() {
   return {};
 }
 
-void QueryCall::take_texts(EncodedTexts encoded) {
-  for (std::size_t job = 0; job < job_queries_.size(); ++job) {
-    const std::size_t i = job_queries_[job];
-    vectors_[i] = std::move(encoded.vectors[job]);
-    results_[i].query_truncated = encoded.truncated[job];
-    if (results_[i].explanation) {
-      results_[i].explanation->encoding = {job_models_[job], encoded.cached[job], microseconds_since(encode_begin_)};
+void QueryCall::take_inputs() {
+  for (std::size_t i = 0; i < queries_.size(); ++i) {
+    visit_stages(queries_[i], [&](const QueryStage& stage) {
+      visit_examples(stage, [&](const auto& given) {
+        if constexpr (std::is_same_v<decltype(given), const VectorInput&>) {
+          const QueryInputs::Encoded* text = inputs_->encoded(given);
+          results_[i].query_truncated = results_[i].query_truncated || (text != nullptr && text->truncated);
+        }
+      });
+    });
+    const auto* input = std::get_if<VectorInput>(&queries_[i].query);
+    if (input == nullptr) continue;
+    vectors_[i] = inputs_->value_of(*input).value_or(VectorValue());
+    const QueryInputs::Encoded* text = inputs_->encoded(*input);
+    if (text != nullptr && results_[i].explanation) {
+      results_[i].explanation->encoding = {text->model, text->cached, text->microseconds};
     }
   }
-  results_.front().tokens_by_model = std::move(encoded.tokens_by_model);
+  if (!results_.empty()) results_.front().tokens_by_model = inputs_->tokens_by_model();
 }
 
 void QueryCall::search_all() {
@@ -241,7 +239,8 @@ void QueryCall::finish() {
 // A vector came with the query, or its text became one.
 bool QueryCall::is_plain(std::size_t i) const {
   const auto* input = std::get_if<VectorInput>(&queries_[i].query);
-  return input != nullptr && !std::holds_alternative<CodeInput>(*input) && all_finite(values_of(vectors_[i]));
+  return input != nullptr && queries_[i].prefetch.empty() && !std::holds_alternative<CodeInput>(*input) &&
+         all_finite(values_of(vectors_[i]));
 }
 
 // Neighbouring queries that one pass over the codes can serve, as few together as keep all threads busy.
@@ -281,13 +280,16 @@ bool QueryCall::search_together(std::span<const std::size_t> group) {
 Status QueryCall::run(std::size_t i) {
   ORTHANT_TRY(check_wanted(context_));
   const QueryRequest& query = queries_[i];
+  if (!query.prefetch.empty()) return run_tree(i);
   if (const auto* id = std::get_if<PointId>(&query.query)) {
     const VectorValue vector = ORTHANT_TRY(vector_of_point(query, *id));
     // The example itself is no answer, where it is a point of this collection.
-    return search(i, vector, query.lookup_collection.empty() ? std::optional<PointId>(*id) : std::nullopt);
+    const bool own = query.lookup_collection.empty() || query.lookup_collection == collection_->name();
+    return search(i, vector, own ? std::optional<PointId>(*id) : std::nullopt);
   }
+  if (std::holds_alternative<std::monostate>(query.query)) return scroll(i);
   const auto* input = std::get_if<VectorInput>(&query.query);
-  if (input == nullptr) return scroll(i);
+  if (input == nullptr) return run_tree(i);
   if (const auto* codes = std::get_if<CodeInput>(input)) {
     return search(i, ORTHANT_TRY(collection_->query_from_codes(query.vector_name, codes->bytes)), std::nullopt);
   }
@@ -335,20 +337,51 @@ Status QueryCall::scroll(std::size_t i) {
                                                     .offset = query.rerank ? 0 : query.offset,
                                                     .payload = query.rerank ? PayloadSelector() : query.payload,
                                                     .vectors = query.rerank ? VectorSelector() : query.vectors}));
-  for (Record& record : page.points) results_[i].points.push_back({std::move(record), 0});
+  for (Record& record : page.points) results_[i].points.push_back({std::move(record), kUnranked});
+  if (results_[i].explanation) results_[i].explanation->microseconds = microseconds_since(begin_);
+  return {};
+}
+
+Status QueryCall::run_tree(std::size_t i) {
+  const QueryRequest& query = queries_[i];
+  const CollectionReader reader = ORTHANT_TRY(collection_->reader());
+  const ResolvedExamples examples = ORTHANT_TRY(inputs_->resolve(query, reader));
+  const std::size_t offset = query.rerank ? 0 : query.offset;
+  const std::size_t limit = query.rerank ? first_stage_limit(query) : query.limit + std::min(offset, SIZE_MAX - query.limit);
+  StageRunner runner(reader, examples, [this] { return check_wanted(context_); });
+  RankedRows ranked = ORTHANT_TRY(runner.run(query, {.limit = limit, .offset = offset}));
+  const PayloadSelector payload = query.rerank ? PayloadSelector() : query.payload;
+  const VectorSelector vectors = query.rerank ? VectorSelector() : query.vectors;
+  results_[i].points = ORTHANT_TRY(points_of(reader, ranked, offset, payload, vectors));
   if (results_[i].explanation) results_[i].explanation->microseconds = microseconds_since(begin_);
   return {};
 }
 
 Result<VectorValue> QueryCall::vector_of_point(const QueryRequest& query, const PointId& id) const {
   const std::shared_ptr<Collection> source =
-      query.lookup_collection.empty() ? collection_ : ORTHANT_TRY(engine_.find(query.lookup_collection));
+      query.lookup_collection.empty() ? collection_ : ORTHANT_TRY(lookup_collection(engine_, query.lookup_collection));
   const std::string& name = query.lookup_vector.empty() ? query.vector_name : query.lookup_vector;
   ORTHANT_TRY(source->slot_of(name));
   const std::vector<Record> records = ORTHANT_TRY(source->retrieve({&id, 1}, {}, {.enabled = true, .names = {name}}));
   if (records.empty()) return not_found(fmt::format("No point with id {} found", id.to_string()));
   if (records.front().vectors->empty()) return invalid_argument(fmt::format("Not existing vector name error: {}", name));
   return records.front().vectors->front().second;
+}
+
+// Rows with several values come once for each.
+Result<ScrollResult> scroll_ordered(const Collection& collection, const ScrollRequest& request) {
+  const CollectionReader reader = ORTHANT_TRY(collection.reader());
+  QueryStage stage;
+  stage.query = *request.order_by;
+  stage.filter = request.filter;
+  const ResolvedExamples no_examples;
+  StageRunner runner(reader, no_examples, [] { return Status(); });
+  const RankedRows ranked = ORTHANT_TRY(runner.run(stage, {.limit = request.limit}));
+  ScrollResult result;
+  for (ScoredPoint& point : ORTHANT_TRY(points_of(reader, ranked, 0, request.payload, request.vectors))) {
+    result.points.push_back(std::move(point.record));
+  }
+  return result;
 }
 
 }  // namespace
@@ -383,6 +416,9 @@ void Engine::scroll(std::string collection, ScrollRequest request, RequestContex
                        [this, collection = std::move(collection), request = std::move(request),
                         context = std::move(context)]() -> Result<ScrollResult> {
                          ORTHANT_TRY(check_wanted(context));
+                         if (request.order_by) {
+                           return scroll_ordered(*ORTHANT_TRY(impl_->find(collection)), request);
+                         }
                          PointPage page = ORTHANT_TRY(ORTHANT_TRY(impl_->find(collection))
                                                           ->scroll({.from = request.from,
                                                                     .filter = pointer_to(request.filter),

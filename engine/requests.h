@@ -20,33 +20,13 @@
 #include "engine/collection/records.h"
 #include "engine/payload/field_schema.h"
 #include "engine/payload/filter.h"
+#include "engine/query/grouping.h"
+#include "engine/query/query_tree.h"
 #include "engine/snapshot_folder.h"
-#include "engine/vector_value.h"
+#include "engine/vector_input.h"
 #include "index/vector_index.h"
 
 namespace orthant {
-
-// ---- input vectors ----
-
-// Text to encode inside. An empty model means the collection's encoder (or the first of its dimension).
-struct TextInput {
-  std::string text;
-  std::string model;
-  std::shared_ptr<const Bm25Options> bm25 = nullptr;  // given with the model `qdrant/bm25`; null: its defaults
-};
-// Ready codes in the form that the collection declares: dim int8 values or ceil(dim / 8) ubinary bytes.
-struct CodeInput {
-  std::vector<std::uint8_t> bytes;
-};
-using VectorInput = std::variant<std::vector<float>, SparseVector, MultiVector, TextInput, CodeInput>;
-
-// The value, where it is there already; nothing for texts and codes.
-inline std::optional<VectorValue> ready_value(const VectorInput& input) {
-  if (const auto* floats = std::get_if<std::vector<float>>(&input)) return *floats;
-  if (const auto* sparse = std::get_if<SparseVector>(&input)) return *sparse;
-  if (const auto* multi = std::get_if<MultiVector>(&input)) return *multi;
-  return std::nullopt;
-}
 
 // By vector name; "" is the default vector. A point may lack any of the collection's vectors.
 using NamedVectors = std::vector<std::pair<std::string, VectorInput>>;
@@ -137,21 +117,11 @@ struct RerankStage {
   std::string field;                 // where the text stands in the payload (JSON path); empty: the kept source text
 };
 
-struct QueryRequest {
-  // Nothing: all points by ascending id, score 0.
-  std::variant<std::monostate, VectorInput, PointId> query;
-  std::string vector_name;  // "using"
-  std::optional<Filter> filter;
-  std::size_t limit = 10;
+// A tree (engine/query/query_tree.h) whose root gives the page.
+struct QueryRequest : QueryStage {
   std::size_t offset = 0;
-  std::optional<float> score_threshold;
   PayloadSelector payload;
   VectorSelector vectors;
-  // How to search; limit, threshold and allowed rows in it are set by the engine.
-  SearchParams search;
-  // The PointId of `query` names a point of this collection and vector (lookup_from). Empty: this collection, vector_name.
-  std::string lookup_collection;
-  std::string lookup_vector;
   // limit and offset count what it gives; score_threshold applies to the first stage.
   std::optional<RerankStage> rerank;
   // The answer tells how it came about. Changes nothing else.
@@ -181,6 +151,52 @@ struct QueryResult {
   std::map<std::string, std::uint64_t> tokens_by_model;
 };
 
+// Points of a query in groups that share a value of a payload field; limit counts groups.
+struct GroupsRequest {
+  QueryRequest query;    // without offset and second stage
+  std::string group_by;  // JSON path of strings or integers
+  std::size_t group_size = 3;
+  // The point of another collection whose id is the group's is given with it.
+  struct Lookup {
+    std::string collection;
+    PayloadSelector payload{.enabled = true};
+    VectorSelector vectors{};
+  };
+  std::optional<Lookup> lookup;
+};
+struct PointGroup {
+  GroupId id;
+  std::vector<ScoredPoint> hits;  // best first
+  std::optional<Record> lookup;
+};
+struct GroupsResult {
+  std::vector<PointGroup> groups;  // the one with the best hit first
+  std::map<std::string, std::uint64_t> tokens_by_model;
+};
+
+// How many points hold each value of an indexed field, the most frequent first, equal ones by value.
+struct FacetRequest {
+  std::string key;
+  std::optional<Filter> filter;
+  std::size_t limit = 10;
+};
+
+// The nearest points of each of a random sample among that sample.
+struct MatrixRequest {
+  std::string vector_name;
+  std::optional<Filter> filter;
+  std::size_t sample = 10;
+  std::size_t limit = 3;
+};
+struct MatrixResult {
+  struct Neighbour {
+    std::size_t position = 0;  // in ids
+    float score = 0;
+  };
+  std::vector<PointId> ids;                        // ascending
+  std::vector<std::vector<Neighbour>> neighbours;  // best first, one list an id
+};
+
 struct RetrieveRequest {
   std::vector<PointId> ids;  // unknown ids are skipped
   PayloadSelector payload;
@@ -189,6 +205,8 @@ struct RetrieveRequest {
 
 struct ScrollRequest {
   std::optional<PointId> from;  // first id to give out
+  // In this order instead of that of ids; a page has no next then, its user goes on from the last value.
+  std::optional<OrderBy> order_by;
   std::size_t limit = 10;
   std::optional<Filter> filter;
   PayloadSelector payload;

@@ -13,10 +13,11 @@ ENCODER_DOORS |= {f"encoder/{name}.h" for name in ("reranker", "rerank_batcher",
 ENCODER_DOORS.add("encoder/tokenizer/tokenizer.h")  # TokenizedText is part of the encoder's door
 INDEX_DOORS = {f"index/{name}.h" for name in ("vector_index", "index_config", "memory_budget", "float_vectors", "memory_float_vectors", "best_rows", "example_score", "row_bits", "sparse/sparse_index", "multi/multi_index",
                                                 "quality")}
-ENGINE_DOORS = {f"engine/{name}.h" for name in ("engine", "settings", "requests", "evaluation", "quality", "vector_value", "bm25_options")}
+ENGINE_DOORS = {f"engine/{name}.h" for name in ("engine", "settings", "requests", "evaluation", "quality", "vector_value", "vector_input", "bm25_options")}
 ENGINE_DOORS |= {"engine/collection/collection.h", "engine/collection/collection_config.h", "engine/collection/explanation.h",
                  "engine/collection/measured_quality.h",
-                 "engine/payload/filter.h",
+                 "engine/payload/filter.h", "engine/payload/field_listing.h",
+                 "engine/query/query_tree.h", "engine/query/formula.h", "engine/query/fusion.h", "engine/query/grouping.h",
                  "engine/payload/payload.h", "engine/payload/field_schema.h", "engine/payload/json_path.h", "engine/payload/datetime.h"}
 
 # Folder -> (our folders it may include whole, doors it may include). The longest matching prefix counts.
@@ -27,6 +28,8 @@ OURS = {
     "engine/storage": ({"base", "engine/storage"}, {"index/float_vectors.h", "index/index_config.h"}),
     "engine/payload": ({"base", "engine/payload"}, set()),
     "engine/collection": ({"base", "engine/storage", "engine/payload", "engine/collection"}, INDEX_DOORS | {"engine/requests.h", "engine/vector_value.h"}),
+    "engine/query": ({"base", "engine/query", "engine/payload"},
+                     INDEX_DOORS | {"engine/vector_input.h", "engine/vector_value.h", "engine/collection/collection_reader.h"}),
     "engine": ({"base", "engine"}, INDEX_DOORS | ENCODER_DOORS),
     "api": ({"base", "api"}, ENGINE_DOORS | ENCODER_DOORS | INDEX_DOORS),
     "api/cli": ({"base", "api"}, ENGINE_DOORS | ENCODER_DOORS | INDEX_DOORS | {"encoder/quantize/quantize.h"}),

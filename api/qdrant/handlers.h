@@ -49,8 +49,18 @@ Awaitable<Response> write_batch(Engine& engine, Request& request);
 
 Awaitable<Response> query_points(Engine& engine, Request& request);
 Awaitable<Response> query_batch(Engine& engine, Request& request);
+Awaitable<Response> query_groups(Engine& engine, Request& request);
 Awaitable<Response> search_points(Engine& engine, Request& request);
 Awaitable<Response> search_batch(Engine& engine, Request& request);
+Awaitable<Response> search_groups(Engine& engine, Request& request);
+Awaitable<Response> recommend_points(Engine& engine, Request& request);
+Awaitable<Response> recommend_batch(Engine& engine, Request& request);
+Awaitable<Response> recommend_groups(Engine& engine, Request& request);
+Awaitable<Response> discover_points(Engine& engine, Request& request);
+Awaitable<Response> discover_batch(Engine& engine, Request& request);
+Awaitable<Response> search_matrix_pairs(Engine& engine, Request& request);
+Awaitable<Response> search_matrix_offsets(Engine& engine, Request& request);
+Awaitable<Response> facet_counts(Engine& engine, Request& request);
 Awaitable<Response> scroll_points(Engine& engine, Request& request);
 Awaitable<Response> count_points(Engine& engine, Request& request);
 Awaitable<Response> retrieve_points(Engine& engine, Request& request);

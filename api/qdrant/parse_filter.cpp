@@ -14,8 +14,6 @@ namespace {
 
 using Test = decltype(FieldCondition::test);
 
-Result<Condition> parse_condition(JsonValue value);
-
 Result<std::string> parse_key(JsonValue object) {
   const JsonValue key = ORTHANT_TRY(object.require("key"));
   std::string text = ORTHANT_TRY(key.as_string());
@@ -99,6 +97,8 @@ Result<Test> parse_values_count(JsonValue value) {
   return Test(range);
 }
 
+}  // namespace
+
 Result<GeoPoint> parse_geo_point(JsonValue value) {
   const double lat = ORTHANT_TRY(ORTHANT_TRY(value.require("lat")).as_double());
   const double lon = ORTHANT_TRY(ORTHANT_TRY(value.require("lon")).as_double());
@@ -106,6 +106,8 @@ Result<GeoPoint> parse_geo_point(JsonValue value) {
   if (std::abs(lon) > 180) return value.format_error("lon " + std::to_string(lon) + " is not within [-180, 180]");
   return GeoPoint{lat, lon};
 }
+
+namespace {
 
 Result<Test> parse_geo_radius(JsonValue value) {
   GeoRadius area;
@@ -205,6 +207,8 @@ Result<Condition> parse_slice(JsonValue value) {
   return slice;
 }
 
+}  // namespace
+
 Result<Condition> parse_condition(JsonValue value) {
   if (!value.is_object()) return value.expected("a condition");
   if (value.find("key")) return parse_field_condition(value);
@@ -219,6 +223,8 @@ Result<Condition> parse_condition(JsonValue value) {
   if (const auto body = value.find("slice")) return parse_slice(*body);
   return sub_filter(ORTHANT_TRY(parse_filter(value)));
 }
+
+namespace {
 
 // A list of conditions, or one.
 Result<std::vector<Condition>> parse_conditions(JsonValue value) {

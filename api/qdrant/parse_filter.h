@@ -14,6 +14,11 @@ namespace orthant::qdrant {
 // {"must": .., "should": .., "must_not": .., "min_should": {..}}; each clause a list or one condition.
 Result<Filter> parse_filter(JsonValue value);
 
+// One condition, as formulas have them too.
+Result<Condition> parse_condition(JsonValue value);
+// {"lat", "lon"} in degrees.
+Result<GeoPoint> parse_geo_point(JsonValue value);
+
 // An unsigned 64-bit integer, or a string with a UUID.
 Result<PointId> parse_point_id(JsonValue value);
 Result<std::vector<PointId>> parse_point_ids(JsonValue list);

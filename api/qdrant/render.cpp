@@ -43,6 +43,9 @@ void write_texts(JsonWriter& json, const std::vector<std::pair<std::string, std:
 void write_contents(JsonWriter& json, const Record& record) {
   if (record.payload) json.key("payload").raw(*record.payload);
   if (!record.texts.empty()) write_texts(json, record.texts);
+  if (record.order_value) {
+    std::visit([&](auto value) { json.key("order_value").number(value); }, *record.order_value);
+  }
   if (record.vectors) {
     json.key("vector");
     write_vectors(json, *record.vectors);

@@ -53,6 +53,16 @@ constexpr std::array kRows = {
     HandlerRow{Method::kPost, "/collections/{collection}/points/query/batch", query_batch},
     HandlerRow{Method::kPost, "/collections/{collection}/points/search", search_points},
     HandlerRow{Method::kPost, "/collections/{collection}/points/search/batch", search_batch},
+    HandlerRow{Method::kPost, "/collections/{collection}/points/query/groups", query_groups},
+    HandlerRow{Method::kPost, "/collections/{collection}/points/search/groups", search_groups},
+    HandlerRow{Method::kPost, "/collections/{collection}/points/recommend", recommend_points},
+    HandlerRow{Method::kPost, "/collections/{collection}/points/recommend/batch", recommend_batch},
+    HandlerRow{Method::kPost, "/collections/{collection}/points/recommend/groups", recommend_groups},
+    HandlerRow{Method::kPost, "/collections/{collection}/points/discover", discover_points},
+    HandlerRow{Method::kPost, "/collections/{collection}/points/discover/batch", discover_batch},
+    HandlerRow{Method::kPost, "/collections/{collection}/points/search/matrix/pairs", search_matrix_pairs},
+    HandlerRow{Method::kPost, "/collections/{collection}/points/search/matrix/offsets", search_matrix_offsets},
+    HandlerRow{Method::kPost, "/collections/{collection}/facet", facet_counts},
 };
 
 // Under each of these: of one collection, of its one shard, of the daemon.
@@ -73,41 +83,21 @@ constexpr std::array kSnapshotRows = {
     SnapshotRow{Method::kPost, "/upload", upload_snapshot, BodyUse::kStream},
 };
 
-struct MissingRow {
+struct ClusterRow {
   Method method;
   const char* pattern;
 };
 
-constexpr std::array kMissing = {
-    MissingRow{Method::kPost, "/collections/{collection}/points/query/groups"},
-    MissingRow{Method::kPost, "/collections/{collection}/points/search/groups"},
-    MissingRow{Method::kPost, "/collections/{collection}/points/search/matrix/pairs"},
-    MissingRow{Method::kPost, "/collections/{collection}/points/search/matrix/offsets"},
-    MissingRow{Method::kPost, "/collections/{collection}/points/recommend"},
-    MissingRow{Method::kPost, "/collections/{collection}/points/recommend/batch"},
-    MissingRow{Method::kPost, "/collections/{collection}/points/recommend/groups"},
-    MissingRow{Method::kPost, "/collections/{collection}/points/discover"},
-    MissingRow{Method::kPost, "/collections/{collection}/points/discover/batch"},
-    MissingRow{Method::kPost, "/collections/{collection}/facet"},
-};
-
 // Cluster calls that a single node refuses as Qdrant does.
 constexpr std::array kClusterOnly = {
-    MissingRow{Method::kPut, "/collections/{collection}/shards"},
-    MissingRow{Method::kGet, "/collections/{collection}/shards"},
-    MissingRow{Method::kPost, "/collections/{collection}/shards/delete"},
-    MissingRow{Method::kPost, "/collections/{collection}/cluster"},
-    MissingRow{Method::kPost, "/cluster/recover"},
-    MissingRow{Method::kDelete, "/cluster/peer/{peer_id}"},
-    MissingRow{Method::kGet, "/cluster/telemetry"},
+    ClusterRow{Method::kPut, "/collections/{collection}/shards"},
+    ClusterRow{Method::kGet, "/collections/{collection}/shards"},
+    ClusterRow{Method::kPost, "/collections/{collection}/shards/delete"},
+    ClusterRow{Method::kPost, "/collections/{collection}/cluster"},
+    ClusterRow{Method::kPost, "/cluster/recover"},
+    ClusterRow{Method::kDelete, "/cluster/peer/{peer_id}"},
+    ClusterRow{Method::kGet, "/cluster/telemetry"},
 };
-
-Handler missing_handler(const MissingRow& row) {
-  return [&row](Request&) {
-    const std::string what = fmt::format("{} {} is not supported by this version of Orthant", method_name(row.method), row.pattern);
-    return immediate_response(error_response(not_implemented(what).error()));
-  };
-}
 
 Handler fixed_result(const char* result) {
   return [result](Request& request) {
@@ -146,8 +136,7 @@ void add_routes(Router& router, const ApiContext& context) {
       router.add({row.method, pattern, gated(context, gate, row.method, pattern, row.handler), error_response, row.body});
     }
   }
-  for (const MissingRow& row : kMissing) router.add({row.method, row.pattern, missing_handler(row), error_response});
-  for (const MissingRow& row : kClusterOnly) router.add({row.method, row.pattern, refuse_cluster_call, error_response});
+  for (const ClusterRow& row : kClusterOnly) router.add({row.method, row.pattern, refuse_cluster_call, error_response});
   router.add({Method::kGet, "/issues", fixed_result(R"({"issues":[]})"), error_response});
   router.add({Method::kDelete, "/issues", fixed_result("true"), error_response});
   router.add({Method::kGet, "/cluster", fixed_result(R"({"status":"disabled"})"), error_response});

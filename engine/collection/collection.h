@@ -103,6 +103,8 @@ struct CollectionStatistics {
   std::map<std::string, FieldIndexInfo> field_indexes;  // those that are built, by path
 };
 
+class CollectionReader;
+
 class Collection {
  public:
   // Brings a recorded collection up.
@@ -167,6 +169,8 @@ class Collection {
                                        const VectorSelector& vectors) const;
   Result<PointPage> scroll(const PointScroll& request) const;
   Result<std::uint64_t> count(const Filter* filter) const;
+  // The present moment, for queries of several stages.
+  Result<CollectionReader> reader() const;
   // The texts that the vectors of a point were made from, by vector name. Nothing when there is no such point.
   Result<std::optional<std::vector<std::pair<std::string, std::string>>>> source_texts(const PointId& id) const;
 
@@ -186,6 +190,7 @@ class Collection {
   Status save_snapshots();
 
  private:
+  friend class CollectionReader;
   class Impl;
   explicit Collection(std::shared_ptr<Impl> impl);
   // Shared with what is queued: tasks outlive the door.

@@ -42,6 +42,12 @@ class Collection::Impl : public std::enable_shared_from_this<Impl> {
   Result<std::shared_ptr<const AllowedRows>> find_rows(const TableView& view, const Filter& filter, FilterTrace* trace) const;
   Result<std::vector<Record>> load_records(const TableView& view, std::span<const Ordinal> ordinals, const PayloadSelector& payload,
                                            const VectorSelector& vectors) const;
+  struct RowPage {
+    std::vector<Ordinal> ordinals;
+    std::optional<PointId> next;
+  };
+  // The rows of a page of scrolling.
+  Result<RowPage> rows_by_id(const TableView& view, const PointScroll& request) const;
   SearchParams params_for(const VectorSearch& request, const TableView& view, const AllowedRows* allowed) const;
   Result<std::vector<ScoredPoint>> points_of(const TableView& view, const VectorSearch& request,
                                              std::span<const ScoredOrdinal> found) const;

@@ -310,16 +310,20 @@ Result<std::vector<Record>> Collection::retrieve(std::span<const PointId> ids, c
   return impl_->load_records(*view, ordinals, payload, vectors);
 }
 
-Result<PointPage> Collection::scroll(const PointScroll& request) const {
-  const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
+Result<Collection::Impl::RowPage> Collection::Impl::rows_by_id(const TableView& current, const PointScroll& request) const {
   PageCollector collector(request.offset, request.limit);
   if (request.filter == nullptr || is_empty(*request.filter)) {
-    ORTHANT_TRY(scroll_all(view->table(), request.from, collector));
+    ORTHANT_TRY(scroll_all(current.table(), request.from, collector));
   } else {
-    ORTHANT_TRY(scroll_by_filter(*view, *request.filter, request.from, collector));
+    ORTHANT_TRY(scroll_by_filter(current, *request.filter, request.from, collector));
   }
-  return PointPage{ORTHANT_TRY(impl_->load_records(*view, collector.ordinals(), request.payload, request.vectors)),
-                   collector.next()};
+  return RowPage{collector.ordinals(), collector.next()};
+}
+
+Result<PointPage> Collection::scroll(const PointScroll& request) const {
+  const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
+  const Impl::RowPage page = ORTHANT_TRY(impl_->rows_by_id(*view, request));
+  return PointPage{ORTHANT_TRY(impl_->load_records(*view, page.ordinals, request.payload, request.vectors)), page.next};
 }
 
 Result<std::uint64_t> Collection::count(const Filter* filter) const {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/point_id.h"
+#include "engine/payload/field_listing.h"
 #include "engine/payload/filter.h"
 #include "engine/vector_value.h"
 #include "index/vector_index.h"
@@ -40,6 +41,7 @@ struct Record {
   std::optional<std::vector<std::pair<std::string, VectorValue>>> vectors;
   // Source texts by vector name, of vectors that came as text; filled where the whole payload was asked for.
   std::vector<std::pair<std::string, std::string>> texts;
+  std::optional<OrderValue> order_value{};  // where the points are ordered by a field
 };
 struct ScoredPoint {
   Record record;

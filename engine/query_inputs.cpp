@@ -1,0 +1,141 @@
+#include "engine/query_inputs.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace orthant {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::span<const float> values_of(const VectorValue& vector) {
+  if (const auto* floats = std::get_if<std::vector<float>>(&vector)) return *floats;
+  if (const auto* sparse = std::get_if<SparseVector>(&vector)) return sparse->values;
+  return std::get<MultiVector>(vector).values;
+}
+
+Status check_finite(const VectorValue& vector) {
+  if (std::ranges::all_of(values_of(vector), [](float value) { return std::isfinite(value); })) return {};
+  return invalid_argument("query vector: holds NaN or infinity");
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Collection>> lookup_collection(const Engine::Impl& engine, const std::string& name) {
+  auto found = engine.find(name);
+  if (!found && found.error().code == ErrorCode::kNotFound) return not_found(fmt::format("Collection {} not found", name));
+  return found;
+}
+
+Status QueryInputs::add(const QueryStage& root, const std::string& where) {
+  Status status;
+  visit_stages(root, [&](const QueryStage& stage) {
+    visit_examples(stage, [&](const auto& given) {
+      if constexpr (std::is_same_v<decltype(given), const VectorInput&>) {
+        const auto* text = std::get_if<TextInput>(&given);
+        if (text == nullptr || !status) return;
+        status = [&]() -> Status {
+          if (text->text.empty()) return invalid_argument(where + ".text: empty");
+          const VectorConfig vector = ORTHANT_TRY(collection_->vector_config(stage.vector_name));
+          jobs_.push_back({ORTHANT_TRY(engine_.texts.choose(*text, stage.vector_name, vector)), text->text});
+          inputs_.push_back(&given);
+          models_.push_back(model_name(jobs_.back().model));
+          return {};
+        }();
+      }
+    });
+  });
+  return status;
+}
+
+void QueryInputs::encode(const RequestContext& context, std::move_only_function<void(Status)> done) {
+  if (jobs_.empty()) return done({});
+  auto shared = std::make_shared<std::move_only_function<void(Status)>>(std::move(done));
+  engine_.texts.encode(std::move(jobs_), {.purpose = Purpose::kQuery, .deadline = context.deadline, .cancelled = context.cancelled},
+                       [self = shared_from_this(), shared, begin = Clock::now()](Result<EncodedTexts> encoded) {
+                         if (!encoded) return (*shared)(std::unexpected<Error>(std::move(encoded).error()));
+                         self->take(std::move(*encoded), std::chrono::duration<double, std::micro>(Clock::now() - begin).count());
+                         Status queued = self->engine_.search_pool.submit_continuation([shared] { (*shared)({}); });
+                         if (!queued) (*shared)(std::move(queued));
+                       });
+}
+
+void QueryInputs::take(EncodedTexts texts, double microseconds) {
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    encoded_[inputs_[i]] = {std::move(texts.vectors[i]), models_[i], texts.truncated[i], texts.cached[i], microseconds};
+  }
+  tokens_by_model_ = std::move(texts.tokens_by_model);
+}
+
+const QueryInputs::Encoded* QueryInputs::encoded(const VectorInput& input) const {
+  const auto found = encoded_.find(&input);
+  return found == encoded_.end() ? nullptr : &found->second;
+}
+
+std::optional<VectorValue> QueryInputs::value_of(const VectorInput& input) const {
+  if (auto ready = ready_value(input)) return ready;
+  if (const Encoded* text = encoded(input)) return text->vector;
+  return std::nullopt;
+}
+
+Result<ResolvedExamples> QueryInputs::resolve(const QueryStage& root, const CollectionReader& reader) const {
+  ResolvedExamples resolved;
+  Status status;
+  visit_stages(root, [&](const QueryStage& stage) {
+    if (status) status = resolve_stage(stage, reader, resolved);
+  });
+  ORTHANT_TRY(std::move(status));
+  return resolved;
+}
+
+Status QueryInputs::resolve_stage(const QueryStage& stage, const CollectionReader& reader, ResolvedExamples& resolved) const {
+  std::vector<const PointId*> ids;
+  Status status;
+  visit_examples(stage, [&](const auto& given) {
+    if constexpr (std::is_same_v<decltype(given), const PointId&>) {
+      ids.push_back(&given);
+    } else {
+      if (!status) return;
+      status = [&]() -> Status {
+        std::optional<VectorValue> value = value_of(given);
+        if (!value) value = ORTHANT_TRY(collection_->query_from_codes(stage.vector_name, std::get<CodeInput>(given).bytes));
+        ORTHANT_TRY(check_finite(*value));
+        resolved.vectors.emplace(&given, *std::move(value));
+        return {};
+      }();
+    }
+  });
+  ORTHANT_TRY(std::move(status));
+  return ids.empty() ? Status() : resolve_points(stage, ids, reader, resolved);
+}
+
+Status QueryInputs::resolve_points(const QueryStage& stage, const std::vector<const PointId*>& ids, const CollectionReader& reader,
+                                   ResolvedExamples& resolved) const {
+  std::optional<CollectionReader> other;
+  if (!stage.lookup_collection.empty()) {
+    other.emplace(ORTHANT_TRY(ORTHANT_TRY(lookup_collection(engine_, stage.lookup_collection))->reader()));
+  }
+  const CollectionReader& source = other ? *other : reader;
+  const std::string& name = stage.lookup_vector.empty() ? stage.vector_name : stage.lookup_vector;
+  ORTHANT_TRY(source.vector_config(name));
+  std::vector<PointId> wanted;
+  for (const PointId* id : ids) wanted.push_back(*id);
+  const std::vector<Ordinal> ordinals = ORTHANT_TRY(source.find(wanted));
+  const auto missing = std::ranges::find(ordinals, kNoOrdinal);
+  if (missing != ordinals.end()) {
+    const PointId& id = wanted[static_cast<std::size_t>(missing - ordinals.begin())];
+    return not_found(fmt::format("No point with id {} found", id.to_string()));
+  }
+  auto vectors = ORTHANT_TRY(source.vectors(name, ordinals));
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (!vectors[i]) return not_found(fmt::format("Vector with name \"{}\" for point {} not found", name, wanted[i].to_string()));
+    resolved.vectors.emplace(ids[i], *std::move(vectors[i]));
+  }
+  if (source.collection_name() == reader.collection_name()) resolved.mentioned[&stage] = ordinals;
+  return {};
+}
+
+}  // namespace orthant

@@ -1,0 +1,64 @@
+#pragma once
+// QueryInputs: what stands for vectors in the trees of one request, turned into vectors: all texts in one call to each model, codes
+// as their collection reads them, points by a look at the store. Private to engine.
+//
+// One thread at a time. The trees and the engine outlive it.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/collection/collection_reader.h"
+#include "engine/engine_impl.h"
+#include "engine/query/query_tree.h"
+#include "engine/query/run_stage.h"
+
+namespace orthant {
+
+class QueryInputs : public std::enable_shared_from_this<QueryInputs> {
+ public:
+  QueryInputs(Engine::Impl& engine, std::shared_ptr<Collection> collection) : engine_(engine), collection_(std::move(collection)) {}
+
+  // The texts of a tree. `where` names it in errors ("query", "searches[3].query").
+  Status add(const QueryStage& root, const std::string& where);
+  // Encodes what was added; `done` is called once: here when there was no text, else on the search pool.
+  void encode(const RequestContext& context, std::move_only_function<void(Status)> done);
+
+  // Of a VectorInput in a tree: ready, or encoded. Nothing for codes.
+  std::optional<VectorValue> value_of(const VectorInput& input) const;
+  // Of all examples of the tree. not_found for points that there are not.
+  Result<ResolvedExamples> resolve(const QueryStage& root, const CollectionReader& reader) const;
+
+  // What became of a text.
+  struct Encoded {
+    VectorValue vector;
+    std::string model;
+    bool truncated = false;
+    bool cached = false;
+    double microseconds = 0;  // with the other texts, and waiting for the model
+  };
+  // Null for an input that is no text.
+  const Encoded* encoded(const VectorInput& input) const;
+  const std::map<std::string, std::uint64_t>& tokens_by_model() const { return tokens_by_model_; }
+
+ private:
+  Status resolve_stage(const QueryStage& stage, const CollectionReader& reader, ResolvedExamples& resolved) const;
+  Status resolve_points(const QueryStage& stage, const std::vector<const PointId*>& ids, const CollectionReader& reader,
+                        ResolvedExamples& resolved) const;
+  void take(EncodedTexts texts, double microseconds);
+
+  Engine::Impl& engine_;
+  const std::shared_ptr<Collection> collection_;
+  std::vector<TextJob> jobs_;
+  std::vector<const VectorInput*> inputs_;  // of the jobs
+  std::vector<std::string> models_;         // of the jobs
+  std::unordered_map<const VectorInput*, Encoded> encoded_;
+  std::map<std::string, std::uint64_t> tokens_by_model_;
+};
+
+// The collection of a lookup. not_found as Qdrant words it.
+Result<std::shared_ptr<Collection>> lookup_collection(const Engine::Impl& engine, const std::string& name);
+
+}  // namespace orthant
