@@ -18,7 +18,8 @@ ENGINE_DOORS |= {"engine/collection/collection.h", "engine/collection/collection
                  "engine/collection/measured_quality.h",
                  "engine/payload/filter.h", "engine/payload/field_listing.h",
                  "engine/query/query_tree.h", "engine/query/formula.h", "engine/query/fusion.h", "engine/query/grouping.h",
-                 "engine/payload/payload.h", "engine/payload/field_schema.h", "engine/payload/json_path.h", "engine/payload/datetime.h"}
+                 "engine/payload/payload.h", "engine/payload/field_schema.h", "engine/payload/json_path.h", "engine/payload/datetime.h",
+                 "engine/payload/stemmer.h", "engine/payload/stop_words.h"}
 
 # Folder -> (our folders it may include whole, doors it may include). The longest matching prefix counts.
 OURS = {

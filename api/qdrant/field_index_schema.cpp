@@ -9,6 +9,8 @@
 #include "api/qdrant/json_fields.h"
 #include "api/qdrant/parse_fields.h"
 #include "engine/payload/json_path.h"
+#include "engine/payload/stemmer.h"
+#include "engine/payload/stop_words.h"
 
 namespace orthant::qdrant {
 namespace {
@@ -29,7 +31,8 @@ constexpr std::array kTextRules = {FieldRule{.name = "tokenizer", .kind = FieldK
                                    bool_rule("lowercase"),
                                    bool_rule("ascii_folding"),
                                    bool_rule("phrase_matching"),
-                                   FieldRule{.name = "stopwords", .kind = FieldKind::kAny}};
+                                   FieldRule{.name = "stopwords", .kind = FieldKind::kAny},
+                                   FieldRule{.name = "stemmer", .kind = FieldKind::kAny}};
 
 struct TypeRow {
   std::string_view name;
@@ -81,12 +84,44 @@ Result<std::optional<std::uint32_t>> find_token_length(JsonValue schema, std::st
   return std::optional<std::uint32_t>(static_cast<std::uint32_t>(length));
 }
 
-// A list of the user's own: {"custom": [..]}. Lists by language are refused by name.
+Status add_stop_words(JsonValue language, std::vector<std::string>& words) {
+  const std::string name = ORTHANT_TRY(language.as_string());
+  const auto list = stop_words(name);
+  if (list.empty()) {
+    return language.format_error(fmt::format("unknown variant `{}`, expected one of {}", name, stop_word_languages()));
+  }
+  words.insert(words.end(), list.begin(), list.end());
+  return {};
+}
+
+// A language, or {"languages": [..], "custom": [..]}. The words themselves are kept: a later list changes no index.
 Result<std::vector<std::string>> parse_stopwords(JsonValue value) {
-  if (!value.is_object()) return unsupported(value);
-  if (const auto languages = value.find("languages"); languages && languages->size() > 0) return unsupported(*languages);
-  const auto custom = value.find("custom");
-  return custom ? custom->as_strings() : Result<std::vector<std::string>>();
+  std::vector<std::string> words;
+  if (value.is_string()) {
+    ORTHANT_TRY(add_stop_words(value, words));
+    return words;
+  }
+  ORTHANT_TRY(value.expect_object());
+  if (const auto languages = value.find("languages")) {
+    ORTHANT_TRY(languages->expect_array());
+    for (const JsonValue language : languages->items()) ORTHANT_TRY(add_stop_words(language, words));
+  }
+  if (const auto custom = value.find("custom")) {
+    for (std::string& word : ORTHANT_TRY(custom->as_strings())) words.push_back(std::move(word));
+  }
+  return words;
+}
+
+// {"type": "none"} or {"type": "snowball", "language": ".."}
+Result<std::string> parse_stemmer(JsonValue value) {
+  const JsonValue type = ORTHANT_TRY(value.require("type"));
+  const std::string kind = ORTHANT_TRY(type.as_string());
+  if (kind == "none") return std::string();
+  if (kind != "snowball") return type.format_error(fmt::format("unknown variant `{}`, expected one of `snowball`, `none`", kind));
+  const JsonValue language = ORTHANT_TRY(value.require("language"));
+  const std::string name = ORTHANT_TRY(language.as_string());
+  if (const auto stemmer = Stemmer::make(name); !stemmer) return language.format_error(stemmer.error().message);
+  return std::string(language_name(name));
 }
 
 Result<TextOptions> parse_text_options(JsonValue schema) {
@@ -101,10 +136,7 @@ Result<TextOptions> parse_text_options(JsonValue schema) {
     return schema.validation_error("`min_token_len` must not be above `max_token_len`");
   }
   if (const auto words = schema.find("stopwords")) options.stopwords = ORTHANT_TRY(parse_stopwords(*words));
-  if (const auto stemmer = schema.find("stemmer")) {
-    const auto type = stemmer->find("type");
-    if (!type || type->raw() != "\"none\"") return unsupported(*stemmer);
-  }
+  if (const auto stemmer = schema.find("stemmer")) options.stemmer = ORTHANT_TRY(parse_stemmer(*stemmer));
   if (const auto scoring = schema.find("scoring"); scoring && scoring->raw() != "false") return unsupported(*scoring);
   return options;
 }

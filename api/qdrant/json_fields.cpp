@@ -45,7 +45,8 @@ constexpr std::array kParamsRules = {
     FieldRule{.name = "read_fan_out_delay_ms"},
     FieldRule{.name = "on_disk_payload", .kind = FieldKind::kBool},
     FieldRule{.name = "sharding_method", .kind = FieldKind::kString},
-    FieldRule{.name = "payload", .kind = FieldKind::kObject},
+    FieldRule{.name = "payload", .kind = FieldKind::kPayloadPlacement},
+    FieldRule{.name = "id_tracker", .kind = FieldKind::kPlacement},
 };
 
 constexpr std::array kStrictModeRules = {
@@ -100,6 +101,17 @@ std::string range_text(const FieldRule& rule) {
   return fmt::format("must be {} or larger", rule.least);
 }
 
+// {"memory": "cold" | "cached" | "pinned"}
+Status check_placement(JsonValue value, bool may_be_pinned) {
+  ORTHANT_TRY(value.expect_object());
+  const auto memory = value.find("memory");
+  if (!memory) return {};
+  const std::string word = ORTHANT_TRY(memory->as_string());
+  if (word == "pinned" && !may_be_pinned) return memory->validation_error("`pinned` is not possible for payloads");
+  if (word == "cold" || word == "cached" || word == "pinned") return {};
+  return memory->format_error(fmt::format("unknown variant `{}`, expected one of `cold`, `cached`, `pinned`", word));
+}
+
 Status check_field(JsonValue value, const FieldRule& rule) {
   double number = rule.least;
   switch (rule.kind) {
@@ -108,6 +120,8 @@ Status check_field(JsonValue value, const FieldRule& rule) {
     case FieldKind::kBool: ORTHANT_TRY(value.as_bool()); break;
     case FieldKind::kString: ORTHANT_TRY(value.as_string()); break;
     case FieldKind::kObject: return value.expect_object();
+    case FieldKind::kPlacement: return check_placement(value, true);
+    case FieldKind::kPayloadPlacement: return check_placement(value, false);
     case FieldKind::kAny: break;
   }
   if (number < rule.least || (rule.most && number > *rule.most)) return value.out_of_range(range_text(rule));

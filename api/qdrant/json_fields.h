@@ -10,7 +10,7 @@
 
 namespace orthant::qdrant {
 
-enum class FieldKind { kUnsigned, kNumber, kBool, kString, kObject, kAny };
+enum class FieldKind { kUnsigned, kNumber, kBool, kString, kObject, kPlacement, kPayloadPlacement, kAny };
 
 struct FieldRule {
   std::string_view name;

@@ -9,12 +9,13 @@ namespace {
 
 // 2 added the encoder's prompts, 3 the field indexes, 4 the codes and the structure of vector indexes, 5 where codes
 // live, 6 kinds and datatypes of vectors and slots whose name was removed.
-constexpr std::uint8_t kFormat = 6;
+constexpr std::uint8_t kFormat = 7;
 constexpr std::uint8_t kFormatWithPrompts = 2;
 constexpr std::uint8_t kFormatWithFieldIndexes = 3;
 constexpr std::uint8_t kFormatWithStructure = 4;
 constexpr std::uint8_t kFormatWithCodeResidency = 5;
 constexpr std::uint8_t kFormatWithKinds = 6;
+constexpr std::uint8_t kFormatWithStemmers = 7;
 constexpr std::uint8_t kAliasFormat = 1;
 constexpr std::size_t kMaxNameBytes = 255;
 
@@ -123,6 +124,7 @@ void append_field_indexes(std::string& out, const FieldSchemas& schemas) {
     append_optional(out, schema.text.max_token_length);
     append_value(out, static_cast<std::uint32_t>(schema.text.stopwords.size()));
     for (const std::string& word : schema.text.stopwords) append_sized(out, word);
+    append_sized(out, schema.text.stemmer);
   }
 }
 
@@ -140,7 +142,7 @@ bool read_optional(ByteReader& reader, std::optional<std::uint32_t>& out) {
   return !present || out.has_value();
 }
 
-Result<TextOptions> read_text_options(ByteReader& reader) {
+Result<TextOptions> read_text_options(ByteReader& reader, std::uint8_t format) {
   TextOptions options;
   if (!read_enum(reader, TextTokenizer::kMultilingual, options.tokenizer) || !read_flag(reader, options.lowercase) ||
       !read_flag(reader, options.ascii_folding) || !read_flag(reader, options.phrase_matching) ||
@@ -150,10 +152,11 @@ Result<TextOptions> read_text_options(ByteReader& reader) {
   const auto words = reader.read<std::uint32_t>();
   if (!words) return damaged();
   for (std::uint32_t i = 0; i < *words; ++i) options.stopwords.push_back(ORTHANT_TRY(read_text(reader)));
+  if (format >= kFormatWithStemmers) options.stemmer = ORTHANT_TRY(read_text(reader));
   return options;
 }
 
-Result<FieldSchemas> read_field_indexes(ByteReader& reader) {
+Result<FieldSchemas> read_field_indexes(ByteReader& reader, std::uint8_t format) {
   FieldSchemas schemas;
   const auto count = reader.read<std::uint16_t>();
   if (!count) return damaged();
@@ -161,7 +164,7 @@ Result<FieldSchemas> read_field_indexes(ByteReader& reader) {
     std::string path = ORTHANT_TRY(read_text(reader));
     FieldSchema schema;
     if (!read_enum(reader, FieldType::kUuid, schema.type)) return damaged();
-    if (schema.type == FieldType::kText) schema.text = ORTHANT_TRY(read_text_options(reader));
+    if (schema.type == FieldType::kText) schema.text = ORTHANT_TRY(read_text_options(reader, format));
     if (!JsonPath::parse(path) || !schemas.emplace(std::move(path), std::move(schema)).second) return damaged();
   }
   return schemas;
@@ -249,7 +252,7 @@ Result<CollectionRecord> decode_collection_record(std::string_view bytes) {
   const auto slot_count = reader.read<std::uint16_t>();
   if (!slot_count) return damaged();
   for (std::uint16_t i = 0; i < *slot_count; ++i) ORTHANT_TRY(read_vector(reader, *format, record));
-  if (*format >= kFormatWithFieldIndexes) record.config.field_indexes = ORTHANT_TRY(read_field_indexes(reader));
+  if (*format >= kFormatWithFieldIndexes) record.config.field_indexes = ORTHANT_TRY(read_field_indexes(reader, *format));
   if (!reader.at_end()) return damaged();
   return record;
 }

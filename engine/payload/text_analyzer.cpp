@@ -4,10 +4,13 @@
 #include <array>
 #include <cstdlib>
 #include <limits>
+#include <map>
 #include <memory>
 #include <utility>
 
 #include <utf8proc.h>
+
+#include "engine/payload/stemmer.h"
 
 namespace orthant {
 namespace {
@@ -50,6 +53,17 @@ std::string fold(const std::string& word) {
   return folded;
 }
 
+// A stemmer serves one thread at a time, so every thread has its own. Languages were checked when the index was made.
+std::string stem(const std::string& language, const std::string& word) {
+  thread_local std::map<std::string, std::optional<Stemmer>> stemmers;
+  auto found = stemmers.find(language);
+  if (found == stemmers.end()) {
+    auto made = Stemmer::make(language);
+    found = stemmers.emplace(language, made ? std::optional(std::move(*made)) : std::nullopt).first;
+  }
+  return found->second ? found->second->stem(word) : word;
+}
+
 bool begins_character(char c) {
   return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
 }
@@ -80,7 +94,9 @@ TextAnalyzer::TextAnalyzer(TextOptions options) : options_(std::move(options)) {
 bool TextAnalyzer::next_word(WordTokens& tokens, std::string& word) const {
   while (tokens.next(word)) {
     if (options_.ascii_folding && !is_ascii(word)) word = fold(word);
-    if (options_.stopwords.empty() || !std::ranges::binary_search(options_.stopwords, word)) return true;
+    if (std::ranges::binary_search(options_.stopwords, word)) continue;
+    if (!options_.stemmer.empty()) word = stem(options_.stemmer, word);
+    return true;
   }
   return false;
 }

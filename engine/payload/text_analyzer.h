@@ -26,6 +26,8 @@ struct TextOptions {
   std::optional<std::uint32_t> min_token_length;
   std::optional<std::uint32_t> max_token_length;
   std::vector<std::string> stopwords;
+  // Language of a Snowball stemmer that words go through after the stop words are taken out (stemmer.h); empty: none.
+  std::string stemmer{};
   bool operator==(const TextOptions&) const = default;
 };
 
@@ -43,7 +45,7 @@ class TextAnalyzer {
   std::vector<std::string> words(std::string_view text) const;
 
  private:
-  // The next word after folding and stop words; false at the end.
+  // The next word after folding, stop words and stemming; false at the end.
   bool next_word(WordTokens& tokens, std::string& word) const;
   bool has_wanted_length(std::string_view token) const;
 

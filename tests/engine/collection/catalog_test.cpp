@@ -39,7 +39,8 @@ CollectionRecord sample() {
                                        .phrase_matching = true,
                                        .min_token_length = 2,
                                        .max_token_length = {},
-                                       .stopwords = {"the", ""}}};
+                                       .stopwords = {"the", ""},
+                                       .stemmer = "english"}};
   return record;
 }
 
