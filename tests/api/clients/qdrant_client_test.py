@@ -385,17 +385,6 @@ class Collections(unittest.TestCase):
         self.assertEqual({key: info.points for key, info in schema.items()}, dict.fromkeys(["k", "n", "f", "b", "t", "at", "g", "u", "o[].c"], 100))
         self.assertTrue(schema["k"].params.is_tenant)
 
-    def test_what_is_missing_is_refused_by_name(self):
-        self.remote.create_collection("settings", models.VectorParams(size=2, distance=models.Distance.DOT))
-        calls = {
-            "sparse_vectors": lambda: self.remote.create_collection("x", sparse_vectors_config={"s": models.SparseVectorParams()}),
-        }
-        for name, call in calls.items():
-            with self.subTest(name), self.assertRaises(UnexpectedResponse) as caught:
-                call()
-            self.assertIn(caught.exception.status_code, (400, 501))
-            self.assertIn("not supported", str(caught.exception))
-
     def test_wrong_input_changes_nothing(self):
         self.remote.create_collection("settings", models.VectorParams(size=2, distance=models.Distance.DOT))
         for vector in ([1.0], [1.0, 2.0, 3.0], [1.0, float("nan")]):

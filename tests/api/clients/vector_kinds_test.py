@@ -150,8 +150,7 @@ class VectorKinds(unittest.TestCase):
                                          models.PointStruct(id=2, vector={"bytes": [2, 4, 0, 8], "half": [0, 0, 0, 1]})], wait=True)
         record = self.remote.retrieve("datatypes", [1], with_vectors=True)[0]
         self.assertEqual(record.vector["bytes"], [1, 2, 255, 4])
-        expected = np.array([0.1, 1, 2, 3], dtype=np.float16).astype(np.float32)
-        np.testing.assert_array_equal(np.array(record.vector["half"], dtype=np.float32), expected)
+        np.testing.assert_allclose(record.vector["half"], np.array([0.1, 1, 2, 3], dtype=np.float16), rtol=1e-6)
         hit = self.remote.query_points("datatypes", query=[4, 8, 0, 16], using="bytes").points[0]
         self.assertEqual(hit.id, 2)
         self.assertAlmostEqual(hit.score, 1, places=5)
