@@ -1,10 +1,10 @@
 #include "api/routes.h"
 
 #include "api/bulk/routes.h"
+#include "api/inference/routes.h"
 #include "api/openai/routes.h"
 #include "api/qdrant/routes.h"
 #include "api/quality/routes.h"
-#include "api/scoring/routes.h"
 #include "api/service/access.h"
 #include "api/service/routes.h"
 
@@ -17,7 +17,7 @@ Router make_router(const ApiContext& context) {
   quality::add_routes(router, context);
   bulk::add_routes(router, context);
   openai::add_routes(router, context);
-  scoring::add_routes(router, context);
+  inference::add_routes(router, context);
   router.set_access(
       [](const Route& route) { return service::access_of(route.method, route.pattern).value_or(RouteAccess::kManage); });
   return router;

@@ -1,8 +1,10 @@
 """The openai package against orthantd."""
 
 import base64
+import json
 import sys
 import unittest
+import urllib.request
 
 import numpy as np
 import openai
@@ -45,6 +47,16 @@ class Embeddings(unittest.TestCase):
         whole = np.array(self.embed().data[1].embedding)
         cut = np.array(self.embed(dimensions=100).data[1].embedding)
         np.testing.assert_allclose(cut, whole[:100] / np.linalg.norm(whole[:100]), atol=1e-6)
+
+    def test_text_embeddings_inference_gives_the_same(self):
+        def post(path, body):
+            request = urllib.request.Request(URL + path, json.dumps(body).encode(), {"content-type": "application/json"})
+            return json.load(urllib.request.urlopen(request, timeout=60))
+
+        ours = [item.embedding for item in self.embed(encoding_format="float").data]
+        np.testing.assert_allclose(post("/embed", {"inputs": TEXTS}), ours, atol=1e-6)
+        np.testing.assert_allclose(post("/embed", {"inputs": TEXTS[1], "dimensions": 100}),
+                                   [self.embed(dimensions=100, encoding_format="float").data[1].embedding], atol=1e-6)
 
     def test_output_precisions(self):
         def codes(precision, **options):

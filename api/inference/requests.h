@@ -1,6 +1,6 @@
 #pragma once
-// Requests to models other than embedders, and their answers: reranking in the shapes of Text Embeddings Inference ("texts") and of
-// Cohere and Jina ("documents"), sparse embeddings in that of Text Embeddings Inference. Pure functions, any thread.
+// Requests to models and their answers in the shapes of Text Embeddings Inference: reranking ("texts"; also with "documents" as Cohere
+// and Jina have it), dense and sparse embeddings. Pure functions, any thread.
 
 #include <cstddef>
 #include <optional>
@@ -12,7 +12,7 @@
 #include "encoder/reranker.h"
 #include "encoder/sparse_encoder.h"
 
-namespace orthant::scoring {
+namespace orthant::inference {
 
 inline constexpr std::size_t kMaxTexts = 1000;
 
@@ -39,16 +39,24 @@ Status check_truncation(const RerankBody& body, const RerankResult& result, cons
 // By descending score; equal ones in the order of the request.
 std::string render_rerank(const RerankBody& body, const RerankResult& result, const EncoderInfo& model);
 
-struct SparseBody {
-  std::string model;  // empty: the first sparse encoder
+struct EmbedBody {
+  std::string model;  // empty: the first of its kind
   std::vector<std::string> inputs;
   Purpose purpose = Purpose::kDocument;
   bool refuse_truncation = false;
+  // Of dense embeddings. A model that normalizes by itself does so in any case.
+  bool normalize = true;
+  std::size_t dimensions = 0;  // 0: all
 };
 
-Result<SparseBody> parse_sparse(JsonValue body);
-Status check_truncation(const SparseBody& body, const SparseEncodeResult& result, const EncoderInfo& model);
+Result<EmbedBody> parse_dense(JsonValue body);
+Status check_truncation(const EmbedBody& body, const EncodeResult& result, const EncoderInfo& model);
+// [[0.1, ..], ..]
+std::string render_dense(const EmbedBody& body, EncodeResult result);
+
+Result<EmbedBody> parse_sparse(JsonValue body);
+Status check_truncation(const EmbedBody& body, const SparseEncodeResult& result, const EncoderInfo& model);
 // [[{"index", "value"}, ..], ..]
 std::string render_sparse(const SparseEncodeResult& result);
 
-}  // namespace orthant::scoring
+}  // namespace orthant::inference

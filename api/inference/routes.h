@@ -4,9 +4,9 @@
 #include "api/api_context.h"
 #include "api/http/router.h"
 
-namespace orthant::scoring {
+namespace orthant::inference {
 
 // `context` must outlive the router.
 void add_routes(Router& router, const ApiContext& context);
 
-}  // namespace orthant::scoring
+}  // namespace orthant::inference

@@ -1,7 +1,9 @@
-#include "api/scoring/requests.h"
+#include "api/inference/requests.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -9,7 +11,7 @@
 
 #include "api/json/json_writer.h"
 
-namespace orthant::scoring {
+namespace orthant::inference {
 namespace {
 
 struct WireError {
@@ -64,6 +66,37 @@ std::vector<std::size_t> best_first(const std::vector<float>& logits) {
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::sort(order, [&](std::size_t a, std::size_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
   return order;
+}
+
+// What dense and sparse embedding have in common.
+Result<EmbedBody> parse_inputs(JsonValue body) {
+  ORTHANT_TRY(body.expect_object());
+  EmbedBody request;
+  request.model = ORTHANT_TRY(body.find_string("model")).value_or("");
+  const JsonValue inputs = ORTHANT_TRY(body.require("inputs"));
+  if (inputs.is_string()) {
+    request.inputs.push_back(ORTHANT_TRY(inputs.as_string()));
+  } else {
+    request.inputs = ORTHANT_TRY(parse_texts(inputs));
+  }
+  request.refuse_truncation = ORTHANT_TRY(refuses_truncation(body));
+  for (const char* name : {"purpose", "prompt_name"}) {
+    const auto value = body.find(name);
+    if (!value) continue;
+    const std::string purpose = ORTHANT_TRY(value->as_string());
+    if (purpose != "query" && purpose != "document") return value->validation_error("expected \"query\" or \"document\"");
+    request.purpose = purpose == "query" ? Purpose::kQuery : Purpose::kDocument;
+  }
+  return request;
+}
+
+// A zero vector stays zero.
+void normalize(std::span<float> vector) {
+  double squares = 0;
+  for (const float value : vector) squares += static_cast<double>(value) * static_cast<double>(value);
+  if (squares == 0) return;
+  const auto scale = static_cast<float>(1 / std::sqrt(squares));
+  for (float& value : vector) value *= scale;
 }
 
 }  // namespace
@@ -127,29 +160,38 @@ std::string render_rerank(const RerankBody& body, const RerankResult& result, co
   return text;
 }
 
-Result<SparseBody> parse_sparse(JsonValue body) {
-  ORTHANT_TRY(body.expect_object());
-  SparseBody request;
-  request.model = ORTHANT_TRY(body.find_string("model")).value_or("");
-  const JsonValue inputs = ORTHANT_TRY(body.require("inputs"));
-  if (inputs.is_string()) {
-    request.inputs.push_back(ORTHANT_TRY(inputs.as_string()));
-  } else {
-    request.inputs = ORTHANT_TRY(parse_texts(inputs));
-  }
-  request.refuse_truncation = ORTHANT_TRY(refuses_truncation(body));
-  for (const char* name : {"purpose", "prompt_name"}) {
-    const auto value = body.find(name);
-    if (!value) continue;
-    const std::string purpose = ORTHANT_TRY(value->as_string());
-    if (purpose != "query" && purpose != "document") return value->validation_error("expected \"query\" or \"document\"");
-    request.purpose = purpose == "query" ? Purpose::kQuery : Purpose::kDocument;
+Result<EmbedBody> parse_sparse(JsonValue body) {
+  return parse_inputs(body);
+}
+
+Status check_truncation(const EmbedBody& body, const SparseEncodeResult& result, const EncoderInfo& model) {
+  return check_cut(body.refuse_truncation, "inputs", result.truncated, model);
+}
+
+Result<EmbedBody> parse_dense(JsonValue body) {
+  EmbedBody request = ORTHANT_TRY(parse_inputs(body));
+  request.normalize = ORTHANT_TRY(body.find_bool("normalize")).value_or(true);
+  if (const auto dimensions = body.find("dimensions")) {
+    request.dimensions = static_cast<std::size_t>(ORTHANT_TRY(dimensions->as_uint()));
+    if (request.dimensions == 0) return dimensions->out_of_range("must be 1 or larger");
   }
   return request;
 }
 
-Status check_truncation(const SparseBody& body, const SparseEncodeResult& result, const EncoderInfo& model) {
+Status check_truncation(const EmbedBody& body, const EncodeResult& result, const EncoderInfo& model) {
   return check_cut(body.refuse_truncation, "inputs", result.truncated, model);
+}
+
+std::string render_dense(const EmbedBody& body, EncodeResult result) {
+  std::string text;
+  JsonWriter json(text);
+  json.begin_array();
+  for (std::size_t i = 0; i < result.embeddings.rows; ++i) {
+    if (body.normalize) normalize(result.embeddings.row(i));
+    json.numbers(result.embeddings.row(i));
+  }
+  json.end_array();
+  return text;
 }
 
 std::string render_sparse(const SparseEncodeResult& result) {
@@ -167,4 +209,4 @@ std::string render_sparse(const SparseEncodeResult& result) {
   return text;
 }
 
-}  // namespace orthant::scoring
+}  // namespace orthant::inference
