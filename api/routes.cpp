@@ -3,6 +3,7 @@
 #include "api/bulk/routes.h"
 #include "api/inference/routes.h"
 #include "api/openai/routes.h"
+#include "api/openapi/routes.h"
 #include "api/qdrant/routes.h"
 #include "api/quality/routes.h"
 #include "api/service/access.h"
@@ -18,6 +19,7 @@ Router make_router(const ApiContext& context) {
   bulk::add_routes(router, context);
   openai::add_routes(router, context);
   inference::add_routes(router, context);
+  openapi::add_routes(router);
   router.set_access(
       [](const Route& route) { return service::access_of(route.method, route.pattern).value_or(RouteAccess::kManage); });
   return router;

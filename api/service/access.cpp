@@ -21,6 +21,7 @@ constexpr AccessRow kRows[] = {
     {kGet, "/dashboard", kFree},
     {kGet, "/dashboard/{file}", kFree},
     {kGet, "/docs", kFree},
+    {kGet, "/docs/{file}", kFree},
     {kGet, "/openapi.json", kFree},
 
     {kGet, "/metrics", kReadAll},
