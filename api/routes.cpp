@@ -1,6 +1,7 @@
 #include "api/routes.h"
 
 #include "api/bulk/routes.h"
+#include "api/dashboard/routes.h"
 #include "api/inference/routes.h"
 #include "api/openai/routes.h"
 #include "api/openapi/routes.h"
@@ -19,6 +20,7 @@ Router make_router(const ApiContext& context) {
   bulk::add_routes(router, context);
   openai::add_routes(router, context);
   inference::add_routes(router, context);
+  dashboard::add_routes(router);
   openapi::add_routes(router);
   router.set_access(
       [](const Route& route) { return service::access_of(route.method, route.pattern).value_or(RouteAccess::kManage); });

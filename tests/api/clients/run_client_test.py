@@ -39,13 +39,15 @@ def environment_for(work, pins):
     return folder, (folder / "complete").exists()
 
 
-def python_command(work):
-    folder, complete = environment_for(work, HERE / "requirements.txt")
+def python_command(work, script):
+    own = HERE / f"{pathlib.Path(script).stem.removesuffix('_test')}_requirements.txt"
+    pins = own if own.exists() else HERE / "requirements.txt"
+    folder, complete = environment_for(work, pins)
     python = folder / "bin" / "python"
     if not complete:
         shutil.rmtree(folder, ignore_errors=True)
         run_or_skip([sys.executable, "-m", "venv", str(folder)], "making a Python environment")
-        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(HERE / "requirements.txt")]
+        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(pins)]
         run_or_skip(install, "installing the Python clients")
         (folder / "complete").touch()
     return [str(python)]
@@ -120,13 +122,15 @@ def main():
     if arguments.script.endswith(".mjs"):
         command, folder = node_command(arguments.work)
     else:
-        command, folder = python_command(arguments.work), HERE
+        command, folder = python_command(arguments.work, arguments.script), HERE
     with tempfile.TemporaryDirectory(prefix="orthant-client-") as temporary:
         daemon = Daemon(arguments.daemon, pathlib.Path(temporary))
         try:
             status = subprocess.run([*command, str(folder / arguments.script), daemon.url], timeout=500).returncode
         finally:
             stopped = daemon.stop()
+        if status == SKIPPED:
+            sys.exit(SKIPPED)
         if status != 0 or stopped != 0:
             print(f"script: {status}, orthantd: {stopped}\n{daemon.text()}")
         sys.exit(1 if status != 0 or stopped != 0 else 0)
