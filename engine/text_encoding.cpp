@@ -307,7 +307,8 @@ void TextEncoding::encode(std::vector<TextJob> jobs, const TextEncodingOptions& 
   if (shares.empty() && sparse_shares.empty()) return gathering->done(std::move(gathering->texts));
   gathering->waiting = shares.size() + sparse_shares.size();
   for (auto& [encoder, share] : sparse_shares) {
-    SparseEncodeRequest request{.texts = {}, .purpose = options.purpose, .deadline = options.deadline, .cancelled = options.cancelled};
+    SparseEncodeRequest request{
+        .texts = {}, .purpose = options.purpose, .deadline = options.deadline, .cancelled = options.cancelled};
     for (const std::size_t position : share.positions) request.texts.push_back(std::move(jobs[position].text));
     sparse_encode(*encoder, std::move(request), [gathering, taken = std::move(share)](Result<SparseEncodeResult> answer) {
       gathering->take(taken, std::move(answer));

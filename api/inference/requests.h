@@ -1,6 +1,6 @@
 #pragma once
-// Requests to models and their answers in the shapes of Text Embeddings Inference: reranking ("texts"; also with "documents" as Cohere
-// and Jina have it), dense and sparse embeddings. Pure functions, any thread.
+// Requests to models and their answers in the shapes of Text Embeddings Inference: reranking ("texts"; also with "documents" as
+// Cohere and Jina have it), dense and sparse embeddings. Pure functions, any thread.
 
 #include <cstddef>
 #include <optional>

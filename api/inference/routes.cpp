@@ -3,9 +3,9 @@
 #include <memory>
 #include <utility>
 
+#include "api/inference/requests.h"
 #include "api/json/json_writer.h"
 #include "api/qdrant/handlers.h"
-#include "api/inference/requests.h"
 
 namespace orthant::inference {
 namespace {

@@ -11,11 +11,10 @@ Response answer_of(std::string_view content_type, std::string_view body) {
   Response response;
   response.content_type = content_type;
   response.body = body;
-  response.headers = {
-      {"Cache-Control", "no-cache"},
-      {"X-Content-Type-Options", "nosniff"},
-      {"Content-Security-Policy",
-       "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-ancestors 'none'"}};
+  response.headers = {{"Cache-Control", "no-cache"},
+                      {"X-Content-Type-Options", "nosniff"},
+                      {"Content-Security-Policy",
+                       "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-ancestors 'none'"}};
   return response;
 }
 

@@ -111,7 +111,8 @@ TEST_F(EngineTest, UpdatesTheConfigurationButNotItsFixedParts) {
   expect_error(ErrorCode::kInvalidArgument, "cannot be changed",
                update([](CollectionConfig& config) -> Status { return config.vectors[""].index.dim = 4, Status(); }));
   ASSERT_TRUE(update([](CollectionConfig& config) -> Status { return config.vectors["new"].index.dim = 4, Status(); }).has_value());
-  ASSERT_TRUE(update([](CollectionConfig& config) -> Status { return config.vectors["none"].index.dim = 5, Status(); }).has_value());
+  ASSERT_TRUE(
+      update([](CollectionConfig& config) -> Status { return config.vectors["none"].index.dim = 5, Status(); }).has_value());
   ASSERT_TRUE(update([](CollectionConfig& config) -> Status { return config.vectors.erase("none"), Status(); }).has_value());
   expect_error(ErrorCode::kFailedPrecondition, "no",
                update([](CollectionConfig&) -> Status { return fail(ErrorCode::kFailedPrecondition, "no"); }));

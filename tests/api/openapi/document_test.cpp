@@ -29,7 +29,8 @@ TEST_F(OpenApiDocument, DescribesNothingThatIsNotThere) {
 
 void collect_references(JsonValue value, std::set<std::string>& references) {
   if (value.is_object()) {
-    if (const auto reference = value.find("$ref"); reference && reference->is_string()) references.insert(reference->as_string().value());
+    if (const auto reference = value.find("$ref"); reference && reference->is_string())
+      references.insert(reference->as_string().value());
   }
   for (const JsonValue part : value.items()) collect_references(part, references);
 }
@@ -49,7 +50,8 @@ TEST_F(OpenApiDocument, IsWholeInItself) {
     EXPECT_TRUE(schemas.find(reference.substr(21))) << reference;
   }
   for (const JsonValue schema : schemas.items()) {
-    EXPECT_TRUE(references.contains("#/components/schemas/" + schema.key()) || schema.key() == "Error") << schema.key() << " is not used";
+    EXPECT_TRUE(references.contains("#/components/schemas/" + schema.key()) || schema.key() == "Error")
+        << schema.key() << " is not used";
   }
 }
 

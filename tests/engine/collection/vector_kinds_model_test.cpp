@@ -241,7 +241,10 @@ class VectorKindsModel : public testing::Test {
       const auto found = point.vectors.find(name);
       if (found == point.vectors.end()) continue;
       ++rows;
-      having += std::ranges::find(std::get<SparseVector>(found->second).indices, index) != std::get<SparseVector>(found->second).indices.end() ? 1 : 0;
+      having += std::ranges::find(std::get<SparseVector>(found->second).indices, index) !=
+                        std::get<SparseVector>(found->second).indices.end()
+                    ? 1
+                    : 0;
     }
     return std::log((rows - having + 0.5) / (having + 0.5) + 1);
   }
