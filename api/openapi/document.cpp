@@ -64,10 +64,6 @@ std::string operation_id(const Route& route) {
   return id;
 }
 
-void write_schema(JsonWriter& json, std::string_view schema) {
-  json.begin_object().key("application/json").begin_object().key("schema").raw(schema).end_object().end_object();
-}
-
 class Operation {
  public:
   Operation(JsonWriter& json, const Route& route, std::optional<JsonValue> description)
@@ -117,13 +113,13 @@ class Operation {
 
   void write_body() {
     if (const auto body = find("body")) {
-      json_.key("requestBody").begin_object().key("required").boolean(true).key("content");
-      write_schema(json_, body->raw());
-      json_.end_object();
+      json_.key("requestBody").begin_object().key("required").boolean(true).key("content").begin_object();
+      write_content("application/json", body->raw());
+      json_.end_object().end_object();
     } else if (const auto types = find("stream")) {
       json_.key("requestBody").begin_object().key("required").boolean(true).key("content").begin_object();
       for (const std::string& type : types->as_strings().value_or(std::vector<std::string>())) {
-        json_.key(type).begin_object().key("schema").raw(R"({"type":"string","format":"binary"})").end_object();
+        write_content(type, R"({"type":"string","format":"binary"})");
       }
       json_.end_object().end_object();
     } else if (const auto field = text("multipart")) {
@@ -145,20 +141,31 @@ class Operation {
   }
 
   void write_answer() {
+    json_.begin_object();
     if (const auto result = find("result")) {
-      write_schema(json_, fmt::format(R"({{"type":"object","required":["result","status","time"],"properties":{{"result":{},)"
-                                      R"("status":{{"const":"ok"}},"time":{{"type":"number"}},)"
-                                      R"("usage":{{"$ref":"#/components/schemas/Usage"}}}}}})",
-                                      result->raw()));
+      write_content("application/json", fmt::format(R"({{"type":"object","required":["result","status","time"],)"
+                                                    R"("properties":{{"result":{},"status":{{"const":"ok"}},)"
+                                                    R"("time":{{"type":"number"}},)"
+                                                    R"("usage":{{"$ref":"#/components/schemas/Usage"}}}}}})",
+                                                    result->raw()));
     } else if (const auto response = find("response")) {
-      write_schema(json_, response->raw());
+      write_content("application/json", response->raw());
     } else if (find("text")) {
-      json_.raw(R"({"text/plain":{"schema":{"type":"string"}}})");
+      write_content("text/plain", R"({"type":"string"})");
     } else if (find("binary")) {
-      json_.raw(R"({"application/octet-stream":{"schema":{"type":"string","format":"binary"}}})");
+      write_content("application/octet-stream", R"({"type":"string","format":"binary"})");
     } else {
-      write_schema(json_, "{}");
+      write_content("application/json", "{}");
     }
+    const auto also = find("also");
+    for (const std::string& type : also ? also->as_strings().value_or(std::vector<std::string>()) : std::vector<std::string>()) {
+      write_content(type, R"({"type":"string"})");
+    }
+    json_.end_object();
+  }
+
+  void write_content(std::string_view type, std::string_view schema) {
+    json_.key(type).begin_object().key("schema").raw(schema).end_object();
   }
 
   JsonWriter& json_;
