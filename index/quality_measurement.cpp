@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "index/quality_point_run.h"
 #include "index/row_distances.h"
 #include "index/sampled_queries.h"
 #include "index/top_k.h"
@@ -40,7 +41,6 @@ constexpr std::array kForms = {SearchStages::kInt8, SearchStages::kAsymmetric, S
                                SearchStages::kAsymmetricInt8Float};
 // Two ways to compute a dot product in floats differ by less, relative to the norm of the query.
 constexpr float kRounding = 1e-5f;
-constexpr double kTwoSided95 = 1.96;
 
 double thread_cpu_microseconds() {
   timespec now{};
@@ -59,102 +59,9 @@ float distance_of(Metric metric, float score) {
   return score;
 }
 
-std::string_view first_stage_name(FirstStage stage) {
-  switch (stage) {
-    case FirstStage::kFloat: return "float32";
-    case FirstStage::kInt8: return "int8";
-    case FirstStage::kEstimate: return "asymmetric";
-    case FirstStage::kHamming: return "binary";
-  }
-  return "float32";
-}
-
 std::optional<float> known(float margin) {
   return margin == kNoMargin ? std::nullopt : std::optional<float>(margin);
 }
-
-// One point of the curve while it is measured.
-class PointRun {
- public:
-  PointRun(const SearchParams& params, double target) : params_(params) {
-    point_.target_recall = target;
-    point_.stages = search_stages_name(params.stages);
-  }
-
-  const SearchParams& params() const { return params_; }
-  double spent_microseconds() const { return spent_; }
-  std::size_t asked() const { return shares_.size(); }
-
-  // The share of the true neighbours that was found for the next query.
-  void take_answer(double share, bool moved, const SearchTrace& trace, double cpu) {
-    shares_.push_back(share);
-    (moved ? moved_ : rows_).push_back(share);
-    take_trace(trace);
-    spent_ += cpu;
-  }
-  // Times of query `position` of a round.
-  void take_times(std::size_t position, double cpu, double wall) {
-    if (position == cpu_.size()) {
-      cpu_.push_back(cpu);
-      wall_.push_back(wall);
-    }
-    cpu_[position] = std::min(cpu_[position], cpu);
-    wall_[position] = std::min(wall_[position], wall);
-    spent_ += cpu;
-  }
-
-  QualityPoint finish() {
-    const auto count = static_cast<double>(std::max<std::size_t>(shares_.size(), 1));
-    point_.queries = shares_.size();
-    point_.recall = mean(shares_);
-    point_.recall_of_rows = rows_.empty() ? point_.recall : mean(rows_);
-    point_.recall_of_moved = moved_.empty() ? point_.recall : mean(moved_);
-    double squares = 0;
-    for (const double share : shares_) squares += (share - point_.recall) * (share - point_.recall);
-    point_.recall_error = kTwoSided95 * std::sqrt(squares / count / std::max(count - 1, 1.0));
-    point_.cpu_microseconds = mean(cpu_);
-    point_.wall_microseconds = mean(wall_);
-    for (double* sum : {&point_.visited, &point_.compared, &point_.rescored, &point_.with_floats}) *sum /= count;
-    return std::move(point_);
-  }
-
- private:
-  static double mean(const std::vector<double>& values) {
-    double sum = 0;
-    for (const double value : values) sum += value;
-    return values.empty() ? 0 : sum / static_cast<double>(values.size());
-  }
-
-  void take_trace(const SearchTrace& trace) {
-    point_.effort = trace.plan.effort;
-    point_.first_depth = trace.plan.first_depth;
-    point_.int8_depth = trace.plan.int8_depth;
-    for (std::size_t i = 0; i < trace.stages.size(); ++i) {
-      const SearchTrace::Stage& stage = trace.stages[i];
-      if (i == 0) {
-        const bool exact = stage.name == first_stage_name(FirstStage::kFloat);
-        point_.first_stage = stage.name;
-        point_.structure = exact ? "exact" : trace.plan.effort == 0 ? "flat" : stage.name;
-        point_.visited += static_cast<double>(stage.visited);
-        point_.compared += static_cast<double>(stage.compared);
-        if (exact) point_.with_floats += static_cast<double>(trace.plan.eligible_count);
-      } else if (stage.name == "float rescoring") {
-        point_.with_floats += static_cast<double>(stage.compared);
-      } else {
-        point_.rescored += static_cast<double>(stage.compared);
-      }
-    }
-  }
-
-  SearchParams params_;
-  QualityPoint point_;
-  std::vector<double> shares_;
-  std::vector<double> rows_;
-  std::vector<double> moved_;
-  std::vector<double> cpu_;
-  std::vector<double> wall_;
-  double spent_ = 0;
-};
 
 class Measurement final : public QualityMeasurement {
  public:
