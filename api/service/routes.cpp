@@ -4,13 +4,11 @@
 
 #include "api/qdrant/envelope.h"
 #include "api/service/process_metrics.h"
+#include "api/service/telemetry.h"
 #include "base/metrics.h"
 
 namespace orthant::service {
 namespace {
-
-// The version of Qdrant's API that is spoken: clients compare it with their own.
-constexpr std::string_view kQdrantVersion = "1.19.0";
 
 Response root_answer() {
   Response response;
@@ -76,22 +74,6 @@ Awaitable<Response> metrics(const ApiContext& context, Request& request) {
   co_return response;
 }
 
-Awaitable<Response> telemetry(Engine& engine, Request& request) {
-  co_return qdrant::ok_response(request.received, [&](JsonWriter& json) {
-    json.begin_object().key("id").string("orthant").key("app").begin_object().key("name").string("orthant");
-    json.key("version")
-        .string(kQdrantVersion)
-        .key("features")
-        .begin_object()
-        .key("staging")
-        .boolean(false)
-        .end_object()
-        .end_object();
-    json.key("collections").begin_object().key("number_of_collections").number(engine.collection_names().size()).end_object();
-    json.key("cluster").begin_object().key("enabled").boolean(false).end_object().end_object();
-  });
-}
-
 }  // namespace
 
 void add_routes(Router& router, const ApiContext& context) {
@@ -102,7 +84,7 @@ void add_routes(Router& router, const ApiContext& context) {
   router.add({Method::kGet, "/livez", health, error});
   router.add({Method::kGet, "/readyz", [&context](Request&) { return immediate_response(ready_answer(context)); }, error});
   router.add({Method::kGet, "/metrics", [&context](Request& request) { return metrics(context, request); }, error});
-  router.add({Method::kGet, "/telemetry", with_engine(context, telemetry, error), error});
+  router.add({Method::kGet, "/telemetry", [&context](Request& request) { return telemetry(context, request); }, error});
   router.add({Method::kGet, "/models", with_engine(context, list_models, error), error});
 }
 
