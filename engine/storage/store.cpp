@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <mutex>
 
 #include <fmt/format.h>
@@ -19,6 +20,9 @@ namespace {
 
 // A broken disk is asked again at most this often: resuming flushes, which is dear.
 constexpr std::chrono::milliseconds kResumeInterval{500};
+// Beside what is flushed: a new log, a manifest, file system blocks.
+constexpr std::uint64_t kResumeMarginBytes = std::uint64_t{4} << 20;
+constexpr std::uint64_t kUsualCompression = 8;
 // Keys read at once: bounds the blocks that one read pins.
 constexpr std::size_t kReadChunk = 512;
 
@@ -65,6 +69,7 @@ struct Store::Impl {
   rocksdb::ColumnFamilyHandle* handle(Family family) const { return handles[static_cast<std::size_t>(family)]; }
   // Under fault_mutex: takes the database out of its read-only state if the disk allows it.
   bool try_resume();
+  bool has_room_to_resume() const;
   std::unique_ptr<rocksdb::Iterator> iterate(Family family, const StoreSnapshot* snapshot, const rocksdb::Slice& end) const;
 };
 
@@ -81,9 +86,19 @@ Store::Impl::~Impl() {
   if (rocksdb::Status closed = db->Close(); !closed.ok()) log_error(to_error("close", closed).message);
 }
 
+// Resuming flushes what is in memory, and RocksDB 7.8 may wait for ever for a flush that finds the disk full again. Files are
+// compressed: how much smaller than in memory nobody knows before.
+bool Store::Impl::has_room_to_resume() const {
+  std::uint64_t unflushed = 0;
+  db->GetAggregatedIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &unflushed);
+  std::error_code failure;
+  const std::filesystem::space_info space = std::filesystem::space(db->GetName(), failure);
+  return failure || space.available > unflushed / kUsualCompression + kResumeMarginBytes;
+}
+
 bool Store::Impl::try_resume() {
   const auto now = std::chrono::steady_clock::now();
-  if (now < next_resume) return false;
+  if (now < next_resume || !has_room_to_resume()) return false;
   next_resume = now + kResumeInterval;
   failed->store(false);  // before: a new failure while resuming must not be forgotten
   if (db->Resume().ok()) return true;
