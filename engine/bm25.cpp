@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii_case.h"
 #include "base/murmur3.h"
 #include "engine/payload/stemmer.h"
 #include "engine/payload/stop_words.h"
@@ -44,9 +45,7 @@ SparseVector vector_of(const std::map<std::uint32_t, double>& weights) {
 }  // namespace
 
 bool is_bm25(std::string_view model) {
-  std::string lower(model);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-  return lower == "qdrant/bm25" || lower == "bm25";
+  return equal_ignoring_case(model, "qdrant/bm25") || equal_ignoring_case(model, "bm25");
 }
 
 Result<Bm25> Bm25::make(Bm25Options options) {

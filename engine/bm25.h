@@ -17,9 +17,6 @@
 
 namespace orthant {
 
-// "qdrant/bm25" and "bm25", in any case.
-bool is_bm25(std::string_view model);
-
 class Bm25 {
  public:
   // invalid_argument for an unknown language and for numbers that make no sense.

@@ -4,11 +4,15 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/payload/text_analyzer.h"
 
 namespace orthant {
+
+// Whether a model's name means this encoder: "qdrant/bm25" and "bm25", in any case.
+bool is_bm25(std::string_view model);
 
 struct Bm25Options {
   double k = 1.2;        // how soon more of the same word counts no more

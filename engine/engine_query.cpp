@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/float_values.h"
 #include "engine/engine_impl.h"
 #include "engine/payload/json_path.h"
 #include "engine/query_inputs.h"
@@ -24,16 +25,6 @@ double microseconds_since(Clock::time_point begin) {
 
 // Queries of one call that one pass over the codes serves at most.
 constexpr std::size_t kQueriesTogether = 8;
-
-bool all_finite(std::span<const float> vector) {
-  return std::ranges::all_of(vector, [](float value) { return std::isfinite(value); });
-}
-
-std::span<const float> values_of(const VectorValue& vector) {
-  if (const auto* floats = std::get_if<std::vector<float>>(&vector)) return *floats;
-  if (const auto* sparse = std::get_if<SparseVector>(&vector)) return sparse->values;
-  return std::get<MultiVector>(vector).values;
-}
 
 // What points that nothing ranks are scored with, as Qdrant does.
 constexpr float kUnranked = 1;

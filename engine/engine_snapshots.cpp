@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii_case.h"
 #include "base/log.h"
 #include "engine/collection/snapshot_file.h"
 #include "engine/engine_impl.h"
@@ -20,14 +21,10 @@ std::unexpected<Error> no_collection(std::string_view name) {
   return not_found(fmt::format("Collection `{}` doesn't exist!", name));
 }
 
-bool equal_hex(std::string_view left, std::string_view right) {
-  return std::ranges::equal(left, right, [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
-}
-
 Status check_digest(const RestoreRequest& request) {
   if (!request.sha256) return {};
   const std::string found = ORTHANT_TRY(sha256_hex_of_file(request.file));
-  if (equal_hex(found, *request.sha256)) return {};
+  if (equal_ignoring_case(found, *request.sha256)) return {};
   return invalid_argument(fmt::format("Snapshot checksum mismatch: expected {}, found {}", *request.sha256, found));
 }
 

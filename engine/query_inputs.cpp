@@ -6,19 +6,15 @@
 
 #include <fmt/format.h>
 
+#include "base/float_values.h"
+
 namespace orthant {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-std::span<const float> values_of(const VectorValue& vector) {
-  if (const auto* floats = std::get_if<std::vector<float>>(&vector)) return *floats;
-  if (const auto* sparse = std::get_if<SparseVector>(&vector)) return sparse->values;
-  return std::get<MultiVector>(vector).values;
-}
-
 Status check_finite(const VectorValue& vector) {
-  if (std::ranges::all_of(values_of(vector), [](float value) { return std::isfinite(value); })) return {};
+  if (all_finite(values_of(vector))) return {};
   return invalid_argument("query vector: holds NaN or infinity");
 }
 

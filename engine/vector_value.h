@@ -27,4 +27,11 @@ struct MultiVector {
 
 using VectorValue = std::variant<std::vector<float>, SparseVector, MultiVector>;
 
+// All its numbers, whatever its kind.
+inline std::span<const float> values_of(const VectorValue& vector) {
+  if (const auto* floats = std::get_if<std::vector<float>>(&vector)) return *floats;
+  if (const auto* sparse = std::get_if<SparseVector>(&vector)) return sparse->values;
+  return std::get<MultiVector>(vector).values;
+}
+
 }  // namespace orthant

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "base/float_values.h"
 #include "index/quality_point_run.h"
 #include "index/row_distances.h"
 #include "index/sampled_queries.h"
@@ -158,7 +159,7 @@ class Measurement final : public QualityMeasurement {
       return invalid_argument("queries: the vectors are ready codes, there are no floats to compare with");
     }
     if (given.size() % dim != 0) return invalid_argument(fmt::format("queries: {} values, expected rows of {}", given.size(), dim));
-    if (!std::ranges::all_of(given, [](float value) { return std::isfinite(value); })) {
+    if (!all_finite(given)) {
       return invalid_argument("queries: a vector holds a value that is not finite");
     }
     const std::size_t count = given.size() / dim;

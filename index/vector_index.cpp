@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/float_values.h"
 #include "index/quality_measurement.h"
 #include "index/row_encoder.h"
 #include "index/vector_index_impl.h"

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/float_values.h"
 #include "index/calibrate.h"
 #include "index/calibrate_source.h"
 #include "index/example_search.h"
@@ -35,10 +36,6 @@ IndexConfig with_residency(IndexConfig config, CodeResidency residency) {
 }
 
 }  // namespace
-
-bool all_finite(std::span<const float> values) {
-  return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
-}
 
 OwnedQuantizer quantizer_for(const IndexConfig& config) {
   return config.form == VectorForm::kFloat32 ? make_binary_quantizer(config) : nullptr;

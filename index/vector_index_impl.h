@@ -29,8 +29,6 @@ OwnedQuantizer quantizer_for(const IndexConfig& config);
 // Where the codes of a new index over so many rows are to live: kMemory or kDisk.
 CodeResidency residency_for(const IndexConfig& config, const IndexHome& home, std::size_t row_count);
 
-bool all_finite(std::span<const float> values);
-
 class VectorIndex::Impl {
  public:
   // `quantizer` is null for forms without floats. `residency` is kMemory or kDisk, the latter only where the home has a directory.

@@ -20,6 +20,7 @@
 #include <boost/beast/http/string_body.hpp>
 
 #include "api/http/tls_client.h"
+#include "base/ascii_case.h"
 
 namespace orthant {
 namespace {
@@ -28,10 +29,6 @@ namespace beast_http = boost::beast::http;
 using ReplyParser = beast_http::response_parser<beast_http::string_body>;
 
 constexpr std::size_t kReadBytes = std::size_t{64} << 10;
-
-bool equal_ignoring_case(std::string_view left, std::string_view right) {
-  return std::ranges::equal(left, right, [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
-}
 
 std::unexpected<Error> connection_error(std::string_view what, const std::string& address) {
   return fail(ErrorCode::kUnavailable, fmt::format("{} {}: {}", what, address, std::strerror(errno)));

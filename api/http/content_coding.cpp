@@ -8,6 +8,8 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/ascii_case.h"
+
 namespace orthant {
 namespace {
 
@@ -23,12 +25,6 @@ std::string_view trimmed(std::string_view text) {
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
   return text;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
-  return out;
 }
 
 // "gzip;q=0" forbids gzip. Any other weight counts as allowed.
@@ -83,7 +79,7 @@ std::string_view content_coding_name(ContentCoding coding) {
 }
 
 Result<ContentCoding> parse_content_coding(std::string_view header) {
-  const std::string name = lower(trimmed(header));
+  const std::string name = to_lower(trimmed(header));
   if (name.empty() || name == "identity") return ContentCoding::kIdentity;
   if (name == "gzip" || name == "x-gzip") return ContentCoding::kGzip;
   if (name == "deflate") return ContentCoding::kDeflate;
@@ -98,7 +94,7 @@ ContentCoding choose_answer_coding(std::string_view accept_encoding) {
     const std::string_view item = accept_encoding.substr(0, accept_encoding.find(','));
     accept_encoding.remove_prefix(std::min(accept_encoding.size(), item.size() + 1));
     const std::size_t semicolon = std::min(item.find(';'), item.size());
-    const std::string name = lower(trimmed(item.substr(0, semicolon)));
+    const std::string name = to_lower(trimmed(item.substr(0, semicolon)));
     if (weight_is_zero(item.substr(semicolon))) continue;
     gzip = gzip || name == "gzip" || name == "*";
     zstd = zstd || name == "zstd";

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii_case.h"
 #include "base/hex_digit.h"
 
 namespace orthant {
@@ -34,13 +35,9 @@ std::string_view method_name(Method method) {
   return kNames[static_cast<std::size_t>(method)];
 }
 
-bool same_header_name(std::string_view left, std::string_view right) {
-  return std::ranges::equal(left, right, [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
-}
-
 std::string_view Headers::find(std::string_view name) const {
   for (const auto& [key, value] : fields_) {
-    if (same_header_name(key, name)) return value;
+    if (equal_ignoring_case(key, name)) return value;
   }
   return {};
 }

@@ -23,8 +23,6 @@ enum class Method { kGet, kHead, kPost, kPut, kPatch, kDelete, kOptions, kOther 
 std::string_view method_name(Method method);
 
 // Names compare without case.
-bool same_header_name(std::string_view left, std::string_view right);
-
 class Headers {
  public:
   void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }

@@ -4,6 +4,8 @@
 #include <array>
 #include <cctype>
 
+#include "base/ascii_case.h"
+
 namespace orthant {
 namespace {
 
@@ -12,9 +14,7 @@ constexpr std::size_t kMaxHeadBytes = std::size_t{16} << 10;
 constexpr std::size_t kMaxBoundary = 70;  // RFC 2046, section 5.1.1
 
 bool starts_ignoring_case(std::string_view text, std::string_view prefix) {
-  return text.size() >= prefix.size() &&
-         std::ranges::equal(text.substr(0, prefix.size()), prefix,
-                            [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
+  return equal_ignoring_case(text.substr(0, prefix.size()), prefix);
 }
 
 // The value of `name=` among the parameters of a header, with or without quotes.

@@ -1,15 +1,14 @@
 #include "api/inference/requests.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
-#include <span>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "api/json/json_writer.h"
+#include "base/float_values.h"
 
 namespace orthant::inference {
 namespace {
@@ -88,15 +87,6 @@ Result<EmbedBody> parse_inputs(JsonValue body) {
     request.purpose = purpose == "query" ? Purpose::kQuery : Purpose::kDocument;
   }
   return request;
-}
-
-// A zero vector stays zero.
-void normalize(std::span<float> vector) {
-  double squares = 0;
-  for (const float value : vector) squares += static_cast<double>(value) * static_cast<double>(value);
-  if (squares == 0) return;
-  const auto scale = static_cast<float>(1 / std::sqrt(squares));
-  for (float& value : vector) value *= scale;
 }
 
 }  // namespace
@@ -187,7 +177,7 @@ std::string render_dense(const EmbedBody& body, EncodeResult result) {
   JsonWriter json(text);
   json.begin_array();
   for (std::size_t i = 0; i < result.embeddings.rows; ++i) {
-    if (body.normalize) normalize(result.embeddings.row(i));
+    if (body.normalize) scale_to_unit_length(result.embeddings.row(i));
     json.numbers(result.embeddings.row(i));
   }
   json.end_array();

@@ -8,6 +8,7 @@
 #include "api/json/json_reader.h"
 #include "api/json/json_writer.h"
 #include "api/openapi/assets.h"
+#include "base/ascii_case.h"
 
 namespace orthant::openapi {
 namespace {
@@ -42,15 +43,9 @@ JsonDocument parse_asset(std::string_view text) {
   return JsonDocument::parse(std::string(text)).value();
 }
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(), [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
-  return result;
-}
-
 // get_collections_collection_points_id: unique because method and pattern are.
 std::string operation_id(const Route& route) {
-  std::string id = lower(method_name(route.method));
+  std::string id = to_lower(method_name(route.method));
   bool gap = true;
   for (const char letter : route.pattern) {
     if (std::isalnum(static_cast<unsigned char>(letter)) == 0) {
@@ -86,6 +81,11 @@ class Operation {
     return value ? std::optional(value->as_string().value_or("")) : std::nullopt;
   }
 
+  std::vector<std::string> texts(std::string_view name) const {
+    const auto list = find(name);
+    return list ? list->as_strings().value_or(std::vector<std::string>()) : std::vector<std::string>();
+  }
+
   void write_parameters() {
     json_.key("parameters").begin_array();
     for (std::size_t begin = route_.pattern.find('{'); begin != std::string::npos; begin = route_.pattern.find('{', begin + 1)) {
@@ -93,8 +93,7 @@ class Operation {
       json_.begin_object().key("name").string(name).key("in").string("path").key("required").boolean(true);
       json_.key("schema").raw(R"({"type":"string","minLength":1})").end_object();
     }
-    const auto query = find("query");
-    for (const std::string& name : query ? query->as_strings().value_or(std::vector<std::string>()) : std::vector<std::string>()) {
+    for (const std::string& name : texts("query")) {
       write_query_parameter(name);
     }
     json_.end_array();
@@ -116,9 +115,9 @@ class Operation {
       json_.key("requestBody").begin_object().key("required").boolean(true).key("content").begin_object();
       write_content("application/json", body->raw());
       json_.end_object().end_object();
-    } else if (const auto types = find("stream")) {
+    } else if (find("stream")) {
       json_.key("requestBody").begin_object().key("required").boolean(true).key("content").begin_object();
-      for (const std::string& type : types->as_strings().value_or(std::vector<std::string>())) {
+      for (const std::string& type : texts("stream")) {
         write_content(type, R"({"type":"string","format":"binary"})");
       }
       json_.end_object().end_object();
@@ -157,8 +156,7 @@ class Operation {
     } else {
       write_content("application/json", "{}");
     }
-    const auto also = find("also");
-    for (const std::string& type : also ? also->as_strings().value_or(std::vector<std::string>()) : std::vector<std::string>()) {
+    for (const std::string& type : texts("also")) {
       write_content(type, R"({"type":"string"})");
     }
     json_.end_object();
@@ -195,7 +193,7 @@ std::string make_document(const Router& router, std::string_view version) {
   for (const auto& [path, routes] : by_path) {
     json.key(path).begin_object();
     for (const Route* route : routes) {
-      json.key(lower(method_name(route->method)));
+      json.key(to_lower(method_name(route->method)));
       Operation(json, *route, operations.root().find(name_of(*route))).write();
     }
     json.end_object();

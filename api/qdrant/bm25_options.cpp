@@ -66,12 +66,6 @@ Result<std::optional<std::uint32_t>> find_length(JsonValue options, std::string_
 
 }  // namespace
 
-bool is_bm25_name(std::string_view model) {
-  std::string lower(model);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-  return lower == "qdrant/bm25" || lower == "bm25";
-}
-
 Result<Bm25Options> parse_bm25_options(JsonValue given) {
   ORTHANT_TRY(given.expect_object());
   Bm25Options options;

@@ -33,7 +33,7 @@ Result<TextInput> parse_document(JsonValue value) {
   if (model && model->empty()) return ORTHANT_TRY(value.require("model")).validation_error("the model is empty");
   input.model = model.value_or("");
   const auto options = value.find("options");
-  if (options && is_bm25_name(input.model)) {
+  if (options && is_bm25(input.model)) {
     input.bm25 = std::make_shared<const Bm25Options>(ORTHANT_TRY(parse_bm25_options(*options)));
   }
   return input;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "api/json/json_reader.h"
+#include "base/ascii_case.h"
 #include "base/digest.h"
 #include "base/metrics.h"
 
@@ -41,7 +42,7 @@ Response refuse_access(const Route& route, const Error& error) {
 // The key of a request: api-key, else the bearer's token. Nothing: there is none.
 std::optional<std::string_view> key_of(const Request& request) {
   for (const auto& [name, value] : request.headers.fields()) {
-    if (same_header_name(name, "api-key")) return value;
+    if (equal_ignoring_case(name, "api-key")) return value;
   }
   const std::string_view authorization = request.headers.find("authorization");
   if (!authorization.starts_with(kBearer)) return std::nullopt;

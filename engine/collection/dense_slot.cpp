@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/float_values.h"
 #include "engine/collection/stored_value.h"
 
 namespace orthant {
@@ -38,7 +39,7 @@ Result<std::string> DenseSlot::prepare(const VectorValue& value) const {
     return bytes;
   }
   const std::vector<float>& floats = floats_in(value);
-  if (!std::ranges::all_of(floats, [](float number) { return std::isfinite(number); })) {
+  if (!all_finite(floats)) {
     return invalid_argument("vector: holds a value that is not finite");
   }
   ORTHANT_TRY(append_numbers(config_.datatype, floats, bytes));

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/float_values.h"
 #include "engine/collection/stored_value.h"
 
 namespace orthant {
@@ -14,11 +15,6 @@ namespace {
 struct MultiRows final : SlotRows {
   std::vector<std::vector<float>> rows;  // empty where the row has none
 };
-
-std::span<const float> values_of(const VectorValue& value) {
-  if (const auto* multi = std::get_if<MultiVector>(&value)) return multi->values;
-  return std::get<std::vector<float>>(value);
-}
 
 void scale_rows(std::span<float> values, std::size_t dim) {
   for (std::size_t i = 0; i < values.size(); i += dim) scale_to_unit_length(values.subspan(i, dim));
@@ -37,7 +33,7 @@ Status MultiSlot::check_query(const VectorValue& query) const {
     return invalid_argument(fmt::format("Vector dimension error: expected dim: {}, got {}", config_.index.dim, dim));
   }
   if (values.empty()) return invalid_argument("multivector: holds no vector");
-  if (!std::ranges::all_of(values, [](float value) { return std::isfinite(value); })) {
+  if (!all_finite(values)) {
     return invalid_argument("multivector: holds a value that is not finite");
   }
   return {};

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/float_values.h"
 #include "base/log.h"
 #include "engine/collection/stored_value.h"
 
@@ -120,7 +121,7 @@ Status SparseSlot::check_query(const VectorValue& query) const {
     return invalid_argument(fmt::format("sparse vector: {} indices and {} values", vector->indices.size(), vector->values.size()));
   }
   if (!is_sorted_and_unique(vector->indices)) return invalid_argument("sparse vector: indices are not ascending and unique");
-  if (!std::ranges::all_of(vector->values, [](float value) { return std::isfinite(value); })) {
+  if (!all_finite(vector->values)) {
     return invalid_argument("sparse vector: holds a value that is not finite");
   }
   return {};

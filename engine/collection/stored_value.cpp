@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/float_values.h"
 #include "base/half.h"
 #include "engine/collection/code_values.h"
 
@@ -119,14 +120,6 @@ Result<VectorValue> value_of(const VectorConfig& config, std::string_view bytes)
 void read_indexed_row(const VectorConfig& config, std::string_view bytes, std::span<float> out) {
   read_numbers(config.datatype, bytes, out);
   if (config.datatype == VectorDatatype::kUint8 && config.index.metric == Metric::kCosine) scale_to_unit_length(out);
-}
-
-void scale_to_unit_length(std::span<float> vector) {
-  double squares = 0;
-  for (const float value : vector) squares += double{value} * value;
-  if (squares == 0) return;
-  const auto scale = static_cast<float>(1 / std::sqrt(squares));
-  for (float& value : vector) value *= scale;
 }
 
 }  // namespace orthant

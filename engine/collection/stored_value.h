@@ -34,7 +34,4 @@ Result<VectorValue> value_of(const VectorConfig& config, std::string_view bytes)
 // What the index compares: floats of a dense row as stored, but for a cosine of whole numbers brought to length 1.
 void read_indexed_row(const VectorConfig& config, std::string_view bytes, std::span<float> out);
 
-// To length 1; zero stays zero.
-void scale_to_unit_length(std::span<float> vector);
-
 }  // namespace orthant

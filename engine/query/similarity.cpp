@@ -5,6 +5,8 @@
 #include <limits>
 #include <map>
 
+#include "base/float_values.h"
+
 namespace orthant {
 namespace {
 
@@ -46,14 +48,6 @@ float multi_similarity(Metric metric, const MultiVector& query, const MultiVecto
     if (vector.rows() > 0) sum += best;
   }
   return sum;
-}
-
-void normalize_row(std::span<float> row) {
-  double squares = 0;
-  for (const float value : row) squares += double{value} * value;
-  if (squares == 0) return;
-  const double inverse_norm = 1 / std::sqrt(squares);
-  for (float& value : row) value = static_cast<float>(value * inverse_norm);
 }
 
 // Adds weight * vector.
@@ -120,9 +114,10 @@ float score_of_similarity(Metric metric, float similarity) {
 }
 
 void normalize_value(VectorValue& value) {
-  if (auto* dense = std::get_if<std::vector<float>>(&value)) normalize_row(*dense);
+  if (auto* dense = std::get_if<std::vector<float>>(&value)) scale_to_unit_length(*dense);
   if (auto* multi = std::get_if<MultiVector>(&value)) {
-    for (std::size_t i = 0; i < multi->rows(); ++i) normalize_row(std::span(multi->values).subspan(i * multi->dim, multi->dim));
+    for (std::size_t i = 0; i < multi->rows(); ++i)
+      scale_to_unit_length(std::span(multi->values).subspan(i * multi->dim, multi->dim));
   }
 }
 
