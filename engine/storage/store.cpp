@@ -1,8 +1,6 @@
 #include "engine/storage/store.h"
 
 #include <algorithm>
-#include <chrono>
-#include <filesystem>
 #include <mutex>
 
 #include <fmt/format.h>
@@ -12,17 +10,13 @@
 #include <rocksdb/write_batch.h>
 
 #include "base/log.h"
+#include "engine/storage/disk_guard.h"
 #include "engine/storage/rocksdb_options.h"
 #include "engine/storage/rocksdb_status.h"
 
 namespace orthant {
 namespace {
 
-// A broken disk is asked again at most this often: resuming flushes, which is dear.
-constexpr std::chrono::milliseconds kResumeInterval{500};
-// Beside what is flushed: a new log, a manifest, file system blocks.
-constexpr std::uint64_t kResumeMarginBytes = std::uint64_t{4} << 20;
-constexpr std::uint64_t kUsualCompression = 8;
 // Keys read at once: bounds the blocks that one read pins.
 constexpr std::size_t kReadChunk = 512;
 
@@ -62,14 +56,14 @@ struct Store::Impl {
 
   std::mutex table_numbers_mutex;
   mutable std::mutex fault_mutex;
-  std::optional<Error> fault;                           // guarded by fault_mutex
-  std::chrono::steady_clock::time_point next_resume{};  // guarded by fault_mutex
+  std::optional<Error> fault;         // guarded by fault_mutex
+  std::atomic<bool> refusing{false};  // whether there is a fault; written under fault_mutex
+  std::mutex resume_mutex;            // one thread resumes
+  std::optional<DiskGuard> guard;
 
   ~Impl();
   rocksdb::ColumnFamilyHandle* handle(Family family) const { return handles[static_cast<std::size_t>(family)]; }
-  // Under fault_mutex: takes the database out of its read-only state if the disk allows it.
-  bool try_resume();
-  bool has_room_to_resume() const;
+  rocksdb::Status write(rocksdb::WriteBatch& changes);
   std::unique_ptr<rocksdb::Iterator> iterate(Family family, const StoreSnapshot* snapshot, const rocksdb::Slice& end) const;
 };
 
@@ -82,28 +76,21 @@ Store::Impl::~Impl() {
     }
   }
   rocksdb::CancelAllBackgroundWork(db.get(), true);
+  guard.reset();
   for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle);
   if (rocksdb::Status closed = db->Close(); !closed.ok()) log_error(to_error("close", closed).message);
 }
 
-// Resuming flushes what is in memory, and RocksDB 7.8 may wait for ever for a flush that finds the disk full again. Files are
-// compressed: how much smaller than in memory nobody knows before.
-bool Store::Impl::has_room_to_resume() const {
-  std::uint64_t unflushed = 0;
-  db->GetAggregatedIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &unflushed);
-  std::error_code failure;
-  const std::filesystem::space_info space = std::filesystem::space(db->GetName(), failure);
-  return failure || space.available > unflushed / kUsualCompression + kResumeMarginBytes;
-}
-
-bool Store::Impl::try_resume() {
-  const auto now = std::chrono::steady_clock::now();
-  if (now < next_resume || !has_room_to_resume()) return false;
-  next_resume = now + kResumeInterval;
-  failed->store(false);  // before: a new failure while resuming must not be forgotten
-  if (db->Resume().ok()) return true;
-  failed->store(true);
-  return false;
+// After a failed write RocksDB is read-only until resumed; after a failed compaction it writes on, for a while. Applying the batch
+// again is safe: it holds whole values only.
+rocksdb::Status Store::Impl::write(rocksdb::WriteBatch& changes) {
+  rocksdb::Status written = guard->check_room(changes.GetDataSize(), changes.HasDeleteRange());
+  if (!written.ok()) return written;
+  written = db->Write(rocksdb::WriteOptions(), &changes);
+  if (written.ok() && !failed->load(std::memory_order_relaxed)) return written;
+  std::lock_guard lock(resume_mutex);
+  if (guard->resume() && !written.ok()) written = db->Write(rocksdb::WriteOptions(), &changes);
+  return written;
 }
 
 std::unique_ptr<rocksdb::Iterator> Store::Impl::iterate(Family family, const StoreSnapshot* snapshot,
@@ -161,18 +148,15 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options) {
                                                    family_descriptors(impl->cache), &impl->handles, &db);
   if (!opened.ok()) return std::unexpected<Error>(to_error(fmt::format("open {}", options.path.string()), opened));
   impl->db.reset(db);
+  impl->guard.emplace(*db, impl->failed, options.keep_free_bytes);
   return std::unique_ptr<Store>(new Store(std::move(impl)));
 }
 
 Status Store::write(StoreBatch& batch) {
-  rocksdb::WriteBatch& changes = batch.impl_->batch;
-  rocksdb::Status written = impl_->db->Write(rocksdb::WriteOptions(), &changes);
-  if (written.ok() && !impl_->failed->load(std::memory_order_relaxed)) return {};
+  const rocksdb::Status written = impl_->write(batch.impl_->batch);
+  if (written.ok() && !impl_->refusing.load(std::memory_order_relaxed)) return {};
   std::lock_guard lock(impl_->fault_mutex);
-  // After a failed write RocksDB is read-only until resumed; after a failed compaction it writes on, for a while. Applying the
-  // batch again is safe: it holds whole values only.
-  const bool resumed = impl_->try_resume();
-  if (resumed && !written.ok()) written = impl_->db->Write(rocksdb::WriteOptions(), &changes);
+  impl_->refusing.store(!written.ok());
   if (written.ok()) {
     if (impl_->fault) log_info("store: takes writes again");
     impl_->fault.reset();

@@ -4,8 +4,8 @@
 //
 // Guarantees. A batch is applied whole or not at all. When write() returns, the batch is in the write-ahead log and survives
 // kill -9; when a later sync() returns, it survives a power cut. Checksums are verified on every read from disk. After a failed
-// write (full disk, I/O error) the store refuses writes with `unavailable` or `io_error` and goes on reading; it takes writes again
-// by itself once the disk does.
+// write (I/O error), and while the disk is nearly full, the store refuses writes with `unavailable` or `io_error` and goes on
+// reading; it takes writes again by itself once the disk does. Removals of ranges may use the last megabytes: they give room back.
 
 #include <cstddef>
 #include <filesystem>
@@ -27,6 +27,9 @@ namespace orthant {
 struct StoreOptions {
   std::filesystem::path path;
   std::size_t block_cache_bytes = std::size_t{256} << 20;
+  // Writes are refused when the disk has less room than this beside what is in memory and not in tables yet; 0: only when the disk
+  // itself refuses.
+  std::uint64_t keep_free_bytes = std::uint64_t{8} << 20;
 };
 
 class Store;

@@ -21,9 +21,12 @@ namespace orthant::test {
 // What a daemon holds; opening another one on the same directory after this is destroyed is a restart.
 class Host {
  public:
-  explicit Host(const std::filesystem::path& path, UpkeepLimits limits = {}, MemoryBudget* budget = nullptr)
+  explicit Host(const std::filesystem::path& path, UpkeepLimits limits = {}, MemoryBudget* budget = nullptr,
+                std::uint64_t keep_free_bytes = StoreOptions{}.keep_free_bytes)
       : directory_(DataDirectory::open(path).value()),
-        store_(Store::open({.path = directory_.store_path(), .block_cache_bytes = std::size_t{8} << 20}).value()),
+        store_(Store::open(
+                   {.path = directory_.store_path(), .block_cache_bytes = std::size_t{8} << 20, .keep_free_bytes = keep_free_bytes})
+                   .value()),
         environment_{.store = *store_,
                      .syncer = syncer_,
                      .write_pool = write_pool_,

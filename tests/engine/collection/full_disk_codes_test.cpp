@@ -52,7 +52,9 @@ class FullDiskOfCodes : public testing::Test {
 TEST_F(FullDiskOfCodes, RefusesWritesBeforeTheStoreTakesThemAndTakesThemAgain) {
   if (!mount_small_disk(temporary_.path(), "128m")) GTEST_SKIP() << "needs to mount a small file system, which is not allowed here";
   const UpkeepLimits limits{.snapshot_rows = 1'000'000, .snapshot_growth = 1'000'000};
-  host_.emplace(temporary_.path() / "data", limits);
+  // The store would refuse first, which is tested elsewhere.
+  constexpr std::uint64_t kKeepFree = 0;
+  host_.emplace(temporary_.path() / "data", limits, nullptr, kKeepFree);
   CollectionConfig config = one_vector(kDim, Metric::kCosine);
   config.vectors[""].index.binary_codes = BinaryCodes::kSign;
   config.vectors[""].index.code_residency = CodeResidency::kDisk;
@@ -75,7 +77,7 @@ TEST_F(FullDiskOfCodes, RefusesWritesBeforeTheStoreTakesThemAndTakesThemAgain) {
   check(points);
   collection_.reset();
   host_.reset();
-  host_.emplace(temporary_.path() / "data", limits);
+  host_.emplace(temporary_.path() / "data", limits, nullptr, kKeepFree);
   collection_ = host_->open("c").value();
   EXPECT_EQ(collection_->statistics().indexes.at("").codes, CodeResidency::kDisk);
   check(points);
