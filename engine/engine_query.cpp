@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/float_values.h"
+#include "engine/collection/stage_timer.h"
 #include "engine/engine_impl.h"
 #include "engine/payload/json_path.h"
 #include "engine/query_inputs.h"
@@ -91,7 +92,7 @@ class QueryCall : public std::enable_shared_from_this<QueryCall> {
   std::mutex failure_mutex_;
   Status failure_;  // of the second stage; guarded by failure_mutex_
   const Clock::time_point begin_ = Clock::now();
-  Clock::time_point rerank_begin_;
+  std::optional<StageTimer> rerank_timer_;
 };
 
 void QueryCall::start() {
@@ -172,7 +173,7 @@ void QueryCall::search_all() {
     if (!status) return refuse(std::move(status).error());
   }
   if (rerankings_.empty()) return done_(std::move(results_));
-  rerank_begin_ = Clock::now();
+  rerank_timer_.emplace(TimedStage::kRerank);
   rerank_all();
 }
 
@@ -214,13 +215,14 @@ void QueryCall::take_scores(Reranking& reranking, Result<RerankResult> scored) {
 
 void QueryCall::finish() {
   if (!failure_) return refuse(failure_.error());
+  const double rerank_microseconds = rerank_timer_->stop();
   for (const Reranking& reranking : rerankings_) {
     const QueryRequest& query = queries_[reranking.query];
     QueryResult& result = results_[reranking.query];
     apply_scores(reranking.candidates, reranking.scores, query, result);
     if (Status read = read_contents(*collection_, query, result); !read) return refuse(std::move(read).error());
     if (result.explanation) {
-      result.explanation->rerank_microseconds = microseconds_since(rerank_begin_);
+      result.explanation->rerank_microseconds = rerank_microseconds;
       result.explanation->microseconds = microseconds_since(begin_);
     }
   }

@@ -1,17 +1,15 @@
 #include "engine/query_inputs.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 #include <fmt/format.h>
 
 #include "base/float_values.h"
+#include "engine/collection/stage_timer.h"
 
 namespace orthant {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 Status check_finite(const VectorValue& vector) {
   if (all_finite(values_of(vector))) return {};
@@ -51,9 +49,9 @@ void QueryInputs::encode(const RequestContext& context, std::move_only_function<
   if (jobs_.empty()) return done({});
   auto shared = std::make_shared<std::move_only_function<void(Status)>>(std::move(done));
   engine_.texts.encode(std::move(jobs_), {.purpose = Purpose::kQuery, .deadline = context.deadline, .cancelled = context.cancelled},
-                       [self = shared_from_this(), shared, begin = Clock::now()](Result<EncodedTexts> encoded) {
+                       [self = shared_from_this(), shared, timer = StageTimer(TimedStage::kEncode)](Result<EncodedTexts> encoded) {
                          if (!encoded) return (*shared)(std::unexpected<Error>(std::move(encoded).error()));
-                         self->take(std::move(*encoded), std::chrono::duration<double, std::micro>(Clock::now() - begin).count());
+                         self->take(std::move(*encoded), timer.stop());
                          Status queued = self->engine_.search_pool.submit_continuation([shared] { (*shared)({}); });
                          if (!queued) (*shared)(std::move(queued));
                        });

@@ -1,12 +1,12 @@
 // What readers ask of a collection. Runs on the callers' threads; each request works on the view that was current when it began.
 
 #include <algorithm>
-#include <chrono>
 #include <unordered_set>
 
 #include <fmt/format.h>
 
 #include "engine/collection/collection_impl.h"
+#include "engine/collection/stage_timer.h"
 #include "engine/collection/stored_value.h"
 #include "engine/payload/payload.h"
 
@@ -17,12 +17,6 @@ namespace {
 constexpr std::size_t kScrollChunk = 256;
 // So many possible rows are looked up singly instead of passing over all points in the order of their ids.
 constexpr std::size_t kFewRows = 1000;
-
-using Clock = std::chrono::steady_clock;
-
-double microseconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
-}
 
 using IdOrdinal = std::pair<PointId, Ordinal>;
 
@@ -140,12 +134,13 @@ void keep_newest_of_equal_ids(std::vector<ScoredPoint>& points) {
 Result<std::shared_ptr<const AllowedRows>> Collection::Impl::allowed_rows(const TableView& current, const Filter* filter,
                                                                           std::optional<FilterTrace>* trace) const {
   if (filter == nullptr || is_empty(*filter)) return std::shared_ptr<const AllowedRows>();
-  if (trace == nullptr) return find_rows(current, *filter, nullptr);
-  const auto begin = Clock::now();
-  trace->emplace();
+  if (trace != nullptr) trace->emplace();
+  StageTimer timer(TimedStage::kFilter);
+  auto rows = ORTHANT_TRY(find_rows(current, *filter, trace == nullptr ? nullptr : &**trace));
+  const double microseconds = timer.stop();
+  if (trace == nullptr) return rows;
   FilterTrace& told = **trace;
-  auto rows = ORTHANT_TRY(find_rows(current, *filter, &told));
-  told.microseconds = microseconds_since(begin);
+  told.microseconds = microseconds;
   told.allowed_rows = rows->count;
   told.live_rows = current.live_count();
   told.conditions = ORTHANT_TRY(trace_conditions(current, *filter));
@@ -269,19 +264,21 @@ Result<Collection::SearchAnswer> Collection::search(const VectorSearch& request)
   const std::shared_ptr<const AllowedRows> allowed =
       ORTHANT_TRY(impl_->allowed_rows(*view, request.filter, told == nullptr ? nullptr : &told->filter));
   const SearchParams params = impl_->params_for(request, *view, allowed.get());
-  const auto search_begin = told == nullptr ? Clock::time_point() : Clock::now();
+  StageTimer search_timer(TimedStage::kSearch);
   const std::vector<ScoredOrdinal> found =
       ORTHANT_TRY(index->search(*request.vector, params, told == nullptr ? nullptr : &told->trace));
+  const double search_microseconds = search_timer.stop();
   if (told != nullptr) {
-    told->search_microseconds = microseconds_since(search_begin);
+    told->search_microseconds = search_microseconds;
     told->config = index->config().index;
     const IndexStatistics statistics = index->statistics();
     told->structure = statistics.structure;
     told->quantizer = statistics.quantizer;
   }
-  const auto record_begin = told == nullptr ? Clock::time_point() : Clock::now();
+  StageTimer record_timer(TimedStage::kRecords);
   answer.points = ORTHANT_TRY(impl_->points_of(*view, request, found));
-  if (told != nullptr) told->record_microseconds = microseconds_since(record_begin);
+  const double record_microseconds = record_timer.stop();
+  if (told != nullptr) told->record_microseconds = record_microseconds;
   return answer;
 }
 
@@ -295,10 +292,14 @@ Result<std::vector<Collection::SearchAnswer>> Collection::search_together(std::s
     ORTHANT_TRY(index->check_query(*request.vector));
     queries.push_back(request.vector);
   }
+  StageTimer search_timer(TimedStage::kSearch);
   const auto found = ORTHANT_TRY(index->search_batch(queries, impl_->params_for(requests.front(), *view, nullptr)));
+  search_timer.stop();
+  StageTimer record_timer(TimedStage::kRecords);
   for (std::size_t i = 0; i < requests.size(); ++i) {
     answers.push_back({ORTHANT_TRY(impl_->points_of(*view, requests[i], found[i])), std::nullopt});
   }
+  record_timer.stop();
   return answers;
 }
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "engine/collection/collection_impl.h"
+#include "engine/collection/stage_timer.h"
 
 namespace orthant {
 namespace {
@@ -64,7 +65,10 @@ Result<std::vector<ScoredOrdinal>> CollectionReader::search(std::string_view vec
                                                             SearchParams params) const {
   const std::shared_ptr<SlotIndex> index = ORTHANT_TRY(slot(vector_name));
   ORTHANT_TRY(index->check_query(vector));
-  return index->search(vector, bounded(params));
+  StageTimer timer(TimedStage::kSearch);
+  auto found = index->search(vector, bounded(params));
+  timer.stop();
+  return found;
 }
 
 Result<std::vector<ScoredOrdinal>> CollectionReader::search_examples(std::string_view vector_name,
@@ -127,7 +131,10 @@ Status CollectionReader::visit_points(std::span<const Ordinal> ordinals,
 
 Result<std::vector<Record>> CollectionReader::records(std::span<const Ordinal> ordinals, const PayloadSelector& payload,
                                                       const VectorSelector& vectors) const {
-  return impl_->load_records(*view_, ordinals, payload, vectors);
+  StageTimer timer(TimedStage::kRecords);
+  auto found = impl_->load_records(*view_, ordinals, payload, vectors);
+  timer.stop();
+  return found;
 }
 
 TextFields CollectionReader::text_fields() const {
