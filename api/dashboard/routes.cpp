@@ -2,19 +2,12 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
-
 #include "api/api_context.h"
 #include "api/dashboard/assets.h"
-#include "base/digest.h"
+#include "api/http/page_response.h"
 
 namespace orthant::dashboard {
 namespace {
-
-// Nothing but what came from here may run or be shown, and no other page may frame it.
-constexpr const char* kPolicy =
-    "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
 std::string_view content_type(std::string_view name) {
   if (name.ends_with(".html")) return "text/html; charset=utf-8";
@@ -23,26 +16,9 @@ std::string_view content_type(std::string_view name) {
   return "text/javascript; charset=utf-8";
 }
 
-Response answer_of(const Asset& asset, const Request& request) {
-  const std::string etag = fmt::format("\"{:016x}\"", checksum64(asset.content));
-  Response response;
-  response.content_type = content_type(asset.name);
-  response.headers = {{"ETag", etag},
-                      {"Cache-Control", "no-cache"},
-                      {"Content-Security-Policy", kPolicy},
-                      {"X-Content-Type-Options", "nosniff"},
-                      {"Referrer-Policy", "no-referrer"}};
-  if (request.headers.find("if-none-match") == etag) {
-    response.status = 304;
-  } else {
-    response.body = asset.content;
-  }
-  return response;
-}
-
 Awaitable<Response> serve_file(Request& request) {
   const auto asset = std::ranges::find(assets(), request.path_value("file"), &Asset::name);
-  co_return asset == assets().end() ? text_response(404, "") : answer_of(*asset, request);
+  co_return asset == assets().end() ? text_response(404, "") : page_response(request, content_type(asset->name), asset->content);
 }
 
 Response plain_error(const Error& error) {

@@ -1,31 +1,23 @@
 #include "api/openapi/routes.h"
 
 #include "api/api_context.h"
+#include "api/http/page_response.h"
 #include "api/openapi/assets.h"
 #include "api/openapi/document.h"
 
 namespace orthant::openapi {
 namespace {
 
-Response answer_of(std::string_view content_type, std::string_view body) {
-  Response response;
-  response.content_type = content_type;
-  response.body = body;
-  response.headers = {{"Cache-Control", "no-cache"},
-                      {"X-Content-Type-Options", "nosniff"},
-                      {"Content-Security-Policy",
-                       "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-ancestors 'none'"}};
-  return response;
-}
-
 Handler fixed_answer(std::string_view content_type, std::string body) {
-  return [content_type, body = std::move(body)](Request&) { return immediate_response(answer_of(content_type, body)); };
+  return [content_type, body = std::move(body)](Request& request) {
+    return immediate_response(page_response(request, content_type, body));
+  };
 }
 
 Awaitable<Response> serve_file(Request& request) {
   const std::string_view file = request.path_value("file");
-  if (file == "docs.css") co_return answer_of("text/css; charset=utf-8", kPageStyle);
-  if (file == "docs.js") co_return answer_of("text/javascript; charset=utf-8", kPageScript);
+  if (file == "docs.css") co_return page_response(request, "text/css; charset=utf-8", kPageStyle);
+  if (file == "docs.js") co_return page_response(request, "text/javascript; charset=utf-8", kPageScript);
   co_return text_response(404, "");
 }
 
