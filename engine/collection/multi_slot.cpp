@@ -1,7 +1,6 @@
 #include "engine/collection/multi_slot.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -20,7 +19,27 @@ void scale_rows(std::span<float> values, std::size_t dim) {
   for (std::size_t i = 0; i < values.size(); i += dim) scale_to_unit_length(values.subspan(i, dim));
 }
 
+// A stored value as it is compared.
+Result<std::vector<float>> compared_row(const VectorConfig& config, std::string_view bytes) {
+  std::vector<float> values = ORTHANT_TRY(multi_of(config, bytes)).values;
+  if (config.index.metric == Metric::kCosine && config.datatype == VectorDatatype::kUint8) scale_rows(values, config.index.dim);
+  return values;
+}
+
 }  // namespace
+
+Status MultiSlot::StoredVectors::read(std::span<const Ordinal> ordinals,
+                                      const std::function<void(std::size_t i, std::span<const float> vectors)>& visit) const {
+  std::size_t found = 0;
+  ORTHANT_TRY(table_.read_vectors(slot_, ordinals, [&](std::size_t i, std::string_view bytes) -> Status {
+    visit(i, ORTHANT_TRY(compared_row(config_, bytes)));
+    ++found;
+    return {};
+  }));
+  if (found == ordinals.size()) return {};
+  return data_corruption(fmt::format("table {}, vector {}: {} of {} rows are missing", table_.number(), slot_,
+                                     ordinals.size() - found, ordinals.size()));
+}
 
 Status MultiSlot::check_query(const VectorValue& query) const {
   if (std::holds_alternative<SparseVector>(query)) {
@@ -54,10 +73,7 @@ Result<std::shared_ptr<const SlotRows>> MultiSlot::encode(std::span<const std::s
   encoded->rows.resize(rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].empty()) continue;
-    encoded->rows[i] = ORTHANT_TRY(multi_of(config_, rows[i])).values;
-    if (config_.index.metric == Metric::kCosine && config_.datatype == VectorDatatype::kUint8) {
-      scale_rows(encoded->rows[i], config_.index.dim);
-    }
+    encoded->rows[i] = ORTHANT_TRY(compared_row(config_, rows[i]));
   }
   return encoded;
 }
@@ -80,16 +96,12 @@ std::vector<float> MultiSlot::compared(const VectorValue& query) const {
 
 Result<std::vector<ScoredOrdinal>> MultiSlot::search(const VectorValue& query, const SearchParams& params,
                                                      SearchTrace* trace) const {
-  const auto begin = std::chrono::steady_clock::now();
-  std::vector<ScoredOrdinal> found = index_.search(compared(query), params);
   if (trace != nullptr) {
-    const double microseconds = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin).count();
-    trace->stages.push_back(
-        {.name = "max_sim", .candidates_in = index_.live_count(), .candidates_out = found.size(), .microseconds = microseconds});
-    trace->plan.reason = "a multivector: all rows are compared by their floats";
+    trace->plan.reason = params.exact ? "exact: all rows are compared by their floats"
+                                      : "a multivector: all rows are estimated by their int8 codes, the best compared by floats";
     trace->plan.row_count = index_.row_count();
   }
-  return found;
+  return index_.search(compared(query), params, trace);
 }
 
 Result<std::vector<ScoredOrdinal>> MultiSlot::search_examples(std::span<const VectorValue> examples, const ExampleScore& score,
@@ -102,7 +114,7 @@ Result<std::vector<ScoredOrdinal>> MultiSlot::search_examples(std::span<const Ve
 
 IndexStatistics MultiSlot::statistics() const {
   IndexStatistics statistics;
-  statistics.memory.float_bytes = index_.memory_bytes();
+  statistics.memory = index_.memory();
   statistics.structure = "flat";
   statistics.structure_rows = index_.row_count();
   return statistics;

@@ -1,16 +1,20 @@
 #pragma once
-// MultiSlot: a named multivector of a table: its vectors in memory.
+// MultiSlot: a named multivector of a table: its codes in memory, its floats in the store.
 
 #include <memory>
 
 #include "engine/collection/slot_index.h"
+#include "engine/storage/stored_table.h"
 #include "index/multi/multi_index.h"
 
 namespace orthant {
 
 class MultiSlot final : public SlotIndex {
  public:
-  explicit MultiSlot(VectorConfig config) : config_(std::move(config)), index_(config_.index.dim, config_.index.metric) {}
+  MultiSlot(VectorConfig config, StoredTable table, Slot slot)
+      : config_(std::move(config)),
+        stored_(config_, std::move(table), slot),
+        index_(config_.index.dim, config_.index.metric, stored_) {}
 
   const VectorConfig& config() const override { return config_; }
   Result<std::string> prepare(const VectorValue& value) const override;
@@ -32,7 +36,21 @@ class MultiSlot final : public SlotIndex {
   // The vectors of a query or an example as the index compares them.
   std::vector<float> compared(const VectorValue& query) const;
 
+  class StoredVectors final : public MultiVectors {
+   public:
+    StoredVectors(const VectorConfig& config, StoredTable table, Slot slot)
+        : config_(config), table_(std::move(table)), slot_(slot) {}
+    Status read(std::span<const Ordinal> ordinals,
+                const std::function<void(std::size_t i, std::span<const float> vectors)>& visit) const override;
+
+   private:
+    const VectorConfig& config_;  // the slot's
+    const StoredTable table_;
+    const Slot slot_;
+  };
+
   const VectorConfig config_;
+  const StoredVectors stored_;
   MultiIndex index_;
 };
 

@@ -90,7 +90,7 @@ Result<std::shared_ptr<SlotIndex>> TableView::open_slot(Slot slot, const VectorC
     ORTHANT_TRY(sparse->fill(row_count(), [this](Ordinal ordinal) { return buried_.test(ordinal); }, pool));
     index = std::move(sparse);
   } else if (config.kind == VectorKind::kMulti) {
-    index = std::make_shared<MultiSlot>(config);
+    index = std::make_shared<MultiSlot>(config, table_, slot);
   } else {
     index = ORTHANT_TRY(open_dense(slot, config, pool));
   }

@@ -1,7 +1,8 @@
 #pragma once
 // MultiIndex: multivectors of the rows of a table, compared by max_sim: for each vector of the query the best similarity to any
-// vector of the row, summed up. Rows are append-only, buried rows are passed over. All vectors stand in memory as floats, and every
-// search compares all rows that it may return: answers are exact.
+// vector of the row, summed up. Rows are append-only, buried rows are passed over. In memory are int8 codes (dim + 8 bytes a
+// vector); a search estimates all rows that it may return by them, then compares by floats, best first, until no row that is left
+// can be among the best by what rounding may have changed. Scores are those of floats.
 //
 // Similarities are dot products (of vectors of length 1 for Metric::kCosine), or Euclidean (squared) and Manhattan distances
 // negated; users see of the sum of the latter two its amount, of the Euclidean its square root.
@@ -16,8 +17,11 @@
 
 #include "base/result.h"
 #include "base/thread_pool.h"
+#include "index/best_rows.h"
 #include "index/example_score.h"
 #include "index/index_config.h"
+#include "index/multi/multi_codes.h"
+#include "index/multi/multi_vectors.h"
 #include "index/row_bits.h"
 #include "index/row_column.h"
 #include "index/vector_index.h"
@@ -26,7 +30,8 @@ namespace orthant {
 
 class MultiIndex {
  public:
-  MultiIndex(std::size_t dim, Metric metric);
+  // `stored` gives the floats of the rows that were appended, and must outlive the index.
+  MultiIndex(std::size_t dim, Metric metric, const MultiVectors& stored);
 
   // Writer. Each row's vectors, one after another (n x dim); empty where the row has none. The rows get the ordinals row_count(),
   // ...; visible to searches when this returns. resource_exhausted past 2^32 vectors.
@@ -38,31 +43,40 @@ class MultiIndex {
   // Rows that have vectors and are not buried.
   std::size_t live_count() const { return live_count_.load(std::memory_order_relaxed); }
   std::size_t vector_count() const { return vector_count_.load(std::memory_order_acquire); }
-  std::size_t memory_bytes() const;
+  IndexMemory memory() const;
 
-  // `query`: n x dim, for Metric::kCosine of length 1 each. Best first, equal scores by ascending ordinal. Parts of large searches
-  // go to params.helpers.
-  std::vector<ScoredOrdinal> search(std::span<const float> query, const SearchParams& params) const;
-  // By what `score` makes of the similarities to all examples, each of them n x dim.
-  std::vector<ScoredOrdinal> search_examples(std::span<const std::span<const float>> examples, const ExampleScore& score,
-                                             const SearchParams& params) const;
+  // `query`: n x dim, for Metric::kCosine of length 1 each. Best first, equal scores by ascending ordinal. Of `params` count limit,
+  // exact, rescore (false: the estimates are the scores), allowed, score_threshold, and helpers, which take parts of large
+  // searches. `trace` may be null. Errors are those of reading floats.
+  Result<std::vector<ScoredOrdinal>> search(std::span<const float> query, const SearchParams& params,
+                                            SearchTrace* trace = nullptr) const;
+  // By what `score` makes of the similarities to all examples, each of them n x dim. Rows are chosen by estimates, somewhat more
+  // than are wanted; `exact` compares all by floats.
+  Result<std::vector<ScoredOrdinal>> search_examples(std::span<const std::span<const float>> examples, const ExampleScore& score,
+                                                     const SearchParams& params) const;
 
  private:
-  // Where the vectors of a row begin, and how many it has.
-  struct Place {
-    std::uint32_t first = 0;
-    std::uint32_t count = 0;
+  struct Estimated {
+    Ordinal ordinal = 0;
+    SimilarityEstimate estimate;
   };
 
   std::vector<Ordinal> wanted_rows(const Bitmap* allowed) const;
-  // The sum of best similarities; `best` has room for one number a vector of the row.
-  double similarity(std::span<const float> query, Place place, std::vector<float>& scratch) const;
-  float score_of(double similarity) const;
+  std::vector<Estimated> estimate_rows(std::span<const Ordinal> rows, std::span<const float> query, ThreadPool* helpers) const;
+  // Those that may be among the `limit` best and pass the threshold, by what they may be at best.
+  std::vector<Estimated> promising(std::vector<Estimated> rows, const SearchParams& params) const;
+  // Compares by floats in the order of `rows` until none that follows can be among the best. Returns how many were compared.
+  Result<std::size_t> compare(std::span<const Estimated> rows, std::span<const float> query, BestRows& best) const;
+  std::vector<ScoredOrdinal> give_back(BestRows best) const;
+  // Higher is better, whatever the metric; users see its amount.
+  float rank_of(double similarity) const;
+  BestRows collector(const SearchParams& params) const;
 
   const std::size_t dim_;
   const Metric metric_;
-  RowColumn vectors_;
-  RowColumn places_;
+  const MultiVectors& stored_;
+  MultiCodes codes_;
+  RowColumn runs_;
   RowBits buried_;
   std::atomic<Ordinal> row_count_{0};
   std::atomic<std::size_t> vector_count_{0};
