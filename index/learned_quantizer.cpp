@@ -34,13 +34,12 @@ std::size_t code_dims_of(std::size_t value_count, std::size_t dim) {
 
 }  // namespace
 
-LearnedQuantizer::LearnedQuantizer(ResidualCoding coding, Matrix rotation, Matrix shaping)
+LearnedQuantizer::LearnedQuantizer(ResidualCoding coding, const Matrix& rotation, Matrix shaping)
     : ResidualQuantizer(std::move(coding), rotation.columns()),
-      rotation_(std::move(rotation)),
+      rotation_(rotation),
       shaping_(std::move(shaping)),
-      rotation_panels_(rotation_),
       shaping_panels_(shaping_),
-      query_rotation_(rotation_),
+      query_rotation_(rotation),
       curves_(shaping_.stride()) {
   for (std::size_t i = 0; i < shaping_.rows(); ++i) curves_[i] = shaping_.row(i)[i];
 }
@@ -54,19 +53,19 @@ std::unique_ptr<const LearnedQuantizer> LearnedQuantizer::restore(const IndexCon
   Matrix rotation(config.dim, code_dims);
   Matrix shaping(code_dims, code_dims);
   if (!read_matrix(reader, rotation) || !read_matrix(reader, shaping) || !reader.at_end()) return nullptr;
-  return std::make_unique<LearnedQuantizer>(std::move(*coding), std::move(rotation), std::move(shaping));
+  return std::make_unique<LearnedQuantizer>(std::move(*coding), rotation, std::move(shaping));
 }
 
 std::string LearnedQuantizer::parameters() const {
   std::string out;
   append_coding(out, coding());
-  append_matrix(out, rotation_);
+  append_matrix(out, rotation());
   append_matrix(out, shaping_);
   return out;
 }
 
 void LearnedQuantizer::rotate(Matrix& vectors, std::size_t rows, Matrix& rotated) const {
-  rotation_panels_.multiply(vectors, rows, rotated);
+  rotation_.multiply(vectors, rows, rotated);
 }
 
 void LearnedQuantizer::shape_errors(Batch& batch) const {

@@ -19,14 +19,14 @@ class LearnedQuantizer : public ResidualQuantizer {
  public:
   // `rotation`: dim x code_dims, columns orthonormal; a row x becomes (x - c) * rotation. `shaping`: code_dims x code_dims,
   // symmetric, positive definite.
-  LearnedQuantizer(ResidualCoding coding, Matrix rotation, Matrix shaping);
+  LearnedQuantizer(ResidualCoding coding, const Matrix& rotation, Matrix shaping);
 
   // Nothing when the bytes are not those of parameters() for this configuration.
   static std::unique_ptr<const LearnedQuantizer> restore(const IndexConfig& config, std::string_view parameters);
 
   std::string_view name() const override { return "learned"; }
   std::string parameters() const override;
-  const Matrix& rotation() const { return rotation_; }
+  Matrix rotation() const { return rotation_.matrix(); }
 
  protected:
   void rotate(Matrix& vectors, std::size_t rows, Matrix& rotated) const override;
@@ -36,9 +36,8 @@ class LearnedQuantizer : public ResidualQuantizer {
  private:
   void shape_row(std::span<std::int8_t> levels, float step, float* slopes) const;
 
-  Matrix rotation_;
+  Panels rotation_;
   Matrix shaping_;
-  Panels rotation_panels_;
   Panels shaping_panels_;
   QueryRotation query_rotation_;
   std::vector<float> curves_;  // the diagonal of shaping_

@@ -130,7 +130,7 @@ struct SampleCodes {
 };
 
 SampleCodes measure(const ResidualCoding& coding, const Matrix& rotation, const Matrix& shaping, std::span<const float> sample) {
-  const LearnedQuantizer quantizer(coding, copy_of(rotation), copy_of(shaping));
+  const LearnedQuantizer quantizer(coding, rotation, copy_of(shaping));
   ResidualQuantizer::Batch batch(coding.dim, rotation.columns());
   SampleCodes sums;
   double measured = 0;
@@ -185,9 +185,9 @@ std::unique_ptr<const LearnedQuantizer> train_learned_quantizer(const IndexConfi
   if (config.metric == Metric::kCosine) {
     fix_scale(coding, rotation, shaping, seen.first(std::min(seen.size(), kMeasuredRows * config.dim)));
   }
-  const LearnedQuantizer quantizer(coding, copy_of(rotation), copy_of(shaping));
+  const LearnedQuantizer quantizer(coding, rotation, copy_of(shaping));
   coding.relative_error = static_cast<float>(measured_error(quantizer, unseen, config.dim));
-  return std::make_unique<LearnedQuantizer>(std::move(coding), std::move(rotation), std::move(shaping));
+  return std::make_unique<LearnedQuantizer>(std::move(coding), rotation, std::move(shaping));
 }
 
 }  // namespace orthant

@@ -92,13 +92,27 @@ Matrix first_columns(const Matrix& matrix, std::size_t count) {
 }
 
 Panels::Panels(const Matrix& matrix)
-    : rows_(matrix.rows()), panel_count_(matrix.stride() / kPanelColumns), values_(rows_ * matrix.stride()) {
+    : rows_(matrix.rows()),
+      columns_(matrix.columns()),
+      panel_count_(matrix.stride() / kPanelColumns),
+      values_(rows_ * matrix.stride()) {
   for (std::size_t row = 0; row < rows_; ++row) {
     for (std::size_t column = 0; column < matrix.columns(); ++column) {
       const std::size_t panel = column / kPanelColumns;
       values_[(panel * rows_ + row) * kPanelColumns + column % kPanelColumns] = matrix.row(row)[column];
     }
   }
+}
+
+Matrix Panels::matrix() const {
+  Matrix result(rows_, columns_);
+  for (std::size_t row = 0; row < rows_; ++row) {
+    for (std::size_t column = 0; column < columns_; ++column) {
+      const std::size_t panel = column / kPanelColumns;
+      result.row(row)[column] = values_[(panel * rows_ + row) * kPanelColumns + column % kPanelColumns];
+    }
+  }
+  return result;
 }
 
 void Panels::multiply(const Matrix& left, std::size_t rows, Matrix& out, ThreadPool* pool) const {

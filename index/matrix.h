@@ -44,12 +44,15 @@ class Panels {
   explicit Panels(const Matrix& matrix);
   std::size_t rows() const { return rows_; }
   std::size_t stride() const { return panel_count_ * 16; }
+  // The matrix that they were made of.
+  Matrix matrix() const;
 
   // The first `rows` rows of `out` become those of `left` times this matrix. `left` has rows() columns, `out` this stride.
   void multiply(const Matrix& left, std::size_t rows, Matrix& out, ThreadPool* pool = nullptr) const;
 
  private:
   std::size_t rows_ = 0;
+  std::size_t columns_ = 0;
   std::size_t panel_count_ = 0;
   AlignedArray<float> values_;
 };

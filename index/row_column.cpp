@@ -47,7 +47,20 @@ void RowColumn::Release::operator()(std::uint8_t* memory) const {
 
 Status RowColumn::reserve(std::size_t row_count) {
   while (chunks_.size() < chunk_count(row_count)) add_chunk(ORTHANT_TRY(make_chunk(chunk_rows(chunks_.size()))));
+  back_chunks(row_count);
   return {};
+}
+
+void RowColumn::back_chunks(std::size_t row_count) {
+  for (; backed_rows_ < row_count;) {
+    const std::size_t chunk = chunk_of(backed_rows_);
+    const std::size_t first = chunk_first_row(chunk);
+    const std::size_t end = std::min(row_count, chunk_first_row(chunk + 1));
+    if (chunks_[chunk].get_deleter().origin == Origin::kHugePages) {
+      back_by_huge_pages(chunks_[chunk].get(), (backed_rows_ - first) * row_bytes_, (end - first) * row_bytes_);
+    }
+    backed_rows_ = end;
+  }
 }
 
 Result<RowColumn::Chunk> RowColumn::make_chunk(std::size_t rows) {
@@ -56,7 +69,7 @@ Result<RowColumn::Chunk> RowColumn::make_chunk(std::size_t rows) {
     return Chunk(ORTHANT_TRY(file_->map(bytes)), Release{Origin::kFile, bytes});
   }
   if (bytes < kHugePageBytes) return Chunk(allocate_chunk(bytes), Release{});
-  return Chunk(static_cast<std::uint8_t*>(map_huge_pages(bytes)), Release{Origin::kHugePages, bytes});
+  return Chunk(static_cast<std::uint8_t*>(map_growing_pages(bytes)), Release{Origin::kHugePages, bytes});
 }
 
 void RowColumn::add_chunk(Chunk chunk) {

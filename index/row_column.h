@@ -95,6 +95,7 @@ class RowColumn {
 
   Result<Chunk> make_chunk(std::size_t rows);
   void add_chunk(Chunk chunk);
+  void back_chunks(std::size_t row_count);
 
   const std::size_t row_bytes_;
   const std::size_t first_file_row_ = std::numeric_limits<std::size_t>::max();
@@ -107,6 +108,7 @@ class RowColumn {
   std::vector<std::unique_ptr<std::uint8_t*[]>> directories_;
   std::unique_ptr<ColumnFile> file_;
   std::vector<Chunk> chunks_;
+  std::size_t backed_rows_ = 0;  // whose memory is on huge pages where it fills some
 };
 
 }  // namespace orthant

@@ -24,6 +24,14 @@ struct FrontierBounds {
   float slack = std::numeric_limits<float>::infinity();
 };
 
+// Empties what one walk met; memory beyond what walks usually take goes back: each thread keeps its own.
+inline constexpr std::size_t kMostKept = 16'384;
+template <typename T>
+void forget(std::vector<T>& met) {
+  met.clear();
+  if (met.capacity() > kMostKept) met.shrink_to_fit();
+}
+
 class Frontier {
  public:
   // Distances below `low` or above `high` fall into the outermost buckets.
@@ -46,8 +54,8 @@ class Frontier {
     kept_ = 0;
     near_ = kBuckets - 1;
     near_kept_ = 0;
-    entries_.clear();
-    next_.clear();
+    forget(entries_);
+    forget(next_);
   }
 
   std::uint32_t bucket_of(float distance) const {
@@ -161,7 +169,7 @@ class VisitedRows {
  public:
   void start(std::size_t row_count) {
     for (Ordinal ordinal : met_) words_[ordinal / 64] = 0;
-    met_.clear();
+    forget(met_);
     if (words_.size() < row_count / 64 + 1) words_.resize(row_count / 64 + 1);
   }
   // True the first time. The caller keeps what is new and gives it to remember() before the next start().

@@ -4,6 +4,7 @@
 // for all ordinals; pages of it, and of chunks, that are not used take no memory. One writer reserves and fills; readers read rows
 // that were published to them.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -21,8 +22,7 @@ class LineTable {
     if (chunks_ == nullptr) throw std::bad_alloc();
   }
   ~LineTable() {
-    if (chunk_count_ > 0) std::free(chunks_[0]);
-    for (std::size_t chunk = 1; chunk < chunk_count_; ++chunk) unmap_huge_pages(chunks_[chunk], kChunkRows * line_bytes_);
+    for (std::size_t chunk = 0; chunk < chunk_count_; ++chunk) unmap_huge_pages(chunks_[chunk], kChunkRows * line_bytes_);
     std::free(chunks_);
   }
   LineTable(const LineTable&) = delete;
@@ -34,10 +34,14 @@ class LineTable {
   void reserve(std::size_t row_count) {
     for (; chunk_count_ * kChunkRows < row_count; ++chunk_count_) {
       const std::size_t bytes = kChunkRows * line_bytes_;
-      // A table smaller than a chunk is left to small pages.
-      void* memory = chunk_count_ == 0 ? std::aligned_alloc(kCacheLineBytes, bytes) : map_huge_pages(bytes);
-      if (memory == nullptr) throw std::bad_alloc();
-      chunks_[chunk_count_] = static_cast<std::uint8_t*>(memory);
+      chunks_[chunk_count_] = static_cast<std::uint8_t*>(map_growing_pages(bytes));
+    }
+    while (backed_rows_ < row_count) {
+      const std::size_t chunk = backed_rows_ / kChunkRows;
+      const std::size_t first = chunk * kChunkRows;
+      const std::size_t end = std::min(row_count, first + kChunkRows);
+      back_by_huge_pages(chunks_[chunk], (backed_rows_ - first) * line_bytes_, (end - first) * line_bytes_);
+      backed_rows_ = end;
     }
   }
 
@@ -48,6 +52,7 @@ class LineTable {
   std::size_t line_bytes_;
   std::uint8_t** chunks_;
   std::size_t chunk_count_ = 0;
+  std::size_t backed_rows_ = 0;  // whose memory is on huge pages where it fills some
 };
 
 }  // namespace orthant
