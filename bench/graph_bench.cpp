@@ -1,6 +1,7 @@
 // graph_bench: a graph over real vectors: rate of building, memory, and recall@10 against time for several efforts, beside the flat
 // scan of the same rows. One thread, thread CPU time. Rescoring is int8, then floats for the last.
-//   graph_bench --base FILE.npy --queries FILE.npy|LAST:N [--rows N] [--degree R] [--build-beam L] [--alpha A] [--planes B]
+//   graph_bench --base FILE.npy --queries FILE.npy|LAST:N [--rows N] [--degree R] [--build-beam L] [--smallest-beam L] [--alpha A]
+//   [--planes B]
 //               [--efforts 32,64,...] [--depth D] [--threads T] [--metric cosine|dot|euclid] [--codes sign|learned] [--filters
 //               SHARE,...] [--truth TRUTH.npy] [--lists FILE]
 // TRUTH.npy as bench/peers/search/vectors.py makes it, for the unfiltered queries. FILE keeps the lists of the graph: read where it
@@ -206,6 +207,7 @@ class Bench {
     GraphOptions graph;
     graph.degree = options_.number("degree", graph.degree);
     graph.build_beam = options_.number("build-beam", graph.build_beam);
+    graph.smallest_beam = options_.number("smallest-beam", std::min(graph.smallest_beam, graph.build_beam));
     graph.alpha = static_cast<float>(options_.real("alpha", graph.alpha));
     graph.plane_count = options_.number("planes", graph.plane_count);
     graph_ = make_graph(config_, *tables_, *quantizer_, graph);

@@ -1,6 +1,8 @@
 #include "index/candidates/graph_builder.h"
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <mutex>
 #include <vector>
 
@@ -11,8 +13,17 @@ namespace {
 
 // A row with fewer neighbours after a repair is linked anew.
 constexpr std::size_t kFewNeighbours = 6;
+// The smallest beam serves up to so many rows; each doubling beyond adds so much.
+constexpr std::size_t kFewRows = 100'000;
+constexpr float kBeamPerDoubling = 40;
 
 }  // namespace
+
+std::size_t beam_among(const GraphOptions& options, std::size_t rows) {
+  const float doublings = std::log2(static_cast<float>(std::max(rows, kFewRows)) / static_cast<float>(kFewRows));
+  const std::size_t beam = options.smallest_beam + static_cast<std::size_t>(kBeamPerDoubling * doublings);
+  return std::min(beam, std::max(options.build_beam, options.smallest_beam));
+}
 
 // One thread's memory for one row.
 class GraphBuilder::Workspace {
@@ -23,13 +34,20 @@ class GraphBuilder::Workspace {
   // `candidates` become the rows of `ordinals` in ascending distance from the row that the geometry holds.
   void measure_ordinals() {
     distances.resize(ordinals.size());
-    geometry.distances(ordinals, distances.data());
+    geometry.list(ordinals);
+    geometry.distances(distances.data());
+    // Distances are at least 0, so that their bits have their order. Of equal rows the newest comes first: older ones have been
+    // linked to by more rows already.
+    keys.clear();
+    for (std::size_t i = 0; i < ordinals.size(); ++i) {
+      keys.push_back(std::uint64_t{std::bit_cast<std::uint32_t>(distances[i] + 0.0f)} << 32 | (kNoOrdinal - ordinals[i]));
+    }
+    std::ranges::sort(keys);
     candidates.clear();
-    for (std::size_t i = 0; i < ordinals.size(); ++i) candidates.push_back({distances[i], ordinals[i]});
-    // Of equal rows the newest first: older ones have been linked to by more rows already.
-    std::ranges::sort(candidates, [](const Neighbour& a, const Neighbour& b) {
-      return a.distance != b.distance ? a.distance < b.distance : a.ordinal > b.ordinal;
-    });
+    for (const std::uint64_t key : keys) {
+      candidates.push_back(
+          {std::bit_cast<float>(static_cast<std::uint32_t>(key >> 32)), kNoOrdinal - static_cast<std::uint32_t>(key)});
+    }
   }
   // Of the candidates the first `count`.
   std::span<const Ordinal> chosen(std::size_t count) {
@@ -42,6 +60,7 @@ class GraphBuilder::Workspace {
   std::vector<Ordinal> list;
   std::vector<Ordinal> ordinals;
   std::vector<float> distances;
+  std::vector<std::uint64_t> keys;
   std::vector<Neighbour> candidates;
   std::vector<Ordinal> neighbours;
 };
@@ -86,10 +105,10 @@ void GraphBuilder::find_candidates(Ordinal ordinal, Ordinal end, Workspace& work
 
   GraphScratch& scratch = graph_scratch();
   landmarks_.find(rows_, plane_kernels(), estimate, nullptr, scratch);
-  const FrontierBounds bounds = {.width = options_.build_beam};
-  GraphSearch(rows_, plane_kernels(), estimate, scratch).run(scratch.starts, end, bounds, nullptr, [](Ordinal, float) {});
+  const std::size_t beam = beam_among(options_, end);
+  GraphSearch(rows_, plane_kernels(), estimate, scratch).run(scratch.starts, end, {.width = beam}, nullptr, [](Ordinal, float) {});
   workspace.ordinals.clear();
-  scratch.frontier.nearest(options_.build_beam, scratch.candidates);
+  scratch.frontier.nearest(beam, scratch.candidates);
   for (const Candidate& candidate : scratch.candidates) {
     if (candidate.ordinal != ordinal && !tables_.is_buried(candidate.ordinal)) workspace.ordinals.push_back(candidate.ordinal);
   }

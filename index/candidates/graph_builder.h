@@ -18,11 +18,18 @@
 namespace orthant {
 
 struct GraphOptions {
-  std::size_t degree = 48;       // slots of a list
-  std::size_t build_beam = 160;  // width of the search for a new row's neighbours
-  float alpha = 1.06f;           // of prune(), over squared distances
-  std::size_t plane_count = 4;   // bits of a query's weights while building and searching
+  std::size_t degree = 48;  // slots of a list
+  // Width of the search for a new row's neighbours among few rows, and among many; as many of those that it met, the nearest, are
+  // what prune() chooses among.
+  std::size_t smallest_beam = 96;
+  std::size_t build_beam = 160;
+  float alpha = 1.06f;          // of prune(), over squared distances
+  std::size_t plane_count = 4;  // bits of a query's weights while building and searching
 };
+
+// The width of the search for the neighbours of a row that is linked with `rows` others: a narrow one loses nothing while they are
+// few. Measured: docs/decisions/0004-graph.md.
+std::size_t beam_among(const GraphOptions& options, std::size_t rows);
 
 class GraphBuilder {
  public:

@@ -5,7 +5,7 @@
 // sqrt(M - |x|^2) with M the largest squared norm (Bachrach et al. 2014). A query lifted with 0 has there the same order of
 // distances as of dot products. When M grows, lists made before keep a little of the old geometry.
 //
-// One thread; holds the row that distances are taken from.
+// One thread; holds the row that distances are taken from, and the rows that they are taken to.
 
 #include <cstddef>
 #include <cstdint>
@@ -24,8 +24,16 @@ class RowGeometry {
 
   // Distances are from this row on.
   void take(Ordinal ordinal);
-  // At least 0. Any number of rows.
-  void distances(std::span<const Ordinal> ordinals, float* out);
+  // Distances are to these rows on. What is asked of a row's tables is asked once here, not for each distance.
+  void list(std::span<const Ordinal> ordinals);
+  // From the row taken to the rows listed, at least 0; fetches them ahead.
+  void distances(float* out);
+
+  // Of rows whose codes are in the caches since distances(): the one listed there is taken; distances to `count` listed from
+  // `first` on; the one listed there is listed here from now on.
+  void take_listed(std::size_t place) { take(listed_ordinals_[place]); }
+  void near_distances(std::size_t first, std::size_t count, float* out);
+  void move_listed(std::size_t from, std::size_t to);
 
   // The coordinate that lifts the row; 0 but for Metric::kDot.
   float lift(Ordinal ordinal) const;
@@ -37,6 +45,9 @@ class RowGeometry {
     return rows_.squared_norm(rows_.line(ordinal));
   }
 
+  // What a distance adds to the dot product of two rows: a term of each, under Metric::kDot the product of the lifts.
+  void finish(std::size_t first, std::size_t count, float* out) const;
+
   const RowColumn& codes_;
   const RowColumn& scales_;
   const GraphRows& rows_;
@@ -46,7 +57,10 @@ class RowGeometry {
   float scale_ = 0;
   float squared_norm_ = 0;
   float lift_ = 0;
-  std::vector<const std::uint8_t*> listed_;
+  std::vector<Ordinal> listed_ordinals_;
+  std::vector<const std::uint8_t*> listed_codes_;
+  std::vector<float> listed_scales_;
+  std::vector<float> listed_norms_;  // squared; lifts under Metric::kDot
   std::vector<std::int32_t> dots_;
 };
 

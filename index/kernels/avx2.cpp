@@ -330,6 +330,12 @@ void over_list(const Query* query, const Element* const* rows, std::size_t dim, 
   for (; row < count; ++row) single(query, rows + row, dim, out + row);
 }
 
+void dot_i8_near(const std::int8_t* query, const std::uint8_t* const* rows, std::size_t dim, std::size_t count, std::int32_t* out) {
+  std::size_t row = 0;
+  for (; row + kGroup <= count; row += kGroup) dot_i8_group<kGroup>(query, rows + row, dim, out + row);
+  for (; row < count; ++row) dot_i8_group<1>(query, rows + row, dim, out + row);
+}
+
 void hamming_rows(const std::uint8_t* query, const std::uint8_t* rows, std::size_t code_bytes, std::size_t count,
                   std::uint32_t* out) {
   for (std::size_t row = 0; row < count; ++row) {
@@ -367,6 +373,7 @@ extern const DistanceKernels kAvx2Kernels = {
     .widen_tables = nullptr,
     .dot_i8_rows = over_rows<dot_i8_group<kGroup>, dot_i8_group<1>, std::int8_t, std::uint8_t, std::int32_t>,
     .dot_i8_list = over_list<dot_i8_group<kGroup>, dot_i8_group<1>, std::int8_t, std::uint8_t, std::int32_t>,
+    .dot_i8_near = dot_i8_near,
     .dot_f32_rows = over_rows<f32_group<Dot, kGroup>, f32_group<Dot, 1>, float, float, float>,
     .dot_f32_list = over_list<f32_group<Dot, kGroup>, f32_group<Dot, 1>, float, float, float>,
     .l2_f32_rows = over_rows<f32_group<L2, kGroup>, f32_group<L2, 1>, float, float, float>,

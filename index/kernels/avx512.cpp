@@ -50,6 +50,15 @@ std::int32_t offset_share(const std::int8_t* query, std::size_t dim) {
   return _mm512_reduce_add_epi32(sums) * 128;
 }
 
+// The lanes of four vectors added up.
+inline __attribute__((always_inline)) __m128i add_lanes(const __m512i* sums) {
+  const __m512i first = _mm512_add_epi32(_mm512_unpacklo_epi32(sums[0], sums[1]), _mm512_unpackhi_epi32(sums[0], sums[1]));
+  const __m512i second = _mm512_add_epi32(_mm512_unpacklo_epi32(sums[2], sums[3]), _mm512_unpackhi_epi32(sums[2], sums[3]));
+  const __m512i four = _mm512_add_epi32(_mm512_unpacklo_epi64(first, second), _mm512_unpackhi_epi64(first, second));
+  const __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(four), _mm512_extracti64x4_epi64(four, 1));
+  return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+}
+
 // u8 x s8 products are summed in 32 bits by VPDPBUSD, which does not saturate.
 template <int kRows>
 void dot_i8_group(const std::int8_t* query, const std::uint8_t* const* rows, std::size_t dim, std::int32_t* out) {
@@ -67,7 +76,11 @@ void dot_i8_group(const std::int8_t* query, const std::uint8_t* const* rows, std
       sums[row] = _mm512_dpbusd_epi32(sums[row], _mm512_maskz_loadu_epi8(bytes, rows[row] + i), values);
     }
   }
-  for (int row = 0; row < kRows; ++row) out[row] = _mm512_reduce_add_epi32(sums[row]);
+  if constexpr (kRows % 4 == 0) {
+    for (int row = 0; row < kRows; row += 4) _mm_storeu_si128(reinterpret_cast<__m128i*>(out + row), add_lanes(sums + row));
+  } else {
+    for (int row = 0; row < kRows; ++row) out[row] = _mm512_reduce_add_epi32(sums[row]);
+  }
 }
 
 // ---- float ----
@@ -170,6 +183,16 @@ void dot_i8_list(const std::int8_t* query, const std::uint8_t* const* rows, std:
   for (std::size_t row = 0; row < count; ++row) out[row] -= share;
 }
 
+void dot_i8_near(const std::int8_t* query, const std::uint8_t* const* rows, std::size_t dim, std::size_t count, std::int32_t* out) {
+  constexpr std::size_t kNearGroup = 8;
+  std::size_t row = 0;
+  for (; row + kNearGroup <= count; row += kNearGroup) dot_i8_group<kNearGroup>(query, rows + row, dim, out + row);
+  for (; row + kGroup <= count; row += kGroup) dot_i8_group<kGroup>(query, rows + row, dim, out + row);
+  for (; row < count; ++row) dot_i8_group<1>(query, rows + row, dim, out + row);
+  const std::int32_t share = offset_share(query, dim);
+  for (row = 0; row < count; ++row) out[row] -= share;
+}
+
 void hamming_rows(const std::uint8_t* query, const std::uint8_t* rows, std::size_t code_bytes, std::size_t count,
                   std::uint32_t* out) {
   for (std::size_t row = 0; row < count; ++row) {
@@ -204,6 +227,7 @@ extern const DistanceKernels kAvx512Kernels = {
     .widen_tables = nullptr,
     .dot_i8_rows = dot_i8_rows,
     .dot_i8_list = dot_i8_list,
+    .dot_i8_near = dot_i8_near,
     .dot_f32_rows = over_rows<f32_group<Dot, kGroup>, f32_group<Dot, 1>, float, float, float>,
     .dot_f32_list = over_list<f32_group<Dot, kGroup>, f32_group<Dot, 1>, float, float, float>,
     .l2_f32_rows = over_rows<f32_group<L2, kGroup>, f32_group<L2, 1>, float, float, float>,

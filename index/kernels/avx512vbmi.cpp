@@ -114,6 +114,7 @@ extern const DistanceKernels kAvx512VbmiKernels = {
     .widen_tables = widen_tables,
     .dot_i8_rows = nullptr,
     .dot_i8_list = nullptr,
+    .dot_i8_near = nullptr,
     .dot_f32_rows = nullptr,
     .dot_f32_list = nullptr,
     .l2_f32_rows = nullptr,

@@ -49,6 +49,11 @@ void dot_i8_list(const std::int8_t* query, const std::uint8_t* const* rows, std:
   }
 }
 
+void dot_i8_near(const std::int8_t* query, const std::uint8_t* const* rows, std::size_t dim, std::size_t count, std::int32_t* out) {
+  const std::int32_t share = offset_share(query, dim);
+  for (std::size_t row = 0; row < count; ++row) out[row] = dot_i8(query, rows[row], dim) - share;
+}
+
 }  // namespace
 
 extern const DistanceKernels kAvxVnniKernels = {
@@ -57,6 +62,7 @@ extern const DistanceKernels kAvxVnniKernels = {
     .widen_tables = nullptr,
     .dot_i8_rows = dot_i8_rows,
     .dot_i8_list = dot_i8_list,
+    .dot_i8_near = dot_i8_near,
     .dot_f32_rows = nullptr,
     .dot_f32_list = nullptr,
     .l2_f32_rows = nullptr,

@@ -13,6 +13,7 @@ DistanceKernels over(DistanceKernels upper, const DistanceKernels& lower) {
   fill_gap(upper.scan_blocks, lower.scan_blocks);
   fill_gap(upper.dot_i8_rows, lower.dot_i8_rows);
   fill_gap(upper.dot_i8_list, lower.dot_i8_list);
+  fill_gap(upper.dot_i8_near, lower.dot_i8_near);
   fill_gap(upper.dot_f32_rows, lower.dot_f32_rows);
   fill_gap(upper.dot_f32_list, lower.dot_f32_list);
   fill_gap(upper.l2_f32_rows, lower.l2_f32_rows);

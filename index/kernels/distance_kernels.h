@@ -70,6 +70,9 @@ struct DistanceKernels {
   void (*dot_i8_rows)(const std::int8_t* query, const std::uint8_t* rows, std::size_t dim, std::size_t count, std::int32_t* out);
   void (*dot_i8_list)(const std::int8_t* query, const std::uint8_t* const* rows, std::size_t dim, std::size_t count,
                       std::int32_t* out);
+  // As _list, for rows that are in the caches: fetches nothing ahead.
+  void (*dot_i8_near)(const std::int8_t* query, const std::uint8_t* const* rows, std::size_t dim, std::size_t count,
+                      std::int32_t* out);
 
   // Dot product, squared Euclidean distance and Manhattan distance of float rows.
   void (*dot_f32_rows)(const float* query, const float* rows, std::size_t dim, std::size_t count, float* out);

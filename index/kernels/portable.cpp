@@ -114,6 +114,7 @@ extern const DistanceKernels kPortableKernels = {
     .widen_tables = nullptr,
     .dot_i8_rows = over_rows<dot_i8, std::int8_t, std::uint8_t, std::int32_t>,
     .dot_i8_list = over_list<dot_i8, std::int8_t, std::uint8_t, std::int32_t>,
+    .dot_i8_near = over_list<dot_i8, std::int8_t, std::uint8_t, std::int32_t>,
     .dot_f32_rows = over_rows<dot_f32, float, float, float>,
     .dot_f32_list = over_list<dot_f32, float, float, float>,
     .l2_f32_rows = over_rows<l2_f32, float, float, float>,

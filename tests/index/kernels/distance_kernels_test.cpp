@@ -184,7 +184,7 @@ TEST_P(DistanceKernelsOf, SumWideTablesAsTheyStandForPlainOnes) {
 }
 
 TEST_P(DistanceKernelsOf, GiveExactInt8DotProducts) {
-  constexpr std::size_t kRows = 11;
+  constexpr std::size_t kRows = 15;
   for (std::size_t dim : dims_to_test()) {
     const auto query_bytes = random_bytes(dim);
     std::vector<std::int8_t> query(dim);
@@ -197,6 +197,9 @@ TEST_P(DistanceKernelsOf, GiveExactInt8DotProducts) {
     std::ranges::reverse(pointers);
     kernels_.dot_i8_rows(query.data(), rows.data(), dim, kRows, by_rows.data());
     kernels_.dot_i8_list(query.data(), pointers.data(), dim, kRows, by_list.data());
+    std::vector<std::int32_t> near(kRows);
+    kernels_.dot_i8_near(query.data(), pointers.data(), dim, kRows, near.data());
+    ASSERT_EQ(near, by_list) << "dim " << dim;
     for (std::size_t row = 0; row < kRows; ++row) {
       std::int64_t expected = 0;
       for (std::size_t i = 0; i < dim; ++i) expected += query[i] * (int{rows[row * dim + i]} - 128);
