@@ -291,8 +291,8 @@ void print_searches(Bench& bench, const std::vector<NamedFilter>& filters, const
     const std::size_t count = std::min(kMostQueries, queries.rows);
     for (std::size_t i = 0; i < count; ++i) {
       const std::span<const float> query(queries.values.data() + i * queries.columns, queries.columns);
-      const VectorValue wanted = std::vector<float>(query.begin(), query.end());
-      const VectorSearch search{.vector = &wanted, .filter = &named.filter, .limit = kBestPoints};
+      const VectorValue vector = std::vector<float>(query.begin(), query.end());
+      const VectorSearch search{.vector = &vector, .filter = &named.filter, .limit = kBestPoints};
       if (i == 0) must(bench.collection().search(search));  // the filter's bitmap is cached
       const double begin = cpu_ms();
       const auto answer = must(bench.collection().search(search));
