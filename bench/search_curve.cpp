@@ -6,6 +6,8 @@
 //                [--residency auto|memory|disk] [--updates SHARE] [--rounds N] [--snapshot FILE]
 //                [--codes-on-disk FOLDER] [--index FILE [--calibrate no]]    keeps the index, or measures the one that is there
 //                [--efforts 40,80,... [--effort-target .98]]    beside the calibrated ones: efforts of a graph or lists
+//                [--filters .5,.1,... [--filter-queries N]]    the same targets among shares of the rows: drawn at random, and
+//                                                               those nearest a row drawn at random, as the rows of a topic are
 // TRUTH.npy is what bench/peers/search/vectors.py makes: a row a query, the row numbers that count as found, -1 for none.
 
 #include <fcntl.h>
@@ -291,6 +293,77 @@ void measure_curve(const Bench& bench, const Options& options, bool updated) {
   }
 }
 
+// ---- filtered searches ----
+
+// So large a share of the rows: at random, or the nearest of one of them, which queries are near or far of as a whole.
+Bitmap allowed_rows(const MappedVectors& vectors, double share, bool near) {
+  const std::size_t wanted = std::max<std::size_t>(1, static_cast<std::size_t>(share * static_cast<double>(vectors.rows())));
+  std::mt19937_64 random(11);
+  std::vector<Ordinal> rows(vectors.rows());
+  std::iota(rows.begin(), rows.end(), Ordinal{0});
+  if (near) {
+    const auto centre = vectors.row(static_cast<Ordinal>(random() % rows.size()));
+    std::vector<float> products;
+    for (const Ordinal row : rows) {
+      const auto values = vectors.row(row);
+      products.push_back(std::inner_product(values.begin(), values.end(), centre.begin(), 0.0f));
+    }
+    std::ranges::nth_element(rows, rows.begin() + static_cast<std::ptrdiff_t>(wanted - 1), std::ranges::greater{},
+                             [&](Ordinal row) { return products[row]; });
+  } else {
+    std::ranges::shuffle(rows, random);
+  }
+  Bitmap allowed(rows.size());
+  for (std::size_t i = 0; i < wanted; ++i) allowed.set(rows[i]);
+  return allowed;
+}
+
+// Against an exact scan of the allowed rows; rows as far as the last of them count as found.
+void measure_filter(const Bench& bench, const Options& options, double share, bool near) {
+  const Bitmap allowed = allowed_rows(bench.vectors, share, near);
+  const std::size_t queries = std::min(bench.questions.count(), std::size_t{std::stoul(options.get("filter-queries", "200"))});
+  std::vector<float> last(queries);
+  std::size_t wanted = 0;
+  for (std::size_t i = 0; i < queries; ++i) {
+    const auto exact = bench.search(i, {.limit = kNeighbors, .exact = true, .allowed = &allowed});
+    wanted += exact.size();
+    last[i] = exact.empty() ? 0 : exact.back().score;
+  }
+  std::istringstream targets(options.get("targets", "0.9,0.95,0.98,0.99,0.995,0.998"));
+  for (std::string target; std::getline(targets, target, ',');) {
+    const SearchParams params = {.limit = kNeighbors, .target_recall = std::stod(target), .allowed = &allowed};
+    std::size_t hits = 0;
+    std::vector<double> best;
+    for (int round = 0; round < 3; ++round) {
+      std::vector<double> times;
+      for (std::size_t i = 0; i < queries; ++i) {
+        const Watch watch;
+        const auto found = bench.search(i, params);
+        times.push_back(watch.cpu_seconds() * 1e6);
+        if (round != 0) continue;
+        for (const ScoredOrdinal& one : found) hits += one.score >= last[i] - 1e-6f ? 1 : 0;
+      }
+      if (best.empty() || std::accumulate(times.begin(), times.end(), 0.0) < std::accumulate(best.begin(), best.end(), 0.0)) {
+        best = std::move(times);
+      }
+    }
+    SearchTrace trace;
+    value_or_exit(bench.index->search(bench.questions.query(0), params, &trace));
+    say(fmt::format(R"({{"event":"filtered","share":{},"rows":{},"kind":"{}","target_recall":{},"recall":{:.4f},"us_p50":{:.1f},)"
+                    R"("us_p99":{:.1f},"first_stage":"{}","reason":"{}"}})",
+                    share, allowed.count(), near ? "near" : "random", target,
+                    static_cast<double>(std::min(hits, wanted)) / static_cast<double>(wanted), percentile(best, 0.5),
+                    percentile(best, 0.99), trace.stages.front().name, trace.plan.reason));
+  }
+}
+
+void measure_filters(const Bench& bench, const Options& options) {
+  std::istringstream shares(options.get("filters", ""));
+  for (std::string share; std::getline(shares, share, ',');) {
+    for (const bool near : {false, true}) measure_filter(bench, options, std::stod(share), near);
+  }
+}
+
 // What the engine does in the background after writes, in the foreground.
 void settle(Bench& bench) {
   const std::atomic<bool> stop = false;
@@ -426,6 +499,7 @@ int run(int count, char** words) {
                  questions};
   open_or_build(bench, options);
   measure_curve(bench, options, false);
+  measure_filters(bench, options);
   if (options.given.contains("snapshot")) measure_snapshot(bench, options.given.at("snapshot"));
   const double share = std::stod(options.get("updates", "0"));
   if (share > 0) {
