@@ -80,6 +80,14 @@ void Transformer::replace_linear(std::size_t linear, const LinearWeights& weight
   replaced_arenas_[linear] = std::move(arena);
 }
 
+std::size_t Transformer::block_of(std::size_t linear) const {
+  const auto holds = [linear](const Layer& layer) {
+    return linear == layer.query_key_value || linear == layer.attention_output || linear == layer.intermediate ||
+           linear == layer.output;
+  };
+  return static_cast<std::size_t>(std::ranges::find_if(layers_, holds) - layers_.begin());
+}
+
 WeightPrecision Transformer::precision() const {
   const WeightPrecision first = infos_.front().precision;
   const bool same = std::all_of(infos_.begin(), infos_.end(), [first](const LinearInfo& info) { return info.precision == first; });
@@ -146,11 +154,49 @@ Result<std::span<const float>> Transformer::forward(std::span<const TokenSequenc
   StageClock clock(workspace.scratch().stages);
   embed(sequences, activations);
   clock.mark(EncodeStage::kEmbedding);
-  for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
-    attend(layer, sequences, activations);
-    feed_forward(layers_[layer], activations);
-  }
+  for (std::size_t layer = 0; layer < layers_.size(); ++layer) run_block(layer, sequences, activations);
   return std::span<const float>(activations.normed, activations.tokens * config_.hidden_size);
+}
+
+Result<BlockState> Transformer::first_state(std::span<const TokenSequence> sequences, Workspace& workspace) const {
+  ORTHANT_TRY(check(sequences));
+  const Activations activations = prepare(sequences, workspace);
+  embed(sequences, activations);
+  return copy_state(activations);
+}
+
+void Transformer::advance(std::size_t first, BlockState& state, std::span<const TokenSequence> sequences,
+                          Workspace& workspace) const {
+  const Activations activations = prepare_from(state, sequences, workspace);
+  run_block(first, sequences, activations);
+  state = copy_state(activations);
+}
+
+std::span<const float> Transformer::finish(std::size_t first, const BlockState& state, std::span<const TokenSequence> sequences,
+                                           Workspace& workspace) const {
+  const Activations activations = prepare_from(state, sequences, workspace);
+  for (std::size_t layer = first; layer < layers_.size(); ++layer) run_block(layer, sequences, activations);
+  return {activations.normed, activations.tokens * config_.hidden_size};
+}
+
+BlockState Transformer::copy_state(const Activations& activations) const {
+  const std::size_t size = activations.tokens * config_.hidden_size;
+  BlockState state{.hidden = {activations.hidden, activations.hidden + size}, .normed = {}};
+  if (config_.pre_norm) state.normed.assign(activations.normed, activations.normed + size);
+  return state;
+}
+
+Transformer::Activations Transformer::prepare_from(const BlockState& state, std::span<const TokenSequence> sequences,
+                                                   Workspace& workspace) const {
+  const Activations activations = prepare(sequences, workspace);
+  std::ranges::copy(state.hidden, activations.hidden);
+  std::ranges::copy(state.normed, activations.normed);
+  return activations;
+}
+
+void Transformer::run_block(std::size_t layer, std::span<const TokenSequence> sequences, const Activations& activations) const {
+  attend(layer, sequences, activations);
+  feed_forward(layers_[layer], activations);
 }
 
 void Transformer::embed(std::span<const TokenSequence> sequences, const Activations& activations) const {

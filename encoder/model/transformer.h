@@ -39,6 +39,12 @@ struct LinearInfo {
   std::size_t memory_bytes = 0;
 };
 
+// What stands between two blocks: a row a token.
+struct BlockState {
+  std::vector<float> hidden;
+  std::vector<float> normed;  // in pre-norm models only
+};
+
 class Transformer {
  public:
   // Finds the tensors with and without the family's prefix. `precision` kAuto: as config.json says, else as the file holds them.
@@ -48,6 +54,14 @@ class Transformer {
   // The last hidden states: (sum of lengths) x hidden_size, valid until the workspace is used again. invalid_argument for a
   // sequence that is empty or longer than max_positions, and for an id outside of the vocabulary or its types.
   Result<std::span<const float>> forward(std::span<const TokenSequence> sequences, Workspace& workspace) const;
+
+  // A pass in parts, for what runs the last blocks again and again. The states that stand before block 0:
+  Result<BlockState> first_state(std::span<const TokenSequence> sequences, Workspace& workspace) const;
+  // before block `first` + 1, from those before block `first`:
+  void advance(std::size_t first, BlockState& state, std::span<const TokenSequence> sequences, Workspace& workspace) const;
+  // what forward() gives, from the states before block `first`:
+  std::span<const float> finish(std::size_t first, const BlockState& state, std::span<const TokenSequence> sequences,
+                                Workspace& workspace) const;
 
   const TransformerConfig& config() const { return config_; }
   const SafeTensors& weights() const { return *weights_; }
@@ -67,6 +81,9 @@ class Transformer {
   const LinearTensors& linear_tensors(std::size_t linear) const { return tensors_[linear]; }
   // Empty where the layer has none.
   std::span<const float> linear_bias(std::size_t linear) const { return biases_[linear]; }
+  // The block that the layer is a part of.
+  std::size_t block_of(std::size_t linear) const;
+  std::size_t block_count() const { return layers_.size(); }
   // Packs other weights of the same shape. No other thread may use the model meanwhile.
   void replace_linear(std::size_t linear, const LinearWeights& weights);
 
@@ -98,6 +115,9 @@ class Transformer {
   Activations prepare(std::span<const TokenSequence> sequences, Workspace& workspace) const;
   void embed(std::span<const TokenSequence> sequences, const Activations& activations) const;
   void embed_sequence(const TokenSequence& sequence, float* rows) const;
+  BlockState copy_state(const Activations& activations) const;
+  Activations prepare_from(const BlockState& state, std::span<const TokenSequence> sequences, Workspace& workspace) const;
+  void run_block(std::size_t layer, std::span<const TokenSequence> sequences, const Activations& activations) const;
   void attend(std::size_t layer, std::span<const TokenSequence> sequences, const Activations& activations) const;
   void attend_sequence(const LayerAttention& attention, std::size_t tokens, const float* rows, float* context,
                        float* scratch) const;

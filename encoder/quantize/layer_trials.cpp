@@ -149,18 +149,30 @@ Status LayerTrials::measure(std::span<const std::vector<WeightPrecision>> wanted
   ORTHANT_TRY(quantize(jobs));
   const std::vector<WeightPrecision> before = applied_;
   apply(std::vector<WeightPrecision>(wanted.size(), WeightPrecision::kFloat32));
+  // Block by block, so that the texts come to each block once.
+  const auto block = [this](const Job& job) { return model_.transformer().block_of(job.layer); };
+  std::ranges::stable_sort(jobs, {}, block);
+  TrialModel::Halfway halfway = ORTHANT_TRY(model_.start(measured_, pool_));
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    LayerTrial& trial = *slot(jobs[i].layer, jobs[i].precision).trial;
-    if (jobs[i].precision != WeightPrecision::kFloat32) {
-      model_.replace_layer(jobs[i].layer, trial.weights);
-      trial.shift = ORTHANT_TRY(shift());
-    }
-    trial.memory_bytes = model_.layer(jobs[i].layer).memory_bytes;
-    if (jobs[i].precision != WeightPrecision::kFloat32) model_.restore_layer(jobs[i].layer);
+    while (halfway.block < block(jobs[i])) model_.advance(halfway, measured_, pool_);
+    try_job(jobs[i], halfway);
     if (progress) progress(i + 1, jobs.size());
   }
   apply(before);
   return {};
+}
+
+// All layers are float32, before and after.
+void LayerTrials::try_job(const Job& job, const TrialModel::Halfway& halfway) {
+  LayerTrial& trial = *slot(job.layer, job.precision).trial;
+  if (job.precision == WeightPrecision::kFloat32) {
+    trial.memory_bytes = model_.layer(job.layer).memory_bytes;
+    return;
+  }
+  model_.replace_layer(job.layer, trial.weights);
+  trial.memory_bytes = model_.layer(job.layer).memory_bytes;
+  trial.shift = comparison_->shift_of(model_.embed_from(halfway, measured_, pool_));
+  model_.restore_layer(job.layer);
 }
 
 void LayerTrials::apply(std::span<const WeightPrecision> precisions) {

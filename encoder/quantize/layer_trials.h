@@ -78,6 +78,7 @@ class LayerTrials {
   Status collect_samples();
   Status quantize(std::span<const Job> jobs);
   Result<LayerTrial> quantized_trial(const Job& job) const;
+  void try_job(const Job& job, const TrialModel::Halfway& halfway);
   Slot& slot(std::size_t layer, WeightPrecision precision) { return slots_[layer][static_cast<std::size_t>(precision)]; }
   const Slot& slot(std::size_t layer, WeightPrecision precision) const {
     return slots_[layer][static_cast<std::size_t>(precision)];

@@ -18,19 +18,52 @@ namespace {
 constexpr std::size_t kPassTokens = 1024;
 constexpr std::size_t kTimedRuns = 7;
 
-// The ends of the passes: each of kPassTokens at most, or of one text.
-std::vector<std::size_t> pass_ends(std::span<const TokenizedText> texts) {
-  std::vector<std::size_t> ends;
+// Texts that go through the layers together: kPassTokens at most, or one text.
+struct Pass {
+  std::size_t first;  // text
+  std::span<const TokenizedText> texts;
+};
+
+std::vector<Pass> passes_of(std::span<const TokenizedText> texts) {
+  std::vector<Pass> passes;
+  std::size_t first = 0;
   std::size_t tokens = 0;
   for (std::size_t i = 0; i < texts.size(); ++i) {
     if (tokens != 0 && tokens + texts[i].ids.size() > kPassTokens) {
-      ends.push_back(i);
+      passes.push_back({first, texts.subspan(first, i - first)});
+      first = i;
       tokens = 0;
     }
     tokens += texts[i].ids.size();
   }
-  if (!texts.empty()) ends.push_back(texts.size());
-  return ends;
+  if (!texts.empty()) passes.push_back({first, texts.subspan(first)});
+  return passes;
+}
+
+std::vector<TokenSequence> sequences_of(std::span<const TokenizedText> texts) {
+  std::vector<TokenSequence> sequences;
+  for (const TokenizedText& text : texts) sequences.push_back({text.ids, text.type_ids});
+  return sequences;
+}
+
+Workspace& thread_workspace() {
+  thread_local Workspace workspace;
+  return workspace;
+}
+
+// Runs work(pass, position) for all of them on the threads of `pool`; the first failure.
+template <typename Work>
+Status for_each_pass(const std::vector<Pass>& passes, ThreadPool* pool, const Work& work) {
+  std::mutex mutex;
+  Status status;  // guarded by mutex
+  parallel_for(pool, passes.size(), 1, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      Status done = work(passes[i], i);
+      const std::lock_guard lock(mutex);
+      if (status && !done) status = std::move(done);
+    }
+  });
+  return status;
 }
 
 }  // namespace
@@ -68,48 +101,66 @@ std::vector<TokenizedText> TrialModel::tokenize(std::span<const std::string> tex
 }
 
 Status TrialModel::embed_pass(std::span<const TokenizedText> texts, std::span<float> rows, LinearObserver* observer) const {
-  thread_local Workspace workspace;
-  std::vector<TokenSequence> sequences;
-  for (const TokenizedText& text : texts) sequences.push_back({text.ids, text.type_ids});
+  Workspace& workspace = thread_workspace();
   workspace.observer = observer;
-  const auto forwarded = transformer_.forward(sequences, workspace);
+  const auto forwarded = transformer_.forward(sequences_of(texts), workspace);
   workspace.observer = nullptr;
-  const std::span<const float> hidden = ORTHANT_TRY(forwarded);
+  apply_head(texts, ORTHANT_TRY(forwarded), rows);
+  return {};
+}
+
+void TrialModel::apply_head(std::span<const TokenizedText> texts, std::span<const float> hidden, std::span<float> rows) const {
   std::size_t start = 0;
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const std::size_t count = texts[i].ids.size() * transformer_.config().hidden_size;
     head_.apply(hidden.subspan(start, count), rows.subspan(i * head_.size(), head_.size()));
     start += count;
   }
-  return {};
 }
 
 Result<EmbeddingMatrix> TrialModel::embed(std::span<const TokenizedText> texts, ThreadPool* pool) const {
   EmbeddingMatrix embeddings{texts.size(), head_.size(), std::vector<float>(texts.size() * head_.size())};
-  const std::vector<std::size_t> ends = pass_ends(texts);
-  std::mutex mutex;
-  Status status;  // the first failure; guarded by mutex
-  parallel_for(pool, ends.size(), 1, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t pass = begin; pass < end; ++pass) {
-      const std::size_t first = pass == 0 ? 0 : ends[pass - 1];
-      const std::size_t count = ends[pass] - first;
-      Status done = embed_pass(texts.subspan(first, count),
-                               std::span(embeddings.values).subspan(first * head_.size(), count * head_.size()), nullptr);
-      const std::lock_guard lock(mutex);
-      if (status && !done) status = std::move(done);
-    }
-  });
-  ORTHANT_TRY(std::move(status));
+  const std::vector<Pass> passes = passes_of(texts);
+  ORTHANT_TRY(for_each_pass(passes, pool, [&](const Pass& pass, std::size_t /*position*/) {
+    return embed_pass(pass.texts, std::span(embeddings.values).subspan(pass.first * head_.size(), pass.texts.size() * head_.size()),
+                      nullptr);
+  }));
+  return embeddings;
+}
+
+Result<TrialModel::Halfway> TrialModel::start(std::span<const TokenizedText> texts, ThreadPool* pool) const {
+  const std::vector<Pass> passes = passes_of(texts);
+  Halfway halfway{.block = 0, .passes = std::vector<BlockState>(passes.size())};
+  ORTHANT_TRY(for_each_pass(passes, pool, [&](const Pass& pass, std::size_t position) -> Status {
+    halfway.passes[position] = ORTHANT_TRY(transformer_.first_state(sequences_of(pass.texts), thread_workspace()));
+    return {};
+  }));
+  return halfway;
+}
+
+void TrialModel::advance(Halfway& halfway, std::span<const TokenizedText> texts, ThreadPool* pool) const {
+  for_each_pass(passes_of(texts), pool, [&](const Pass& pass, std::size_t position) -> Status {
+    transformer_.advance(halfway.block, halfway.passes[position], sequences_of(pass.texts), thread_workspace());
+    return {};
+  }).value();
+  ++halfway.block;
+}
+
+EmbeddingMatrix TrialModel::embed_from(const Halfway& halfway, std::span<const TokenizedText> texts, ThreadPool* pool) const {
+  EmbeddingMatrix embeddings{texts.size(), head_.size(), std::vector<float>(texts.size() * head_.size())};
+  for_each_pass(passes_of(texts), pool, [&](const Pass& pass, std::size_t position) -> Status {
+    const std::span<const float> hidden =
+        transformer_.finish(halfway.block, halfway.passes[position], sequences_of(pass.texts), thread_workspace());
+    apply_head(pass.texts, hidden,
+               std::span(embeddings.values).subspan(pass.first * head_.size(), pass.texts.size() * head_.size()));
+    return {};
+  }).value();
   return embeddings;
 }
 
 Status TrialModel::observe(std::span<const TokenizedText> texts, LinearObserver& observer) const {
   std::vector<float> rows(texts.size() * head_.size());
-  std::size_t first = 0;
-  for (const std::size_t end : pass_ends(texts)) {
-    ORTHANT_TRY(embed_pass(texts.subspan(first, end - first), rows, &observer));
-    first = end;
-  }
+  for (const Pass& pass : passes_of(texts)) ORTHANT_TRY(embed_pass(pass.texts, rows, &observer));
   return {};
 }
 

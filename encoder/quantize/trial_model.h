@@ -36,6 +36,15 @@ class TrialModel {
   std::vector<TokenizedText> tokenize(std::span<const std::string> texts, Purpose purpose) const;
   // One row a text. `pool` may be null.
   Result<EmbeddingMatrix> embed(std::span<const TokenizedText> texts, ThreadPool* pool) const;
+  // As embed(), for models that differ in one block only: texts go through the blocks before it once. start() is the way to block
+  // 0, advance() to the next one (through the layers as they are then), embed_from() runs the blocks that are left.
+  struct Halfway {
+    std::size_t block = 0;
+    std::vector<BlockState> passes;
+  };
+  Result<Halfway> start(std::span<const TokenizedText> texts, ThreadPool* pool) const;
+  void advance(Halfway& halfway, std::span<const TokenizedText> texts, ThreadPool* pool) const;
+  EmbeddingMatrix embed_from(const Halfway& halfway, std::span<const TokenizedText> texts, ThreadPool* pool) const;
   // Runs the texts on this thread and shows each layer's inputs to `observer`.
   Status observe(std::span<const TokenizedText> texts, LinearObserver& observer) const;
   // Smallest CPU time of the thread for one text of that many tokens (or of the longest that the model takes), without
@@ -46,6 +55,7 @@ class TrialModel {
   TrialModel(std::unique_ptr<Encoder> encoder, Transformer transformer, EmbeddingHead head)
       : encoder_(std::move(encoder)), transformer_(std::move(transformer)), head_(std::move(head)) {}
   Status embed_pass(std::span<const TokenizedText> texts, std::span<float> rows, LinearObserver* observer) const;
+  void apply_head(std::span<const TokenizedText> texts, std::span<const float> hidden, std::span<float> rows) const;
 
   std::unique_ptr<Encoder> encoder_;  // for tokens and what is known of the model
   Transformer transformer_;

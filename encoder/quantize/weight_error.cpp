@@ -5,10 +5,15 @@
 #include <cmath>
 #include <limits>
 
+#include "base/aligned_array.h"
+#include "encoder/kernels/float_dispatch.h"
 #include "encoder/quantize/convert_weights.h"
 
 namespace orthant {
 namespace {
+
+// Outputs whose products with the sample are held at a time.
+constexpr std::size_t kOutputBlock = 64;
 
 struct Bounds {
   float lowest = -std::numeric_limits<float>::infinity();
@@ -49,24 +54,37 @@ double squared_length(const std::vector<float>& values) {
   return sum;
 }
 
+// Inputs x rows.
+AlignedArray<float> turned_rows(const InputSample& sample) {
+  const std::size_t rows = sample.row_count();
+  AlignedArray<float> turned(sample.rows.size());
+  for (std::size_t row = 0; row < rows; ++row) {
+    for (std::size_t i = 0; i < sample.inputs; ++i) turned.data()[i * rows + row] = sample.rows[row * sample.inputs + i];
+  }
+  return turned;
+}
+
+// |W X^T|^2 of weights W (outputs x inputs), a few outputs at a time; `turned` is X^T.
+double squared_outputs(const std::vector<float>& weights, std::size_t inputs, const AlignedArray<float>& turned) {
+  const std::size_t rows = turned.size() / inputs;
+  const std::size_t outputs = weights.size() / inputs;
+  const FloatKernels& kernels = float_kernels();
+  std::vector<float> products(kOutputBlock * rows);
+  double sum = 0;
+  for (std::size_t first = 0; first < outputs; first += kOutputBlock) {
+    const std::size_t count = std::min(kOutputBlock, outputs - first);
+    products.resize(count * rows);
+    kernels.gemm(count, rows, inputs, weights.data() + first * inputs, inputs, turned.data(), rows, products.data(), rows);
+    sum += squared_length(products);
+  }
+  return sum;
+}
+
 double ratio(double part, double whole) {
   return whole > 0 ? part / whole : 0.0;
 }
 
 }  // namespace
-
-double weighted_error(const std::vector<float>& differences, std::size_t inputs, const std::vector<double>& moments) {
-  double sum = 0;
-  for (std::size_t start = 0; start < differences.size(); start += inputs) {
-    for (std::size_t i = 0; i < inputs; ++i) {
-      const double* row = moments.data() + i * inputs;
-      double product = 0;
-      for (std::size_t j = 0; j < inputs; ++j) product += row[j] * static_cast<double>(differences[start + j]);
-      sum += static_cast<double>(differences[start + i]) * product;
-    }
-  }
-  return sum;
-}
 
 WeightError weight_error(const LinearWeights& original, const LinearWeights& quantized, const InputSample* sample) {
   assert(original.inputs == quantized.inputs && original.outputs == quantized.outputs);
@@ -90,9 +108,9 @@ WeightError weight_error(const LinearWeights& original, const LinearWeights& qua
   for (std::size_t i = 0; i < differences.size(); ++i) differences[i] -= before[i];
   error.relative = ratio(squared_length(differences), squared_length(before));
   if (sample != nullptr && sample->row_count() != 0) {
-    const std::vector<double> moments = input_moments(*sample);
+    const AlignedArray<float> turned = turned_rows(*sample);
     error.relative_output =
-        ratio(weighted_error(differences, original.inputs, moments), weighted_error(before, original.inputs, moments));
+        ratio(squared_outputs(differences, original.inputs, turned), squared_outputs(before, original.inputs, turned));
   }
   return error;
 }

@@ -22,7 +22,4 @@ struct WeightError {
 // `original`: the layer before, without transform. `sample` may be null. Halves have no grid: all their error is rounding.
 WeightError weight_error(const LinearWeights& original, const LinearWeights& quantized, const InputSample* sample);
 
-// trace(D M D^T): what the differences D (outputs x inputs) do to outputs on inputs of these moments, squared and summed.
-double weighted_error(const std::vector<float>& differences, std::size_t inputs, const std::vector<double>& moments);
-
 }  // namespace orthant

@@ -104,6 +104,21 @@ TEST_P(ArchitectureAtLevel, GivesASequenceTheSameStatesAloneAndInABatch) {
   }
 }
 
+TEST_P(ArchitectureAtLevel, GivesTheSameStatesInPartsFromAnyBlockOn) {
+  Workspace workspace;
+  const auto hidden = model_->forward(sequences_, workspace);
+  ASSERT_TRUE(hidden.has_value()) << hidden.error().message;
+  const std::vector<float> whole(hidden->begin(), hidden->end());
+  BlockState state = model_->first_state(sequences_, workspace).value();
+  for (std::size_t block = 0; block < model_->block_count(); ++block) {
+    EXPECT_EQ(largest_difference(model_->finish(block, state, sequences_, workspace), whole.data()), 0) << "from block " << block;
+    model_->advance(block, state, sequences_, workspace);
+  }
+  const std::size_t last = model_->linears().size() - 1;
+  EXPECT_EQ(model_->block_of(0), 0U);
+  EXPECT_EQ(model_->block_of(last), model_->block_count() - 1);
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, ArchitectureAtLevel,
                          testing::Combine(testing::Values("bert", "distilbert", "roberta", "xlm_roberta", "mpnet", "modernbert",
                                                           "modernbert_biased", "nomic_bert", "nomic_bert_published", "qwen3",

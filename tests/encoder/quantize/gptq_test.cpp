@@ -163,10 +163,20 @@ TEST_F(Gptq, GivesTheCodesOfThePlainAlgorithm) {
   }
 }
 
+// trace(D M D^T): what differences D of weights do to outputs on inputs of these moments, squared and summed.
 double output_error(const std::vector<float>& weights, const LinearWeights& quantized, const std::vector<double>& moments) {
   std::vector<float> differences = dequantize(quantized);
   for (std::size_t i = 0; i < differences.size(); ++i) differences[i] -= weights[i];
-  return weighted_error(differences, quantized.inputs, moments);
+  const std::size_t inputs = quantized.inputs;
+  double sum = 0;
+  for (std::size_t start = 0; start < differences.size(); start += inputs) {
+    for (std::size_t i = 0; i < inputs; ++i) {
+      for (std::size_t j = 0; j < inputs; ++j) {
+        sum += static_cast<double>(differences[start + i]) * moments[i * inputs + j] * static_cast<double>(differences[start + j]);
+      }
+    }
+  }
+  return sum;
 }
 
 TEST_F(Gptq, LosesLessAtTheOutputsThanRoundingToTheNearest) {
