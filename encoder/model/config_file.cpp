@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "encoder/tokenizer/json_member.h"
+
 namespace orthant {
 namespace {
 
@@ -35,9 +37,7 @@ Result<ConfigFile> ConfigFile::open(const std::filesystem::path& file) {
 }
 
 std::optional<simdjson::dom::element> ConfigFile::element(std::string_view field) const {
-  simdjson::dom::element value;
-  if (!root_.is_object() || root_[field].get(value) != simdjson::SUCCESS || value.is_null()) return std::nullopt;
-  return value;
+  return json_member(root_, field);
 }
 
 std::unexpected<Error> ConfigFile::mismatch(std::string_view field, std::string_view expected) const {

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "encoder/tokenizer/json_member.h"
+
 namespace orthant {
 namespace {
 
@@ -29,10 +31,10 @@ std::string_view type_name(element_type type) {
 }  // namespace
 
 Result<std::optional<JsonNode>> JsonNode::find(std::string_view key) const {
-  const auto members = ORTHANT_TRY(object());
-  simdjson::dom::element value;
-  if (members.at_key(key).get(value) != simdjson::SUCCESS || value.is_null()) return std::nullopt;
-  return child(value, key);
+  ORTHANT_TRY(object());
+  const auto member = json_member(element_, key);
+  if (!member) return std::nullopt;
+  return child(*member, key);
 }
 
 Result<JsonNode> JsonNode::field(std::string_view key) const {
