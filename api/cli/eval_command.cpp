@@ -1,5 +1,6 @@
 // orthant eval: what each quantizer costs and keeps, measured on a retrieval set with human judgements.
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,8 @@
 #include "api/cli/commands.h"
 #include "api/cli/parallel_encoder.h"
 #include "api/cli/progress.h"
+#include "api/cli/rerank_evaluation.h"
+#include "api/cli/retention.h"
 #include "api/cli/vectors_cache.h"
 #include "api/cli/weights_option.h"
 #include "api/json/json_writer.h"
@@ -20,6 +23,8 @@
 
 namespace orthant {
 namespace {
+
+constexpr std::size_t kMeasuredDepth = 10;
 
 struct EvalArguments {
   std::string folder;
@@ -31,6 +36,8 @@ struct EvalArguments {
   std::size_t dimensions = 0;
   std::optional<double> oversampling;
   std::optional<double> target_recall;
+  std::string reranker;
+  std::size_t rerank_depth = 100;
 };
 
 Result<EmbeddingMatrix> embed(ParallelEncoder& encoder, const VectorsCache& cache, std::span<const std::string> texts,
@@ -73,7 +80,41 @@ std::string table(std::span<const StageReport> reports) {
          "results.\n";
 }
 
-std::string to_json(std::span<const StageReport> reports) {
+struct RerankReport {
+  std::string reranker;
+  RerankFigures figures;
+};
+
+std::string rerank_table(const RerankReport& report) {
+  const auto line = [](std::string_view name, const RankingFigures& figures) {
+    return fmt::format("{:<22}{:>9.4f}{:>22.4f}{:>21.4f}\n", name, figures.ndcg_at_10, figures.recall_at_10, figures.mrr_at_10);
+  };
+  const RerankFigures& figures = report.figures;
+  return fmt::format(
+      "\n{}, the first {} of each exact search read again:\n{:<22}{:>9}{:>22}{:>21}\n{}{}"
+      "{} pairs, {} of them cut to the model's length; {:.1f} ms of one thread a query\n",
+      report.reranker, figures.depth, "", "nDCG@10", "recall@10", "MRR@10", line("before", figures.before),
+      line("after", figures.after), group_digits(figures.pairs), group_digits(figures.truncated), figures.milliseconds_per_query);
+}
+
+// One more stage behind those of the index.
+void append_reranked(JsonWriter& json, const RerankReport& report) {
+  const RerankFigures& figures = report.figures;
+  json.begin_object();
+  json.key("stage").string("float32+rerank");
+  json.key("reranker").string(report.reranker);
+  json.key("rerank_depth").number(figures.depth);
+  json.key("ndcg@10").number(figures.after.ndcg_at_10);
+  json.key("recall@10").number(figures.after.recall_at_10);
+  json.key("mrr@10").number(figures.after.mrr_at_10);
+  json.key("retention").number(figures.before.ndcg_at_10 > 0 ? figures.after.ndcg_at_10 / figures.before.ndcg_at_10 : 1.0);
+  json.key("pairs").number(figures.pairs);
+  json.key("truncated_pairs").number(figures.truncated);
+  json.key("us_per_query").number(figures.milliseconds_per_query * 1e3);
+  json.end_object();
+}
+
+std::string to_json(std::span<const StageReport> reports, const std::optional<RerankReport>& reranked) {
   std::string text;
   JsonWriter json(text);
   json.begin_array();
@@ -90,12 +131,34 @@ std::string to_json(std::span<const StageReport> reports) {
     json.key("exact_recall@10").number(report.exact_recall_at_10);
     json.end_object();
   }
+  if (reranked) append_reranked(json, *reranked);
   json.end_array();
   return text + '\n';
 }
 
+Result<RerankReport> rerank(const EvalArguments& arguments, const Reranker& reranker, const BeirDataset& dataset,
+                            const RetrievalSet& set, ThreadPool& pool) {
+  Progress progress("reranking", "queries");
+  // What lies behind the depth counts too.
+  const std::size_t kept = std::max<std::size_t>(arguments.rerank_depth, kMeasuredDepth);
+  const auto rankings = exact_rankings(set.documents, set.queries, kept, &pool);
+  return RerankReport{
+      reranker.info().name,
+      ORTHANT_TRY(evaluate_reranking(reranker, dataset, rankings, arguments.rerank_depth, &pool, [&](std::size_t done) {
+        progress.update(done, static_cast<double>(done) / static_cast<double>(dataset.queries.size()));
+      }))};
+}
+
+// Before anything is encoded: a wrong name is told at once.
+Result<std::unique_ptr<Reranker>> load_reranker(const EvalArguments& arguments) {
+  if (arguments.reranker.empty()) return nullptr;
+  const ModelSource source = ORTHANT_TRY(resolve_model(arguments.reranker));
+  return Reranker::load(source.folder, {.name = source.name, .weights = ORTHANT_TRY(parse_weight_precision(arguments.weights))});
+}
+
 Result<int> run_eval(const EvalArguments& arguments) {
   const BeirDataset dataset = ORTHANT_TRY(read_beir_dataset(arguments.folder, arguments.split));
+  const std::unique_ptr<Reranker> reranker = ORTHANT_TRY(load_reranker(arguments));
   ParallelEncoder encoder = ORTHANT_TRY(ParallelEncoder::load(arguments.model, arguments.weights));
   const VectorsCache cache(arguments.vectors_cache);
   RetrievalSet set;
@@ -105,7 +168,12 @@ Result<int> run_eval(const EvalArguments& arguments) {
   const EvaluationOptions options{.oversampling = arguments.oversampling, .target_recall = arguments.target_recall};
   const auto reports = ORTHANT_TRY(evaluate(set, options, &encoder.pool()));
   fmt::print("{}{}", heading(arguments, dataset, encoder.encoder().info(), set.documents.dim), table(reports));
-  if (!arguments.json_file.empty()) ORTHANT_TRY(write_whole_file(arguments.json_file, to_json(reports)));
+  std::optional<RerankReport> reranked;
+  if (reranker) {
+    reranked = ORTHANT_TRY(rerank(arguments, *reranker, dataset, set, encoder.pool()));
+    fmt::print("{}", rerank_table(*reranked));
+  }
+  if (!arguments.json_file.empty()) ORTHANT_TRY(write_whole_file(arguments.json_file, to_json(reports, reranked)));
   return kExitSuccess;
 }
 
@@ -122,7 +190,8 @@ void add_eval_command(CLI::App& program, Action& action) {
       "Examples:\n"
       "  orthant eval demo/xquad-en\n"
       "  orthant eval ./scifact --model ./my-model --split test --json result.json\n"
-      "  orthant eval ./scifact --oversampling 4 --vectors-cache ~/.cache/orthant/eval");
+      "  orthant eval ./scifact --oversampling 4 --vectors-cache ~/.cache/orthant/eval\n"
+      "  orthant eval ./scifact --rerank ./my-cross-encoder --rerank-depth 50");
   command.add_option("folder", arguments->folder, "Folder of the set")->required();
   command.add_option("--model", arguments->model, "A model's name in the cache, or its folder")->capture_default_str();
   add_weights_option(command, arguments->weights);
@@ -138,6 +207,12 @@ void add_eval_command(CLI::App& program, Action& action) {
   command.add_option("--target-recall", arguments->target_recall, "Recall@10 against exact search to calibrate for (default 0.99)")
       ->check(CLI::Range(0.5, 1.0))
       ->excludes(oversampling);
+  command.add_option("--rerank", arguments->reranker,
+                     "A cross-encoder's name in the cache, or its folder: also says what it makes of the first documents of each "
+                     "exact search");
+  command.add_option("--rerank-depth", arguments->rerank_depth, "How many of them it reads")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
   command.callback([arguments, &action] { action = [arguments] { return run_eval(*arguments); }; });
 }
 

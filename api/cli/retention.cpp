@@ -47,17 +47,6 @@ std::vector<Ordinal> nearest(const EmbeddingMatrix& documents, std::span<const f
   return order;
 }
 
-std::vector<std::vector<Ordinal>> rank_all(EmbeddingMatrix& documents, EmbeddingMatrix& queries, std::size_t count,
-                                           ThreadPool* pool) {
-  normalize_rows(documents);
-  normalize_rows(queries);
-  std::vector<std::vector<Ordinal>> rankings(queries.rows);
-  parallel_for(pool, queries.rows, 8, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) rankings[i] = nearest(documents, queries.row(i), count);
-  });
-  return rankings;
-}
-
 double mean_ndcg(std::span<const std::vector<Ordinal>> rankings, std::span<const std::vector<Judgement>> judgements) {
   double sum = 0;
   for (std::size_t i = 0; i < rankings.size(); ++i) sum += ndcg_at(kDepth, rankings[i], judgements[i]);
@@ -113,9 +102,20 @@ std::vector<bool> wanted_documents(const BeirDataset& set, std::span<const std::
 
 }  // namespace
 
+std::vector<std::vector<Ordinal>> exact_rankings(EmbeddingMatrix documents, EmbeddingMatrix queries, std::size_t count,
+                                                 ThreadPool* pool) {
+  normalize_rows(documents);
+  normalize_rows(queries);
+  std::vector<std::vector<Ordinal>> rankings(queries.rows);
+  parallel_for(pool, queries.rows, 8, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) rankings[i] = nearest(documents, queries.row(i), count);
+  });
+  return rankings;
+}
+
 double exact_ndcg_at_10(EmbeddingMatrix documents, EmbeddingMatrix queries, std::span<const std::vector<Judgement>> judgements,
                         ThreadPool* pool) {
-  return mean_ndcg(rank_all(documents, queries, kDepth, pool), judgements);
+  return mean_ndcg(exact_rankings(documents, queries, kDepth, pool), judgements);
 }
 
 Result<RetrievalTrial> RetrievalTrial::make(const ModelQuantizer& quantizer, const std::filesystem::path& folder,
@@ -127,7 +127,7 @@ Result<RetrievalTrial> RetrievalTrial::make(const ModelQuantizer& quantizer, con
   keep_queries(trial.set_, limits.queries);
   EmbeddingMatrix documents = ORTHANT_TRY(quantizer.embed(trial.set_.documents, Purpose::kDocument));
   EmbeddingMatrix queries = ORTHANT_TRY(quantizer.embed(trial.set_.queries, Purpose::kQuery));
-  const auto rankings = rank_all(documents, queries, std::max(limits.documents_per_query, kDepth), pool);
+  const auto rankings = exact_rankings(documents, queries, std::max(limits.documents_per_query, kDepth), pool);
   trial.float_ndcg_ = mean_ndcg(rankings, trial.set_.judgements);
   if (limits.documents_per_query != 0) keep_documents(trial.set_, wanted_documents(trial.set_, rankings));
   return trial;

@@ -17,6 +17,10 @@
 
 namespace orthant {
 
+// The `count` documents nearest to each query by cosine, best first; of equal ones the first.
+std::vector<std::vector<Ordinal>> exact_rankings(EmbeddingMatrix documents, EmbeddingMatrix queries, std::size_t count,
+                                                 ThreadPool* pool);
+
 // Mean nDCG@10 of an exact search by cosine.
 double exact_ndcg_at_10(EmbeddingMatrix documents, EmbeddingMatrix queries, std::span<const std::vector<Judgement>> judgements,
                         ThreadPool* pool);

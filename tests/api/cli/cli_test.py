@@ -468,6 +468,20 @@ class Eval(NeedsModel):
         self.assertLess(shallow, deep)
         self.assertEqual(deep, 1)  # 40 of 40 documents
 
+    def test_a_cross_encoder_reads_the_first_documents_again(self):
+        golden = pathlib.Path(__file__).resolve().parents[2] / "encoder/golden/rerankers/bert"
+        table, stages = self.evaluate("--rerank", golden, "--rerank-depth", "5")
+        self.assertIn("the first 5 of each exact search read again", table)
+        reranked = stages.pop("float32+rerank")
+        self.check(table, stages)
+        queries = len({line.split("\t")[0] for line in (self.set / "qrels.tsv").read_text().splitlines()[1:]})
+        self.assertEqual((reranked["rerank_depth"], reranked["pairs"]), (5, 5 * queries))
+        # Random weights order five documents at random: worse than the search did.
+        self.assertTrue(0 < reranked["ndcg@10"] < stages["float32"]["ndcg@10"])
+        one = self.evaluate("--rerank", golden, "--rerank-depth", "1")[1]
+        self.assertAlmostEqual(one["float32+rerank"]["ndcg@10"], one["float32"]["ndcg@10"], places=9)
+        self.assertIn("nosuchmodel", run("eval", self.set, "--rerank", "nosuchmodel", expect=1).stderr)
+
     def test_sets_that_are_incomplete_are_refused(self):
         broken = self.path / "broken"
         broken.mkdir()
