@@ -1,68 +1,7 @@
 // Attention of one head in floats. Included by each per-level file after float_kernels_body.h; hence neither include guard nor
 // includes.
 
-// Of what a query must not see: its weight is zero, or far below the rounding of the sum of the others.
-constexpr float kMaskedScore = -1e30F;
-constexpr float kLog2e = 1.44269504F;
-
-// 2^x by a degree-5 polynomial on [-1/2, 1/2] (9e-8 relative). x is at most 0 here and may be hugely negative.
-inline Vec v_exp2(Vec x) {
-  x = v_max(x, v_set(-1000.0F));
-  const Vec whole = v_round(x);
-  const Vec r = v_sub(x, whole);
-  Vec poly = v_set(1.32647278e-3F);
-  poly = v_fma(poly, r, v_set(9.67151299e-3F));
-  poly = v_fma(poly, r, v_set(5.55073374e-2F));
-  poly = v_fma(poly, r, v_set(2.40222421e-1F));
-  poly = v_fma(poly, r, v_set(6.93146978e-1F));
-  poly = v_fma(poly, r, v_set(1.0F));
-  return v_times_power_of_two(poly, whole);
-}
-
-// The keys [first, end) that a query sees.
-struct SeenKeys {
-  std::size_t first;
-  std::size_t end;
-};
-inline SeenKeys seen_keys(const AttentionHead& head, std::size_t query) {
-  const std::size_t first = query > head.keys_before ? query - head.keys_before : 0;
-  const std::size_t after = head.tokens - 1 - query;
-  return {first, query + 1 + (head.keys_after < after ? head.keys_after : after)};
-}
-
-// Queries [first, first + rows) of a head with the columns of keys that any of them sees: [first_key, end_key), of which the first
-// is a multiple of kWidth.
-struct QueryBlock {
-  std::size_t first;
-  std::size_t rows;
-  std::size_t first_key;
-  std::size_t end_key;
-
-  std::size_t columns() const { return (end_key - first_key + kWidth - 1) / kWidth * kWidth; }
-};
-
-inline QueryBlock query_block(const AttentionHead& head, std::size_t first) {
-  const std::size_t left = head.tokens - first;
-  const std::size_t rows = left < kAttentionQueryRows ? left : kAttentionQueryRows;
-  return {first, rows, seen_keys(head, first).first / kWidth * kWidth, seen_keys(head, first + rows - 1).end};
-}
-
-// Scores of one query for the columns of its block: adds the bias, hides what is not seen, and gives the highest.
-inline Vec highest_score(const AttentionHead& head, const QueryBlock& block, std::size_t query, float* scores) {
-  const std::size_t columns = block.columns();
-  if (head.bias != nullptr) {
-    const float* bias = head.bias + static_cast<std::ptrdiff_t>(block.first_key) - static_cast<std::ptrdiff_t>(query);
-    for (std::size_t i = 0; i < columns; i += kWidth) {
-      v_store(scores + i, v_fma(v_load(scores + i), v_set(head.scale), v_load(bias + i)));
-    }
-  }
-  const SeenKeys seen = seen_keys(head, query);
-  for (std::size_t i = block.first_key; i < seen.first; ++i) scores[i - block.first_key] = kMaskedScore;
-  for (std::size_t i = seen.end - block.first_key; i < columns; ++i) scores[i] = kMaskedScore;
-  Vec highest = v_load(scores);
-  for (std::size_t i = kWidth; i < columns; i += kWidth) highest = v_max(highest, v_load(scores + i));
-  return highest;
-}
+#include "encoder/kernels/softmax_body.h"
 
 // Scores become e^(score - highest); gives their sum by lanes. `factor` is log2 e, times the scale where that is still to come.
 inline Vec exponentials(float* scores, std::size_t columns, float factor, float highest) {
@@ -111,8 +50,12 @@ void attention(const AttentionHead& head) {
   const float factor = head.bias == nullptr ? head.scale * kLog2e : kLog2e;
   Vec lanes[kAttentionQueryRows];
   transpose_keys(head, padded, keys);
+  const float* const parts[] = {head.query, head.key, head.value};
+  for (std::size_t token = 0; token < head.tokens; ++token) {
+    for (const float* part : parts) fetch_next_head(part + token * head.stride, head.head_dim);
+  }
   for (std::size_t first = 0; first < head.tokens; first += kAttentionQueryRows) {
-    const QueryBlock block = query_block(head, first);
+    const QueryBlock block = query_block(head, first, kWidth);
     const std::size_t columns = block.columns();
     gemm(block.rows, columns, head.head_dim, head.query + first * head.stride, head.stride, keys + block.first_key, padded, scores,
          columns);

@@ -101,14 +101,29 @@ inline void multiply_tile(const Int8Product& product, std::size_t first_row, Pan
 }
 
 template <bool kWide>
-void multiply(const Int8Product& product) {
+void multiply_panel(const Int8Product& product) {
   multiply_rows_ahead([](const Int8Product& whole, std::size_t first, auto rows, auto /*near*/,
                          PanelAhead ahead) { multiply_tile<rows(), kWide>(whole, first, ahead); },
                       product, product.depth / 4);
 }
 
+void multiply(const Int8Product& product) {
+  multiply_panel<false>(product);
+}
+
+// sum + products of both halves.
+inline IntVec i_add_pairs(IntVec sum, IntVec a, IntVec b) {
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
+}
+
+// Of the weighted sums of values.
+constexpr std::size_t kPairRows = 4;
+constexpr std::size_t kPairVectors = 2;
+
+#include "encoder/kernels/integer_attention_body.h"
+
 }  // namespace
 
-const Int8Kernels kInt8KernelsAvx2 = {kPanelColumns, quantize_rows, multiply<false>, multiply<true>};
+const Int8Kernels kInt8KernelsAvx2 = {kPanelColumns, quantize_rows, multiply, multiply_panel<true>, attention};
 
 }  // namespace orthant

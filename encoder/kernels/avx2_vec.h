@@ -115,3 +115,30 @@ inline void v_transpose(Vec (&rows)[kWidth]) {
     rows[i + 4] = _mm256_permute2f128_ps(pairs[i], pairs[i + 4], 0x31);
   }
 }
+// Integers, one a float.
+using IntVec = __m256i;
+inline IntVec i_zero() {
+  return _mm256_setzero_si256();
+}
+inline IntVec i_set(std::int32_t value) {
+  return _mm256_set1_epi32(value);
+}
+inline IntVec i_load(const std::int32_t* from) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+}
+inline void i_store(std::int32_t* to, IntVec value) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), value);
+}
+inline Vec i_to_floats(IntVec value) {
+  return _mm256_cvtepi32_ps(value);
+}
+// Both rounded to 16 bits, ties to even: lane by lane the first in the lower half, the second in the upper one.
+inline IntVec i_round_to_pairs(Vec low, Vec high) {
+  const __m256i lower = _mm256_and_si256(_mm256_cvtps_epi32(low), _mm256_set1_epi32(0xFFFF));
+  return _mm256_or_si256(lower, _mm256_slli_epi32(_mm256_cvtps_epi32(high), 16));
+}
+inline void v_store_int16(std::int16_t* to, Vec value) {
+  const __m256i whole = _mm256_cvtps_epi32(value);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
+                   _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1)));
+}

@@ -81,8 +81,19 @@ void multiply(const Int8Product& product) {
                       product, product.depth / 4);
 }
 
+// sum + products of both halves.
+inline IntVec i_add_pairs(IntVec sum, IntVec a, IntVec b) {
+  return _mm512_dpwssd_epi32(sum, a, b);
+}
+
+// Of the weighted sums of values.
+constexpr std::size_t kPairRows = 8;
+constexpr std::size_t kPairVectors = 2;
+
+#include "encoder/kernels/integer_attention_body.h"
+
 }  // namespace
 
-const Int8Kernels kInt8KernelsAvx512 = {kPanelColumns, quantize_rows, multiply, multiply};
+const Int8Kernels kInt8KernelsAvx512 = {kPanelColumns, quantize_rows, multiply, multiply, attention};
 
 }  // namespace orthant

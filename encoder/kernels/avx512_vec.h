@@ -113,3 +113,28 @@ inline void v_transpose(Vec (&rows)[kWidth]) {
     rows[i + 12] = _mm512_shuffle_f32x4(odd, next_odd, 0xDD);
   }
 }
+// Integers, one a float.
+using IntVec = __m512i;
+inline IntVec i_zero() {
+  return _mm512_setzero_si512();
+}
+inline IntVec i_set(std::int32_t value) {
+  return _mm512_set1_epi32(value);
+}
+inline IntVec i_load(const std::int32_t* from) {
+  return _mm512_loadu_si512(from);
+}
+inline void i_store(std::int32_t* to, IntVec value) {
+  _mm512_storeu_si512(to, value);
+}
+inline Vec i_to_floats(IntVec value) {
+  return _mm512_cvtepi32_ps(value);
+}
+// Both rounded to 16 bits, ties to even: lane by lane the first in the lower half, the second in the upper one.
+inline IntVec i_round_to_pairs(Vec low, Vec high) {
+  const __m512i lower = _mm512_and_si512(_mm512_cvtps_epi32(low), _mm512_set1_epi32(0xFFFF));
+  return _mm512_or_si512(lower, _mm512_slli_epi32(_mm512_cvtps_epi32(high), 16));
+}
+inline void v_store_int16(std::int16_t* to, Vec value) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(value)));
+}

@@ -6,32 +6,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "encoder/kernels/attention_head.h"
+
 namespace orthant {
 
 enum class Activation : std::uint8_t { kNone, kGeluErf, kGeluTanh, kRelu, kTanh, kSilu };
 
 // kLayer: (x - mean) / deviation; kRootMeanSquare: x / root of the mean square (RMSNorm, Zhang and Sennrich 2019).
 enum class NormKind : std::uint8_t { kLayer, kRootMeanSquare };
-
-// One head of one sequence. Query, key and value rows of token t start at query + t * stride (key, value alike).
-struct AttentionHead {
-  const float* query;
-  const float* key;
-  const float* value;
-  std::size_t stride;
-  std::size_t tokens;
-  std::size_t head_dim;
-  float scale;  // of the scores, before the bias and the softmax
-  // Added to the score of a key at distance key - query: bias[-(tokens - 1)] to bias[tokens - 1], readable kMaxVectorFloats further
-  // on both sides. Null: none.
-  const float* bias;
-  // A query sees the keys from query - keys_before to query + keys_after (and itself always). tokens or more: all.
-  std::size_t keys_before;
-  std::size_t keys_after;
-  float* output;  // tokens x head_dim
-  std::size_t output_stride;
-  float* scratch;  // attention_scratch_floats(tokens, head_dim) floats, 64-byte aligned
-};
 
 // output = norm(input + residual) * gamma + beta for each row; sum, residual and output may be the same rows, or input.
 struct NormRows {
@@ -88,15 +70,6 @@ struct FloatKernels {
   void (*rotate)(const RotaryHeads& token);
   void (*attention)(const AttentionHead& head);
 };
-
-inline constexpr std::size_t kAttentionQueryRows = 24;
-inline constexpr std::size_t kMaxVectorFloats = 16;
-
-// Keys transposed (head_dim x padded tokens), then a block of score rows.
-constexpr std::size_t attention_scratch_floats(std::size_t tokens, std::size_t head_dim) {
-  const std::size_t padded = (tokens + kMaxVectorFloats - 1) / kMaxVectorFloats * kMaxVectorFloats;
-  return padded * (head_dim + kAttentionQueryRows);
-}
 
 extern const FloatKernels kFloatKernelsPortable;
 extern const FloatKernels kFloatKernelsAvx2;

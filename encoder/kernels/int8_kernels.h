@@ -12,6 +12,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "encoder/kernels/attention_head.h"
+
 namespace orthant {
 
 // Largest code of an activation, and what is added to make it unsigned.
@@ -19,6 +21,8 @@ inline constexpr int kActivationLimit = 63;
 inline constexpr int kActivationOffset = 64;
 // Depths are padded to a multiple of this with zero weights.
 inline constexpr std::size_t kInt8DepthStep = 8;
+// Heads of other sizes attend in floats.
+inline constexpr std::size_t kIntegerAttentionStep = 16;
 
 // Rows of floats to codes: x' = H(x * factors) as in linear_weights.h, code = round(x' / step), ties to even.
 struct RowQuantization {
@@ -57,6 +61,9 @@ struct Int8Kernels {
   void (*quantize_rows)(const RowQuantization& work);
   void (*multiply)(const Int8Product& product);
   void (*multiply_wide)(const Int8Product& product);
+  // Scores from 7-bit queries and keys, weights of 13 bits, values of 10 (integer_attention_body.h). head_dim is a multiple of
+  // kIntegerAttentionStep.
+  void (*attention)(const AttentionHead& head);
 };
 
 extern const Int8Kernels kInt8KernelsPortable;

@@ -44,8 +44,19 @@ void multiply(const Int8Product& product) {
   multiply_rows([](const Int8Product& whole, std::size_t first, auto rows) { multiply_tile<rows()>(whole, first); }, product);
 }
 
+// sum + products of both halves.
+inline IntVec i_add_pairs(IntVec sum, IntVec a, IntVec b) {
+  return sum + ((a << 16) >> 16) * ((b << 16) >> 16) + (a >> 16) * (b >> 16);
+}
+
+// Of the weighted sums of values.
+constexpr std::size_t kPairRows = 4;
+constexpr std::size_t kPairVectors = 2;
+
+#include "encoder/kernels/integer_attention_body.h"
+
 }  // namespace
 
-const Int8Kernels kInt8KernelsPortable = {kPanelColumns, quantize_rows, multiply, multiply};
+const Int8Kernels kInt8KernelsPortable = {kPanelColumns, quantize_rows, multiply, multiply, attention};
 
 }  // namespace orthant

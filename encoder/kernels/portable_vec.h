@@ -103,3 +103,28 @@ inline void v_transpose(Vec (&rows)[kWidth]) {
     }
   }
 }
+inline IntVec i_zero() {
+  return IntVec{};
+}
+inline IntVec i_set(std::int32_t value) {
+  return IntVec{value, value, value, value};
+}
+inline IntVec i_load(const std::int32_t* from) {
+  IntVec value;
+  __builtin_memcpy(&value, from, sizeof value);
+  return value;
+}
+inline void i_store(std::int32_t* to, IntVec value) {
+  __builtin_memcpy(to, &value, sizeof value);
+}
+inline Vec i_to_floats(IntVec value) {
+  return __builtin_convertvector(value, Vec);
+}
+// Both rounded to 16 bits, ties to even: lane by lane the first in the lower half, the second in the upper one.
+inline IntVec i_round_to_pairs(Vec low, Vec high) {
+  return (__builtin_convertvector(v_round(low), IntVec) & 0xFFFF) | (__builtin_convertvector(v_round(high), IntVec) << 16);
+}
+inline void v_store_int16(std::int16_t* to, Vec value) {
+  const IntVec whole = __builtin_convertvector(v_round(value), IntVec);
+  for (std::size_t i = 0; i < kWidth; ++i) to[i] = static_cast<std::int16_t>(whole[i]);
+}

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "encoder/kernels/float_dispatch.h"
+#include "encoder/kernels/int8_dispatch.h"
 #include "encoder/model/relative_bias.h"
 #include "encoder/model/transformer_loader.h"
 
@@ -246,7 +247,7 @@ void Transformer::attend(std::size_t layer, std::span<const TokenSequence> seque
   for (const TokenSequence& sequence : sequences) {
     const std::size_t tokens = sequence.ids.size();
     turn_heads(parts, tokens, rows);
-    attend_sequence(config_.layers[layer], tokens, rows, context, activations.scratch);
+    attend_sequence(layer, tokens, rows, context, activations.scratch);
     rows += tokens * row_size;
     context += tokens * context_size;
   }
@@ -276,8 +277,16 @@ void Transformer::turn_heads(const Layer& layer, std::size_t tokens, float* rows
   }
 }
 
-void Transformer::attend_sequence(const LayerAttention& attention, std::size_t tokens, const float* rows, float* context,
-                                  float* scratch) const {
+// Where the projections are integers.
+bool Transformer::attends_in_integers(const Layer& layer) const {
+  const WeightPrecision precision = infos_[layer.query_key_value].precision;
+  return (precision == WeightPrecision::kInt8 || precision == WeightPrecision::kInt4) &&
+         config_.head_dim % kIntegerAttentionStep == 0;
+}
+
+void Transformer::attend_sequence(std::size_t layer, std::size_t tokens, const float* rows, float* context, float* scratch) const {
+  const LayerAttention& seen = config_.layers[layer];
+  const auto attention = attends_in_integers(layers_[layer]) ? int8_kernels_for(level_).attention : kernels_->attention;
   const std::size_t head_dim = config_.head_dim;
   const std::size_t group = config_.heads / config_.key_value_heads;
   const float* keys = rows + config_.heads * head_dim;
@@ -286,19 +295,19 @@ void Transformer::attend_sequence(const LayerAttention& attention, std::size_t t
     const float* bias = relative_bias_.empty() ? nullptr
                                                : relative_bias_.data() + head * relative_bias_row(config_.max_positions) +
                                                      relative_bias_center(config_.max_positions);
-    kernels_->attention({.query = rows + head * head_dim,
-                         .key = keys + head / group * head_dim,
-                         .value = values + head / group * head_dim,
-                         .stride = query_key_value_size(),
-                         .tokens = tokens,
-                         .head_dim = head_dim,
-                         .scale = 1.0F / std::sqrt(static_cast<float>(head_dim)),
-                         .bias = bias,
-                         .keys_before = attention.keys_before,
-                         .keys_after = attention.keys_after,
-                         .output = context + head * head_dim,
-                         .output_stride = config_.heads * head_dim,
-                         .scratch = scratch});
+    attention({.query = rows + head * head_dim,
+               .key = keys + head / group * head_dim,
+               .value = values + head / group * head_dim,
+               .stride = query_key_value_size(),
+               .tokens = tokens,
+               .head_dim = head_dim,
+               .scale = 1.0F / std::sqrt(static_cast<float>(head_dim)),
+               .bias = bias,
+               .keys_before = seen.keys_before,
+               .keys_after = seen.keys_after,
+               .output = context + head * head_dim,
+               .output_stride = config_.heads * head_dim,
+               .scratch = scratch});
   }
 }
 

@@ -119,8 +119,8 @@ class Transformer {
   Activations prepare_from(const BlockState& state, std::span<const TokenSequence> sequences, Workspace& workspace) const;
   void run_block(std::size_t layer, std::span<const TokenSequence> sequences, const Activations& activations) const;
   void attend(std::size_t layer, std::span<const TokenSequence> sequences, const Activations& activations) const;
-  void attend_sequence(const LayerAttention& attention, std::size_t tokens, const float* rows, float* context,
-                       float* scratch) const;
+  bool attends_in_integers(const Layer& layer) const;
+  void attend_sequence(std::size_t layer, std::size_t tokens, const float* rows, float* context, float* scratch) const;
   void turn_heads(const Layer& layer, std::size_t tokens, float* rows) const;
   void feed_forward(const Layer& layer, const Activations& activations) const;
   void run_linear(std::size_t linear, std::size_t rows, const float* input, float* output, Workspace& workspace) const;

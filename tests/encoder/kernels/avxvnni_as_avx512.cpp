@@ -2,6 +2,7 @@
 // too.
 
 #define _mm256_dpbusd_avx_epi32 _mm256_dpbusd_epi32
+#define _mm256_dpwssd_avx_epi32 _mm256_dpwssd_epi32
 #define kInt8KernelsAvxVnni kInt8KernelsAvxVnniEvex
 
 #include "encoder/kernels/avxvnni_int8.cpp"
