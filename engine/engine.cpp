@@ -85,6 +85,7 @@ Engine::Impl::Impl(const Settings& given, DataDirectory opened_directory, std::u
 }
 
 Engine::Impl::~Impl() {
+  reembed_jobs.stop();
   {
     std::unique_lock lock(requests_mutex_);
     closed_ = true;
@@ -164,6 +165,7 @@ void Engine::Impl::open_collection(const std::string& name, Result<CollectionRec
     entry.config = record->config;
   }
   if (entry.fault) log_error(entry.fault->message);
+  if (entry.collection) reembed_jobs.resume(entry.collection);
   std::unique_lock lock(collections_mutex_);
   collections_.emplace(name, std::move(entry));
 }
@@ -320,6 +322,7 @@ Result<CollectionInfo> Engine::collection_info(std::string_view name) const {
   info.queued_writes = statistics.queued_writes;
   info.indexes = std::move(statistics.indexes);
   info.field_indexes = std::move(statistics.field_indexes);
+  info.reembeddings = impl_->reembed_jobs.progress_of(*entry->collection);
   return info;
 }
 

@@ -107,6 +107,21 @@ class Engine {
   // who asks meanwhile waits for it. resource_exhausted while the judged queries of another call are ranked.
   void quality(std::string collection, CollectionQualityRequest request, RequestContext context, Done<CollectionQuality> done);
 
+  // ---- re-embedding ----
+  // Begins, or goes on after a failure; answers with the progress when that is on disk. Searches are served by the old embeddings,
+  // and encode their texts with the old model, until all are made; then the new ones take over at once, whatever their dimension.
+  // Survives the end of the process. not_found: the model; failed_precondition: the vector has none or some points without text,
+  // or is this model's already; already_exists: a re-embedding by another model runs.
+  void reembed(std::string collection, ReembedRequest request, Done<ReembedProgress> done);
+  Result<ReembedProgress> reembed_progress(std::string_view collection, std::string_view vector_name) const;
+  // What was encoded is thrown away. False when none was running.
+  void cancel_reembed(std::string collection, std::string vector_name, Done<bool> done);
+
+  // ---- bulk streams (UpsertRequest::bulk_part) ----
+  // Nothing when the collection knows no such operation. Lines that it calls done are on disk.
+  void bulk_progress(std::string collection, std::string operation, Done<std::optional<BulkProgress>> done);
+  void bulk_operations(std::string collection, Done<std::map<std::string, BulkProgress>> done);
+
   // ---- models ----
   std::vector<const Encoder*> models() const;
   // Null when unknown; an empty name gives the first model.

@@ -205,6 +205,49 @@ Result<MatrixResult> make_matrix(const Collection& collection, const MatrixReque
   return result;
 }
 
+// A query whose model was replaced while its text was encoded begins anew.
+constexpr unsigned kAttempts = 3;
+
+// One call of Engine::query_groups on its way. Passed from thread to thread.
+class GroupsCall : public std::enable_shared_from_this<GroupsCall> {
+ public:
+  GroupsCall(Engine::Impl& engine, std::shared_ptr<Collection> collection, GroupsRequest request, RequestContext context,
+             Done<GroupsResult> done)
+      : engine_(engine),
+        collection_(std::move(collection)),
+        request_(std::move(request)),
+        context_(std::move(context)),
+        done_(std::move(done)) {}
+
+  void refuse(Error error) { done_(std::unexpected<Error>(std::move(error))); }
+
+  void start() {
+    inputs_ = std::make_shared<QueryInputs>(engine_, collection_);
+    Status ready = check_wanted(context_);
+    if (ready) ready = inputs_->add(request_.query, "query");
+    if (!ready) return refuse(std::move(ready).error());
+    inputs_->encode(context_, [self = shared_from_this()](Status encoded) {
+      if (!encoded) return self->refuse(std::move(encoded).error());
+      self->collect();
+    });
+  }
+
+ private:
+  void collect() {
+    Result<GroupsResult> groups = collect_groups(engine_, *collection_, *inputs_, request_, context_);
+    if (!groups && is_another_model_serving(groups.error()) && ++attempts_ < kAttempts) return start();
+    done_(std::move(groups));
+  }
+
+  Engine::Impl& engine_;
+  const std::shared_ptr<Collection> collection_;
+  const GroupsRequest request_;
+  const RequestContext context_;
+  Done<GroupsResult> done_;
+  std::shared_ptr<QueryInputs> inputs_;
+  unsigned attempts_ = 0;
+};
+
 }  // namespace
 
 void Engine::query_groups(std::string collection, GroupsRequest request, RequestContext context, Done<GroupsResult> done) {
@@ -212,25 +255,9 @@ void Engine::query_groups(std::string collection, GroupsRequest request, Request
   if (!admitted) return;
   auto found = impl_->find(collection);
   if (!found) return (*admitted)(std::unexpected<Error>(found.error()));
-  struct Call {
-    GroupsRequest request;
-    RequestContext context;
-    std::shared_ptr<Collection> collection;
-    std::shared_ptr<QueryInputs> inputs;
-    Done<GroupsResult> done;
-  };
-  auto call = std::make_shared<Call>(std::move(request), std::move(context), *found, std::make_shared<QueryInputs>(*impl_, *found),
-                                     std::move(*admitted));
-  Status queued = impl_->search_pool.submit([impl = impl_.get(), call] {
-    Status ready = check_wanted(call->context);
-    if (ready) ready = call->inputs->add(call->request.query, "query");
-    if (!ready) return call->done(std::unexpected<Error>(std::move(ready).error()));
-    call->inputs->encode(call->context, [impl, call](Status encoded) {
-      if (!encoded) return call->done(std::unexpected<Error>(std::move(encoded).error()));
-      call->done(collect_groups(*impl, *call->collection, *call->inputs, call->request, call->context));
-    });
-  });
-  if (!queued) call->done(std::unexpected<Error>(std::move(queued).error()));
+  auto call = std::make_shared<GroupsCall>(*impl_, *found, std::move(request), std::move(context), std::move(*admitted));
+  Status queued = impl_->search_pool.submit([call] { call->start(); });
+  if (!queued) call->refuse(std::move(queued).error());
 }
 
 void Engine::facet(std::string collection, FacetRequest request, RequestContext context, Done<std::vector<FacetHit>> done) {

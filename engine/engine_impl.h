@@ -17,6 +17,7 @@
 #include "engine/collection/snapshot_file.h"
 #include "engine/delayed_tasks.h"
 #include "engine/engine.h"
+#include "engine/reembed_jobs.h"
 #include "engine/storage/data_directory.h"
 #include "engine/text_encoding.h"
 
@@ -76,6 +77,7 @@ class Engine::Impl {
   DelayedTasks delayed;
   TextEncoding texts;
   const CollectionEnvironment environment;
+  ReembedJobs reembed_jobs{*this};
 
  private:
   void open_collection(const std::string& name, Result<CollectionRecord> record);

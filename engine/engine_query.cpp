@@ -27,6 +27,9 @@ double microseconds_since(Clock::time_point begin) {
 // Queries of one call that one pass over the codes serves at most.
 constexpr std::size_t kQueriesTogether = 8;
 
+// A query whose model was replaced while its text was encoded begins anew.
+constexpr unsigned kAttempts = 3;
+
 // What points that nothing ranks are scored with, as Qdrant does.
 constexpr float kUnranked = 1;
 
@@ -63,6 +66,7 @@ class QueryCall : public std::enable_shared_from_this<QueryCall> {
  private:
   Status collect_rerankings();
   Status collect_texts();
+  void encode();
   void take_inputs();
   void search_all();
   void rerank_all();
@@ -84,7 +88,8 @@ class QueryCall : public std::enable_shared_from_this<QueryCall> {
   const std::vector<QueryRequest> queries_;
   const RequestContext context_;
   Done<std::vector<QueryResult>> done_;
-  const std::shared_ptr<QueryInputs> inputs_;
+  std::shared_ptr<QueryInputs> inputs_;
+  unsigned attempts_ = 0;
   std::vector<QueryResult> results_;
   std::vector<VectorValue> vectors_;  // of queries that are one vector, once it is known
   std::vector<Reranking> rerankings_;
@@ -98,8 +103,12 @@ class QueryCall : public std::enable_shared_from_this<QueryCall> {
 void QueryCall::start() {
   Status ready = check_wanted(context_);
   if (ready) ready = collect_rerankings();
-  if (ready) ready = collect_texts();
   if (!ready) return refuse(std::move(ready).error());
+  encode();
+}
+
+void QueryCall::encode() {
+  if (Status ready = collect_texts(); !ready) return refuse(std::move(ready).error());
   for (std::size_t i = 0; i < queries_.size(); ++i) {
     if (queries_[i].explain) results_[i].explanation.emplace();
   }
@@ -169,6 +178,12 @@ void QueryCall::search_all() {
   parallel_for(&engine_.search_pool, grouped.size(), 1, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) run_group(grouped[i], statuses);
   });
+  if (std::ranges::any_of(statuses, [](const Status& status) { return !status && is_another_model_serving(status.error()); }) &&
+      ++attempts_ < kAttempts) {
+    inputs_ = std::make_shared<QueryInputs>(engine_, collection_);
+    results_.assign(queries_.size(), {});
+    return encode();
+  }
   for (Status& status : statuses) {
     if (!status) return refuse(std::move(status).error());
   }
@@ -302,6 +317,9 @@ VectorSearch QueryCall::search_for(std::size_t i, const VectorValue& vector, con
                        .vectors = query.vectors,
                        .explain = query.explain};
   request.params.score_threshold = query.score_threshold;
+  if (const auto* input = std::get_if<VectorInput>(&query.query)) {
+    if (const QueryInputs::Encoded* text = inputs_->encoded(*input)) request.generation = text->generation;
+  }
   if (query.rerank) {
     request.limit = first_stage_limit(query);
     request.offset = 0;

@@ -185,6 +185,7 @@ Status Engine::Impl::install(const std::string& name, std::shared_ptr<Collection
   } else {
     ORTHANT_TRY(Collection::record(environment, name, record));
   }
+  reembed_jobs.resume(collection);
   std::unique_lock lock(collections_mutex_);
   collections_.insert_or_assign(name, Entry{.collection = std::move(collection), .fault = {}, .config = {}});
   return {};

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/collection/shadow_vectors.h"
 #include "engine/engine_impl.h"
 
 namespace orthant {
@@ -13,6 +14,7 @@ namespace {
 
 // Where an encoded text belongs.
 struct TextPlace {
+  std::shared_ptr<const VectorConfig> config;  // of the vector, as it was when the text was looked at
   std::size_t operation = 0;
   std::size_t point = 0;   // position in the prepared points
   std::size_t vector = 0;  // position in the prepared point
@@ -59,6 +61,17 @@ std::string text_field(std::size_t position, std::string_view vector_name) {
   return fmt::format("points[{}].vector.{}.text", position, vector_name);
 }
 
+// With the points that were refused among the rejected lines.
+BulkPart bulk_part_of(const BulkPart& part, const WriteResult& result) {
+  BulkPart left = part;
+  left.point_lines.clear();
+  for (std::size_t position = 0; position < part.point_lines.size(); ++position) {
+    const bool rejected = std::ranges::find(result.rejected, position, &RejectedPoint::position) != result.rejected.end();
+    (rejected ? left.rejected_lines : left.point_lines).push_back(part.point_lines[position]);
+  }
+  return left;
+}
+
 // One call of Engine::write on its way. Passed from thread to thread, used by one at a time.
 class WriteCall : public std::enable_shared_from_this<WriteCall> {
  public:
@@ -79,9 +92,18 @@ class WriteCall : public std::enable_shared_from_this<WriteCall> {
  private:
   Status prepare_all();
   Status prepare_operation(std::size_t operation);
-  Result<PreparedPoint> prepare_point(const PointInput& input, std::size_t position, std::vector<TextJob>& jobs,
-                                      std::vector<std::size_t>& text_vectors) const;
-  Result<TextJob> prepare_text(const TextInput& input, std::string_view vector_name, std::size_t position) const;
+  // A text of a point, and which vector of the point waits for it.
+  struct PointText {
+    TextJob job;
+    std::shared_ptr<const VectorConfig> config;
+    std::size_t vector = 0;
+  };
+  Result<PreparedPoint> prepare_point(const PointInput& input, std::size_t position, std::vector<PointText>& texts);
+  Status prepare_text(const TextInput& input, const std::string& vector_name, std::size_t position, PreparedPoint& point,
+                      std::vector<PointText>& texts);
+  Status check_comes_with_text(const std::string& vector_name) const;
+  Result<std::shared_ptr<const VectorConfig>> config_of(const std::string& vector_name);
+  Result<PreparedVector> prepare_encoded(const TextPlace& place, const PreparedVector& vector, const VectorValue& value) const;
   Status take_texts(EncodedTexts encoded);
   Result<std::map<std::string, EncoderIdentity>> new_encoders() const;
   void record_encoders();
@@ -101,7 +123,9 @@ class WriteCall : public std::enable_shared_from_this<WriteCall> {
   std::vector<WriteResult> results_;
   std::vector<PreparedPoints> prepared_;  // by operation
   std::vector<TextJob> jobs_;
-  std::vector<TextPlace> places_;  // of jobs_
+  std::vector<TextPlace> places_;                                       // of jobs_
+  std::map<std::string, std::shared_ptr<const VectorConfig>> configs_;  // of vectors that texts came for
+  const std::vector<std::string> reembedded_ = collection_->reembedded_vectors();
 };
 
 void WriteCall::start() {
@@ -146,17 +170,16 @@ Status WriteCall::prepare_operation(std::size_t operation) {
   if (inputs == nullptr) return {};
   PreparedPoints& prepared = prepared_[operation];
   for (std::size_t position = 0; position < inputs->size(); ++position) {
-    std::vector<TextJob> jobs;
-    std::vector<std::size_t> text_vectors;
-    Result<PreparedPoint> point = prepare_point((*inputs)[position], position, jobs, text_vectors);
+    std::vector<PointText> texts;
+    Result<PreparedPoint> point = prepare_point((*inputs)[position], position, texts);
     if (!point) {
       if (!skips_invalid(requests_[operation])) return std::unexpected<Error>(std::move(point).error());
       reject(operation, position, std::move(point).error());
       continue;
     }
-    for (std::size_t i = 0; i < jobs.size(); ++i) {
-      jobs_.push_back(std::move(jobs[i]));
-      places_.push_back({operation, prepared.points.size(), text_vectors[i]});
+    for (PointText& text : texts) {
+      jobs_.push_back(std::move(text.job));
+      places_.push_back({std::move(text.config), operation, prepared.points.size(), text.vector});
     }
     prepared.points.push_back(std::move(*point));
     prepared.positions.push_back(position);
@@ -164,44 +187,85 @@ Status WriteCall::prepare_operation(std::size_t operation) {
   return {};
 }
 
-// Texts become jobs; `text_vectors` names the vectors of the point that wait for them.
-Result<PreparedPoint> WriteCall::prepare_point(const PointInput& input, std::size_t position, std::vector<TextJob>& jobs,
-                                               std::vector<std::size_t>& text_vectors) const {
+Result<PreparedPoint> WriteCall::prepare_point(const PointInput& input, std::size_t position, std::vector<PointText>& texts) {
   PreparedPoint point{.id = input.id, .vectors = {}, .payload = input.payload};
   for (auto given = input.vectors.begin(); given != input.vectors.end(); ++given) {
     const auto& [name, value] = *given;
     // The same name again further on replaces this one.
     if (std::any_of(given + 1, input.vectors.end(), [given](const auto& later) { return later.first == given->first; })) continue;
+    if (const auto* text = std::get_if<TextInput>(&value)) {
+      ORTHANT_TRY(prepare_text(*text, name, position, point, texts));
+      continue;
+    }
+    ORTHANT_TRY(check_comes_with_text(name));
     if (const std::optional<VectorValue> ready = ready_value(value)) {
       point.vectors.push_back(ORTHANT_TRY(collection_->prepare(name, *ready)));
-    } else if (const auto* codes = std::get_if<CodeInput>(&value)) {
-      point.vectors.push_back(ORTHANT_TRY(collection_->prepare_codes(name, codes->bytes)));
     } else {
-      const auto& text = std::get<TextInput>(value);
-      jobs.push_back(ORTHANT_TRY(prepare_text(text, name, position)));
-      text_vectors.push_back(point.vectors.size());
-      const Slot slot = ORTHANT_TRY(collection_->slot_of(name));
-      point.vectors.push_back({.slot = slot, .bytes = {}, .source_text = text.text});
+      point.vectors.push_back(ORTHANT_TRY(collection_->prepare_codes(name, std::get<CodeInput>(value).bytes)));
     }
   }
   return point;
 }
 
-Result<TextJob> WriteCall::prepare_text(const TextInput& input, std::string_view vector_name, std::size_t position) const {
+// A ready vector could not be made anew by the model that is to take over.
+Status WriteCall::check_comes_with_text(const std::string& vector_name) const {
+  if (std::ranges::find(reembedded_, vector_name) == reembedded_.end()) return {};
   const VectorConfig vector = ORTHANT_TRY(collection_->vector_config(vector_name));
+  if (!vector.reembedding || vector.reembedding->drop_without_text) return {};
+  return fail(ErrorCode::kFailedPrecondition,
+              fmt::format("vector `{}` is being re-embedded by model `{}`: points have to bring its text, not ready vectors",
+                          vector_name, vector.reembedding->encoder.model));
+}
+
+Result<std::shared_ptr<const VectorConfig>> WriteCall::config_of(const std::string& vector_name) {
+  std::shared_ptr<const VectorConfig>& known = configs_[vector_name];
+  if (!known) known = std::make_shared<const VectorConfig>(ORTHANT_TRY(collection_->vector_config(vector_name)));
+  return known;
+}
+
+// While another model is to take over, it encodes the text too: the shadow stands behind the vector.
+Status WriteCall::prepare_text(const TextInput& input, const std::string& vector_name, std::size_t position, PreparedPoint& point,
+                               std::vector<PointText>& texts) {
+  const std::shared_ptr<const VectorConfig> config = ORTHANT_TRY(config_of(vector_name));
   if (input.text.empty()) return invalid_argument(text_field(position, vector_name) + ": empty");
-  return TextJob{ORTHANT_TRY(engine_.texts.choose(input, vector_name, vector)), input.text};
+  const Slot slot = ORTHANT_TRY(collection_->slot_of(vector_name));
+  texts.push_back({{ORTHANT_TRY(engine_.texts.choose(input, vector_name, *config)), input.text}, config, point.vectors.size()});
+  point.vectors.push_back({.slot = slot, .bytes = {}, .source_text = input.text, .generation = config->generation});
+  if (!config->reembedding) return {};
+  const Encoder* other = engine_.texts.find_encoder(config->reembedding->encoder);
+  if (other == nullptr) return {};  // not loaded: the text waits with those that are there
+  texts.push_back({{other, input.text}, config, point.vectors.size()});
+  point.vectors.push_back({.slot = shadow_of(slot), .bytes = {}, .source_text = {}, .generation = config->last_generation});
+  return {};
+}
+
+// For the configuration that the text was looked at under: should another model have taken over since, the writer knows what to do.
+Result<PreparedVector> WriteCall::prepare_encoded(const TextPlace& place, const PreparedVector& vector,
+                                                  const VectorValue& value) const {
+  PreparedVector prepared = vector;
+  if (is_shadow(vector.slot)) {
+    prepared.bytes = ORTHANT_TRY(stored_embedding(*place.config, place.config->reembedding->encoder.dim, value));
+    return prepared;
+  }
+  const std::string name = collection_->slot_name(vector.slot);
+  auto usual = collection_->prepare(name, value);
+  if (usual && usual->generation == vector.generation) {
+    prepared.bytes = std::move(usual->bytes);
+    return prepared;
+  }
+  if (!usual && ORTHANT_TRY(collection_->vector_config(name)).generation == vector.generation) return usual;
+  prepared.bytes = ORTHANT_TRY(stored_embedding(*place.config, place.config->index.dim, value));
+  return prepared;
 }
 
 Status WriteCall::take_texts(EncodedTexts encoded) {
-  const CollectionConfig config = collection_->config();
   for (std::size_t i = 0; i < places_.size(); ++i) {
     const TextPlace& place = places_[i];
     PreparedPoints& prepared = prepared_[place.operation];
     const std::size_t position = prepared.positions[place.point];
     PreparedVector& vector = prepared.points[place.point].vectors[place.vector];
-    const std::string name = collection_->slot_name(vector.slot);
-    if (encoded.truncated[i]) {
+    if (encoded.truncated[i] && !is_shadow(vector.slot)) {
+      const std::string name = collection_->slot_name(vector.slot);
       if (refuses_truncation(requests_[place.operation])) {
         Error error{ErrorCode::kInvalidArgument,
                     fmt::format("{}: longer than the {} tokens that model `{}` takes", text_field(position, name),
@@ -212,7 +276,7 @@ Status WriteCall::take_texts(EncodedTexts encoded) {
       }
       results_[place.operation].truncated.push_back(position);
     }
-    vector.bytes = ORTHANT_TRY(collection_->prepare(name, encoded.vectors[i])).bytes;
+    vector = ORTHANT_TRY(prepare_encoded(place, vector, encoded.vectors[i]));
   }
   if (!results_.empty()) results_.front().tokens_by_model = std::move(encoded.tokens_by_model);
   return {};
@@ -223,7 +287,9 @@ Result<std::map<std::string, EncoderIdentity>> WriteCall::new_encoders() const {
   const CollectionConfig config = collection_->config();
   for (std::size_t i = 0; i < places_.size(); ++i) {
     const TextPlace& place = places_[i];
-    const std::string name = collection_->slot_name(prepared_[place.operation].points[place.point].vectors[place.vector].slot);
+    const Slot slot = prepared_[place.operation].points[place.point].vectors[place.vector].slot;
+    if (is_shadow(slot)) continue;
+    const std::string name = collection_->slot_name(slot);
     const auto* encoder = std::get_if<const Encoder*>(&jobs_[i].model);
     const auto config_of = config.vectors.find(name);
     if (encoder == nullptr || config_of == config.vectors.end() || config_of->second.encoder) continue;
@@ -307,6 +373,9 @@ void WriteCall::queue() {
       const std::size_t position = prepared.positions[i++];
       return std::ranges::find(rejected, position, &RejectedPoint::position) != rejected.end();
     });
+    if (auto* upsert = std::get_if<UpsertRequest>(&requests_[operation]); upsert != nullptr && upsert->bulk_part) {
+      command.bulk_part = bulk_part_of(*upsert->bulk_part, results_[operation]);
+    }
     Result<WriteOp> op = make_op(operation);
     if (!op) return (*answer_)(std::unexpected<Error>(std::move(op).error()));
     command.ops.push_back(std::move(*op));

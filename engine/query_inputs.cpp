@@ -37,6 +37,7 @@ Status QueryInputs::add(const QueryStage& root, const std::string& where) {
           jobs_.push_back({ORTHANT_TRY(engine_.texts.choose(*text, stage.vector_name, vector)), text->text});
           inputs_.push_back(&given);
           models_.push_back(model_name(jobs_.back().model));
+          generations_.push_back(vector.generation);
           return {};
         }();
       }
@@ -59,7 +60,8 @@ void QueryInputs::encode(const RequestContext& context, std::move_only_function<
 
 void QueryInputs::take(EncodedTexts texts, double microseconds) {
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
-    encoded_[inputs_[i]] = {std::move(texts.vectors[i]), models_[i], texts.truncated[i], texts.cached[i], microseconds};
+    encoded_[inputs_[i]] = {
+        std::move(texts.vectors[i]), models_[i], texts.truncated[i], texts.cached[i], microseconds, generations_[i]};
   }
   tokens_by_model_ = std::move(texts.tokens_by_model);
 }
@@ -94,6 +96,9 @@ Status QueryInputs::resolve_stage(const QueryStage& stage, const CollectionReade
     } else {
       if (!status) return;
       status = [&]() -> Status {
+        if (const Encoded* text = encoded(given)) {
+          if (ORTHANT_TRY(reader.vector_config(stage.vector_name)).generation != text->generation) return another_model_serves();
+        }
         std::optional<VectorValue> value = value_of(given);
         if (!value) value = ORTHANT_TRY(collection_->query_from_codes(stage.vector_name, std::get<CodeInput>(given).bytes));
         ORTHANT_TRY(check_finite(*value));

@@ -28,7 +28,8 @@ class QueryInputs : public std::enable_shared_from_this<QueryInputs> {
 
   // Of a VectorInput in a tree: ready, or encoded. Nothing for codes.
   std::optional<VectorValue> value_of(const VectorInput& input) const;
-  // Of all examples of the tree. not_found for points that there are not.
+  // Of all examples of the tree. not_found for points that there are not; another_model_serves() when texts were encoded by a model
+  // that is none of the reader's any more.
   Result<ResolvedExamples> resolve(const QueryStage& root, const CollectionReader& reader) const;
 
   // What became of a text.
@@ -37,7 +38,8 @@ class QueryInputs : public std::enable_shared_from_this<QueryInputs> {
     std::string model;
     bool truncated = false;
     bool cached = false;
-    double microseconds = 0;  // with the other texts, and waiting for the model
+    double microseconds = 0;       // with the other texts, and waiting for the model
+    std::uint32_t generation = 0;  // of the collection's vector that it is meant for
   };
   // Null for an input that is no text.
   const Encoded* encoded(const VectorInput& input) const;
@@ -54,6 +56,7 @@ class QueryInputs : public std::enable_shared_from_this<QueryInputs> {
   std::vector<TextJob> jobs_;
   std::vector<const VectorInput*> inputs_;  // of the jobs
   std::vector<std::string> models_;         // of the jobs
+  std::vector<std::uint32_t> generations_;  // of the jobs
   std::unordered_map<const VectorInput*, Encoded> encoded_;
   std::map<std::string, std::uint64_t> tokens_by_model_;
 };

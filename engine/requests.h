@@ -15,6 +15,7 @@
 #include "base/point_id.h"
 #include "base/result.h"
 #include "engine/bm25_options.h"
+#include "engine/collection/bulk_progress.h"
 #include "engine/collection/collection_config.h"
 #include "engine/collection/explanation.h"
 #include "engine/collection/records.h"
@@ -48,6 +49,8 @@ struct UpsertRequest {
   bool skip_invalid = false;
   // Texts longer than the model's limit: true refuses them, false truncates them and reports it.
   bool refuse_truncation = false;
+  // Of a stream that its client may resume; goes alone, with skip_invalid.
+  std::optional<BulkPart> bulk_part{};
 };
 
 struct DeletePoints {
@@ -231,6 +234,42 @@ struct RestoreRequest {
   bool remove_file = false;             // when done, whatever came of it
 };
 
+// The kept texts of a vector encoded by another model, which takes over when all are.
+struct ReembedRequest {
+  std::string vector_name;
+  std::string model;
+  // Points whose vector came without a text: they lose the vector at the switch. Otherwise they are a reason not to begin, and are
+  // refused while it runs.
+  bool drop_without_text = false;
+};
+
+enum class ReembedPhase {
+  kNone,      // nothing was asked for since the start
+  kCounting,  // the texts that there are, and those encoded before a restart
+  kEncoding,
+  kSwitching,  // the new table and its index are being made
+  kWaiting,    // for what `error` says; tries again by itself
+  kFinished,   // the model serves
+  kFailed,
+  kCancelled,
+};
+std::string_view reembed_phase_name(ReembedPhase phase);  // "none", "counting", ...
+bool is_running(ReembedPhase phase);
+
+struct ReembedProgress {
+  ReembedPhase phase = ReembedPhase::kNone;
+  std::string model;  // that is to serve, or does
+  std::string model_before;
+  std::uint64_t texts = 0;      // as counted at the begin; those that are written later bring their embedding
+  std::uint64_t encoded = 0;    // of these
+  std::uint64_t resumed = 0;    // of the encoded: by the process before this one
+  std::uint64_t truncated = 0;  // texts longer than the model takes
+  std::uint64_t tokens = 0;
+  double seconds = 0;                  // since it began in this process
+  std::optional<double> seconds_left;  // while encoding, at the present rate
+  std::optional<Error> error;
+};
+
 struct CollectionInfo {
   CollectionConfig config;
   std::uint64_t points_count = 0;
@@ -238,6 +277,7 @@ struct CollectionInfo {
   std::uint64_t queued_writes = 0;
   std::map<std::string, IndexStatistics> indexes;       // by vector name
   std::map<std::string, FieldIndexInfo> field_indexes;  // those that answer filters, by path
+  std::map<std::string, ReembedProgress> reembeddings;  // that run or did since the start, by vector name
   // Set when the collection stopped taking requests because its data is damaged; the message says what to do.
   std::optional<Error> fault;
 };

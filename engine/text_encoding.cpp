@@ -237,9 +237,7 @@ Result<const Encoder*> TextEncoding::choose_dense(std::string_view model, std::s
     if (chosen == nullptr) return not_found(not_loaded(model));
   } else if (vector.encoder) {
     chosen = registry_.find(vector.encoder->model);
-    for (const Encoder* other : registry_.all()) {
-      if (chosen == nullptr && same_encoder(identity_of(*other), *vector.encoder)) chosen = other;
-    }
+    if (chosen == nullptr) chosen = find_encoder(*vector.encoder);
     if (chosen == nullptr) {
       return fail(ErrorCode::kFailedPrecondition, fmt::format("vector `{}` was made by model `{}`, which is not loaded; loaded: {}",
                                                               vector_name, vector.encoder->model, loaded_names()));
@@ -265,6 +263,15 @@ Result<const Encoder*> TextEncoding::choose_dense(std::string_view model, std::s
                             vector.encoder->model, info.name, difference));
   }
   return chosen;
+}
+
+const Encoder* TextEncoding::find_encoder(const EncoderIdentity& identity) const {
+  const Encoder* named = registry_.find(identity.model);
+  if (named != nullptr && same_encoder(identity_of(*named), identity)) return named;
+  for (const Encoder* other : registry_.all()) {
+    if (same_encoder(identity_of(*other), identity)) return other;
+  }
+  return nullptr;
 }
 
 void TextEncoding::encode(std::vector<TextJob> jobs, const TextEncodingOptions& options,

@@ -81,6 +81,9 @@ class TextEncoding {
   // or BM25 where none is loaded.
   Result<TextModel> choose(const TextInput& input, std::string_view vector_name, const VectorConfig& vector) const;
 
+  // The loaded encoder that makes the same embeddings. Null: there is none.
+  const Encoder* find_encoder(const EncoderIdentity& identity) const;
+
   // Encodes all or fails; `done` is called once, on a thread of the pool or here. Query texts that were encoded lately come from
   // the cache, with the same values and token counts.
   void encode(std::vector<TextJob> jobs, const TextEncodingOptions& options,

@@ -8,14 +8,15 @@ namespace orthant {
 namespace {
 
 // 2 added the encoder's prompts, 3 the field indexes, 4 the codes and the structure of vector indexes, 5 where codes
-// live, 6 kinds and datatypes of vectors and slots whose name was removed.
-constexpr std::uint8_t kFormat = 7;
+// live, 6 kinds and datatypes of vectors and slots whose name was removed, 7 stemmers, 8 generations and re-embeddings.
+constexpr std::uint8_t kFormat = 8;
 constexpr std::uint8_t kFormatWithPrompts = 2;
 constexpr std::uint8_t kFormatWithFieldIndexes = 3;
 constexpr std::uint8_t kFormatWithStructure = 4;
 constexpr std::uint8_t kFormatWithCodeResidency = 5;
 constexpr std::uint8_t kFormatWithKinds = 6;
 constexpr std::uint8_t kFormatWithStemmers = 7;
+constexpr std::uint8_t kFormatWithGenerations = 8;
 constexpr std::uint8_t kAliasFormat = 1;
 constexpr std::size_t kMaxNameBytes = 255;
 
@@ -189,6 +190,31 @@ Result<std::optional<EncoderIdentity>> read_encoder(ByteReader& reader, std::uin
   return std::optional<EncoderIdentity>(std::move(encoder));
 }
 
+void append_generations(std::string& out, const VectorConfig& vector) {
+  append_value(out, vector.generation);
+  append_value(out, vector.last_generation);
+  append_value(out, static_cast<std::uint8_t>(vector.reembedding.has_value()));
+  if (!vector.reembedding) return;
+  append_encoder(out, vector.reembedding->encoder);
+  append_value(out, static_cast<std::uint8_t>(vector.reembedding->drop_without_text));
+}
+
+Status read_generations(ByteReader& reader, std::uint8_t format, VectorConfig& vector) {
+  const auto generation = reader.read<std::uint32_t>();
+  const auto last = reader.read<std::uint32_t>();
+  bool running = false;
+  if (!generation || !last || *last < *generation || !read_flag(reader, running)) return damaged();
+  vector.generation = *generation;
+  vector.last_generation = *last;
+  if (!running) return {};
+  std::optional<EncoderIdentity> encoder = ORTHANT_TRY(read_encoder(reader, format));
+  Reembedding reembedding;
+  if (!encoder || !read_flag(reader, reembedding.drop_without_text)) return damaged();
+  reembedding.encoder = *std::move(encoder);
+  vector.reembedding = std::move(reembedding);
+  return {};
+}
+
 void append_vector(std::string& out, const CollectionRecord& record, Slot slot) {
   append_value(out, static_cast<std::uint8_t>(record.slot_names.has(slot)));
   if (!record.slot_names.has(slot)) return;
@@ -200,6 +226,7 @@ void append_vector(std::string& out, const CollectionRecord& record, Slot slot) 
   append_value(out, vector.modifier);
   if (vector.kind != VectorKind::kSparse) append_index(out, vector.index);
   append_encoder(out, vector.encoder);
+  append_generations(out, vector);
 }
 
 Status read_vector(ByteReader& reader, std::uint8_t format, CollectionRecord& record) {
@@ -218,6 +245,7 @@ Status read_vector(ByteReader& reader, std::uint8_t format, CollectionRecord& re
   }
   if (vector.kind != VectorKind::kSparse) vector.index = ORTHANT_TRY(read_index(reader, format));
   vector.encoder = ORTHANT_TRY(read_encoder(reader, format));
+  if (format >= kFormatWithGenerations) ORTHANT_TRY(read_generations(reader, format, vector));
   if (!record.config.vectors.emplace(name, std::move(vector)).second) return damaged();
   record.slot_names.add(std::move(name));
   return {};

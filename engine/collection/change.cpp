@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/collection/shadow_vectors.h"
 #include "engine/payload/json_path.h"
 #include "engine/payload/payload.h"
 
@@ -34,6 +35,7 @@ struct Row {
 struct ChangeBuilder {
   const TableView& view;
   const std::uint64_t operation_id;
+  const std::span<const Slot> shadowed;
   const bool has_field_indexes = !view.fields().fields()->empty();
   const std::shared_ptr<const SlotNames> slot_names = view.slot_names();
   Change change{view.table().store()};
@@ -55,6 +57,7 @@ struct ChangeBuilder {
   // not_found for the first unknown id when `all_must_exist`; unknown ids are left out otherwise.
   Result<std::vector<Row>> read_rows(const std::vector<PointId>& ids, bool all_must_exist) const;
   Status take_over(const Row& row, PreparedPoint& point) const;
+  Status take_shadow(const Row& row, Slot slot, PreparedPoint& point) const;
 };
 
 void ChangeBuilder::bury(Slot slot, Ordinal ordinal) {
@@ -73,6 +76,10 @@ void ChangeBuilder::add_row(const PreparedPoint& point, Ordinal replaced) {
   PointRecord record{.id = point.id, .operation_id = operation_id, .slots = {}, .sources = {}, .payload = point.payload};
   std::vector<std::string_view> by_slot(slot_names->size());
   for (const PreparedVector& vector : point.vectors) {
+    if (is_shadow(vector.slot)) {
+      table().put_vector(change.batch, vector.slot, ordinal, shadow_value(vector.generation, vector.bytes));
+      continue;
+    }
     record.slots.push_back(vector.slot);
     if (vector.source_text) record.sources.push_back({vector.slot, *vector.source_text});
     table().put_vector(change.batch, vector.slot, ordinal, vector.bytes);
@@ -113,7 +120,7 @@ Result<std::vector<Row>> ChangeBuilder::read_rows(const std::vector<PointId>& gi
 Status ChangeBuilder::check_slots(const std::vector<PreparedPoint>& points) const {
   for (const PreparedPoint& point : points) {
     for (const PreparedVector& vector : point.vectors) {
-      if (!slot_names->has(vector.slot))
+      if (!slot_names->has(is_shadow(vector.slot) ? vector.slot - kFirstShadowSlot : vector.slot))
         return invalid_argument("Not existing vector name error: the vector was deleted meanwhile");
     }
   }
@@ -143,9 +150,22 @@ Status ChangeBuilder::take_over(const Row& row, PreparedPoint& point) const {
     if (vector.bytes.empty()) return data_corruption(fmt::format("point {}: vector {} is missing", point.id.to_string(), slot));
     const auto source = std::ranges::find(row.record.sources, slot, &SourceText::slot);
     if (source != row.record.sources.end()) vector.source_text = source->text;
+    const bool has_text = vector.source_text.has_value();
     point.vectors.push_back(std::move(vector));
+    if (has_text && std::ranges::find(shadowed, slot) != shadowed.end()) ORTHANT_TRY(take_shadow(row, slot, point));
   }
   return {};
+}
+
+// Where the row has one already.
+Status ChangeBuilder::take_shadow(const Row& row, Slot slot, PreparedPoint& point) const {
+  return table().read_vectors(shadow_of(slot), {&row.ordinal, 1}, [&](std::size_t, std::string_view value) -> Status {
+    if (const auto shadow = parse_shadow(value)) {
+      point.vectors.push_back(
+          {.slot = shadow_of(slot), .bytes = std::string(shadow->bytes), .source_text = {}, .generation = shadow->generation});
+    }
+    return {};
+  });
 }
 
 // One point an id, with the vectors of all points of that id; of the same vector given twice the last wins.
@@ -157,7 +177,9 @@ std::vector<PreparedPoint> merge_equal_ids(const std::vector<PreparedPoint>& poi
     if (is_new) merged.push_back({.id = point.id, .vectors = {}, .payload = {}});
     std::vector<PreparedVector>& vectors = merged[place->second].vectors;
     for (const PreparedVector& vector : point.vectors) {
-      std::erase_if(vectors, [&](const PreparedVector& earlier) { return earlier.slot == vector.slot; });
+      std::erase_if(vectors, [&](const PreparedVector& earlier) {
+        return earlier.slot == vector.slot || earlier.slot == shadow_of(vector.slot);  // the shadow comes after its vector
+      });
       vectors.push_back(vector);
     }
   }
@@ -238,8 +260,8 @@ Status ChangeBuilder::operator()(const EditPayloadOp& op) {
 
 }  // namespace
 
-Result<Change> build_change(const WriteOp& op, const TableView& view, std::uint64_t operation_id) {
-  ChangeBuilder builder{.view = view, .operation_id = operation_id, .new_vectors = {}};
+Result<Change> build_change(const WriteOp& op, const TableView& view, std::uint64_t operation_id, std::span<const Slot> shadowed) {
+  ChangeBuilder builder{.view = view, .operation_id = operation_id, .shadowed = shadowed, .new_vectors = {}};
   ORTHANT_TRY(std::visit(builder, op));
   return std::move(builder.change);
 }

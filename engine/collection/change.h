@@ -3,6 +3,7 @@
 // the view. Building reads the store and may fail; nothing has happened then. Built and used by the collection's writer only.
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +29,8 @@ struct Change {
 Result<WriteOp> resolve(WriteOp op, const TableView& view, ThreadPool* pool);
 
 // `op` must be resolved. not_found ("No point with id 7 found") when a point to be edited does not exist.
-Result<Change> build_change(const WriteOp& op, const TableView& view, std::uint64_t operation_id);
+// `shadowed`: slots whose texts are being encoded by another model; shadows go where their points go.
+Result<Change> build_change(const WriteOp& op, const TableView& view, std::uint64_t operation_id,
+                            std::span<const Slot> shadowed = {});
 
 }  // namespace orthant

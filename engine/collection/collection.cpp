@@ -48,6 +48,14 @@ std::string Collection::Impl::slot_name(Slot slot) const {
   return names->has(slot) ? (*names)[slot] : std::to_string(slot);
 }
 
+Result<VectorConfig> Collection::Impl::vector_config(std::string_view vector_name) const {
+  ORTHANT_TRY(slot_of(vector_name));
+  std::lock_guard lock(state_mutex_);
+  const auto found = record_.config.vectors.find(std::string(vector_name));
+  if (found != record_.config.vectors.end()) return found->second;
+  return invalid_argument(fmt::format("Not existing vector name error: {}", vector_name));
+}
+
 // ---- opening ----
 
 Collection::Collection(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -70,7 +78,7 @@ Result<std::unique_ptr<Collection>> Collection::create(const CollectionEnvironme
       return with_context(fmt::format("vectors.{}", vector_name), std::move(valid).error());
     }
   }
-  if (config.vectors.size() >= kAllSlots) return invalid_argument("vectors: too many names");
+  if (config.vectors.size() >= kFirstShadowSlot) return invalid_argument("vectors: too many names");
   CollectionRecord record;
   record.slot_names = assign_slots(config);
   record.config = std::move(config);
@@ -125,11 +133,7 @@ std::string Collection::slot_name(Slot slot) const {
 }
 
 Result<VectorConfig> Collection::vector_config(std::string_view vector_name) const {
-  ORTHANT_TRY(impl_->slot_of(vector_name));
-  const CollectionRecord record = impl_->record();
-  const auto found = record.config.vectors.find(std::string(vector_name));
-  if (found != record.config.vectors.end()) return found->second;
-  return invalid_argument(fmt::format("Not existing vector name error: {}", vector_name));
+  return impl_->vector_config(vector_name);
 }
 
 Result<PreparedVector> Collection::prepare(std::string_view vector_name, const VectorValue& value) const {
@@ -140,7 +144,8 @@ Result<PreparedVector> Collection::prepare(std::string_view vector_name, const V
   if (index->config().index.form != VectorForm::kFloat32) {
     return invalid_argument(fmt::format("vector `{}`: floats given, the collection takes ready codes", vector_name));
   }
-  return PreparedVector{.slot = slot, .bytes = ORTHANT_TRY(index->prepare(value)), .source_text = {}};
+  return PreparedVector{
+      .slot = slot, .bytes = ORTHANT_TRY(index->prepare(value)), .source_text = {}, .generation = index->config().generation};
 }
 
 Result<PreparedVector> Collection::prepare_codes(std::string_view vector_name, std::span<const std::uint8_t> codes) const {

@@ -24,6 +24,7 @@
 
 #include "base/result.h"
 #include "base/thread_pool.h"
+#include "engine/collection/bulk_progress.h"
 #include "engine/collection/catalog.h"
 #include "engine/collection/explanation.h"
 #include "engine/collection/measured_quality.h"
@@ -52,6 +53,9 @@ struct CollectionEnvironment {
 
 struct WriteCommand {
   std::vector<WriteOp> ops;  // applied in order; each is atomic; the first failure ends the command
+  // Of a command with one upsert: its lines are noted as done together with the points. Points of lines that are done already are
+  // left out.
+  std::optional<BulkPart> bulk_part{};
   bool wait_for_sync = true;
   // Asked before each op: an error drops the rest of the command. May be empty.
   std::function<Status()> admit;
@@ -70,7 +74,12 @@ struct VectorSearch {
   PayloadSelector payload{};
   VectorSelector vectors{};
   bool explain = false;
+  // VectorConfig::generation that the vector was encoded for: unavailable (another_model_serves()) where another one serves.
+  std::optional<std::uint32_t> generation{};
 };
+// The error that tells a query to encode its text again.
+std::unexpected<Error> another_model_serves();
+bool is_another_model_serving(const Error& error);
 
 // Of one vector, without filters and explanations, in the same way and as deep.
 bool can_share(const VectorSearch& a, const VectorSearch& b);
@@ -92,6 +101,24 @@ struct QualityAsk {
   std::string_view vector_name{};
   std::size_t sampled_rows = 0;  // 0: as many as the kept result, or else the usual number
   bool refresh = false;          // a kept result does not do
+};
+
+// What the texts of a vector amount to.
+struct TextCounts {
+  std::uint64_t points_with_vector = 0;
+  std::uint64_t texts = 0;    // those of them whose vector was made from a text that is kept
+  std::uint64_t encoded = 0;  // texts that have an embedding by the other model already
+};
+
+// Texts that the other model has not encoded yet, and where the look-out for more goes on.
+struct UnencodedTexts {
+  std::uint32_t generation = 0;
+  TableNumber table = 0;
+  Ordinal next = 0;
+  bool at_end = false;        // there were no more rows
+  std::uint64_t encoded = 0;  // texts passed over because they are encoded
+  std::vector<Ordinal> ordinals;
+  std::vector<std::string> texts;  // of the ordinals
 };
 
 struct CollectionStatistics {
@@ -173,6 +200,25 @@ class Collection {
   Result<CollectionReader> reader() const;
   // The texts that the vectors of a point were made from, by vector name. Nothing when there is no such point.
   Result<std::optional<std::vector<std::pair<std::string, std::string>>>> source_texts(const PointId& id) const;
+
+  // ---- re-embedding: how another model's embeddings of kept texts replace those that serve (collection_reembed.cpp) ----
+  // Begun and ended by VectorConfig::reembedding in update_config(); the caller encodes.
+  // Reads all records, on the calling thread. cancelled when the process is stopping.
+  Result<TextCounts> count_texts(std::string_view vector_name) const;
+  // Rows from `from` on (of that table; of another one: from its begin), at most `limit` texts.
+  Result<UnencodedTexts> unencoded_texts(std::string_view vector_name, TableNumber table, Ordinal from, std::size_t limit) const;
+  // Vectors that have one.
+  std::vector<std::string> reembedded_vectors() const;
+  // Keeps embeddings of those texts. cancelled when the re-embedding was given up.
+  void put_shadows(UnencodedTexts texts, std::vector<PreparedVector> shadows, std::move_only_function<void(Status)> done);
+  // Makes the other model's embeddings those that serve, in one switch, and ends the re-embedding. unavailable: texts are not all
+  // encoded, or the rows are being rewritten for another reason.
+  void switch_to_shadows(std::string_view vector_name, std::function<void(Status)> done);
+
+  // ---- bulk streams ----
+  // Nothing when the collection knows no such operation. All that it tells is on disk.
+  Result<std::optional<BulkProgress>> bulk_progress(std::string_view operation) const;
+  Result<std::map<std::string, BulkProgress>> bulk_operations() const;
 
   // ---- quality ----
   // Measures what searches find and cost (index/quality.h), beside everything else and behind every waiting search; or gives the

@@ -43,12 +43,23 @@ enum class SparseModifier : std::uint8_t {
   kIdf = 1,  // times ln(1 + (N - n + 0.5) / (n + 0.5)), of N points with this vector n with the index
 };
 
+// Kept texts of a vector are being encoded by another model (Engine::reembed); until they all are, the old embeddings serve.
+struct Reembedding {
+  EncoderIdentity encoder;         // whose embeddings will serve
+  bool drop_without_text = false;  // points whose vector came without a text lose it; otherwise there may be none
+};
+
 struct VectorConfig {
   IndexConfig index;
   VectorKind kind = VectorKind::kDense;
   VectorDatatype datatype = VectorDatatype::kFloat32;
   SparseModifier modifier = SparseModifier::kNone;
   std::optional<EncoderIdentity> encoder;
+  // Which making of the embeddings serves: what was prepared for another one must not be mixed in. A re-embedding makes
+  // last_generation, which is never given twice.
+  std::uint32_t generation = 0;
+  std::uint32_t last_generation = 0;
+  std::optional<Reembedding> reembedding{};
 };
 
 struct CollectionConfig {

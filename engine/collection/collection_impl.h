@@ -60,7 +60,7 @@ class Collection::Impl : public std::enable_shared_from_this<Impl> {
 
   // ---- writer (collection_write.cpp) ----
   void run(WriteCommand command, WriteDone done);
-  Result<std::uint64_t> apply(WriteOp op);
+  Result<std::uint64_t> apply(WriteOp op, const BulkPart* bulk_part);
   void publish(TableView& view, Change& change);
   void answer(bool synced, std::move_only_function<void(Status)> done);
   Status change_config(std::move_only_function<Status(CollectionConfig&)> change);
@@ -83,9 +83,22 @@ class Collection::Impl : public std::enable_shared_from_this<Impl> {
   // ---- reclaiming (collection_reclaim.cpp) ----
   using ReclaimDone = std::function<void(Status)>;
   void start_reclaim(ReclaimDone done);
+  void start_reclaim(CollectionRecord target, std::optional<ShadowSwitch> shadow_switch, ReclaimDone done);
   void continue_reclaim(const std::shared_ptr<Reclaim>& reclaim, ReclaimDone done);
   Status finish_reclaim(Reclaim& reclaim);
   void end_reclaim(Status result, const ReclaimDone& done);
+
+  // ---- re-embedding (collection_reembed.cpp) ----
+  Result<VectorConfig> vector_config(std::string_view vector_name) const;
+  std::vector<std::string> reembedded_vectors() const;
+  Status store_shadows(const UnencodedTexts& texts, const std::vector<PreparedVector>& shadows);
+  void start_switch(Slot slot, ReclaimDone done);
+  // Shadows of re-embeddings that `before` had and the present record has not. Writer.
+  void remove_abandoned_shadows(const CollectionRecord& before, const TableView& current) const;
+  // Slots whose texts are being encoded by another model. Writer.
+  std::vector<Slot> shadowed_slots() const;
+  // Of the record that the table of `reclaim` is to have.
+  Status apply_switch(const ShadowSwitch& shadow_switch, CollectionRecord& record) const;
 
   // ---- field indexes (collection_fields.cpp) ----
   // Removes what is not configured any more and starts building what is missing. Waits for a reclaim that runs.

@@ -211,6 +211,7 @@ namespace {
 Result<std::shared_ptr<SlotIndex>> slot_for(const TableView& view, const VectorSearch& request) {
   const std::shared_ptr<SlotIndex> index = view.slot(ORTHANT_TRY(view.slot_of(request.vector_name)));
   if (!index) return invalid_argument(fmt::format("Not existing vector name error: {}", request.vector_name));
+  if (request.generation && *request.generation != index->config().generation) return another_model_serves();
   ORTHANT_TRY(index->check_query(*request.vector));
   return index;
 }
@@ -219,14 +220,24 @@ std::size_t wanted_rows(const VectorSearch& request, std::size_t rows) {
   return std::min(request.limit, rows) + std::min(request.offset, rows) + (request.excluded ? 1 : 0);
 }
 
+constexpr const char* kAnotherModel = "another model has taken over the vector meanwhile, ask again";
+
 }  // namespace
+
+std::unexpected<Error> another_model_serves() {
+  return fail(ErrorCode::kUnavailable, kAnotherModel);
+}
+
+bool is_another_model_serving(const Error& error) {
+  return error.code == ErrorCode::kUnavailable && error.message == kAnotherModel;
+}
 
 bool can_share(const VectorSearch& a, const VectorSearch& b) {
   const auto plain = [](const VectorSearch& request) {
     return (request.filter == nullptr || is_empty(*request.filter)) && !request.explain;
   };
   return plain(a) && plain(b) && a.vector_name == b.vector_name && a.limit == b.limit && a.offset == b.offset &&
-         a.excluded.has_value() == b.excluded.has_value() && a.params == b.params;
+         a.excluded.has_value() == b.excluded.has_value() && a.params == b.params && a.generation == b.generation;
 }
 
 SearchParams Collection::Impl::params_for(const VectorSearch& request, const TableView& current, const AllowedRows* allowed) const {

@@ -14,17 +14,21 @@ constexpr const char* kNamesChanged = "reclaim: vector names have changed, it be
 }  // namespace
 
 void Collection::Impl::start_reclaim(ReclaimDone done) {
+  start_reclaim(record(), {}, std::move(done));
+}
+
+void Collection::Impl::start_reclaim(CollectionRecord target, std::optional<ShadowSwitch> shadow_switch, ReclaimDone done) {
   if (journal_) return done(fail(ErrorCode::kUnavailable, "collection " + name + ": rows are being reclaimed already"));
   if (field_journal_) return done(fail(ErrorCode::kUnavailable, "collection " + name + ": field indexes are being built"));
   if (Status in_charge = check_in_charge(); !in_charge) return done(std::move(in_charge));
   if (const auto current = view(); !current) return done(std::unexpected<Error>(current.error()));
   journal_.emplace();
   rebuild_wanted_ = false;
-  CollectionRecord target = record();
   target.table = 0;
-  continue_reclaim(std::make_shared<Reclaim>(environment.store, std::move(target), environment.index_path,
-                                             &environment.background_pool, environment.memory_budget, environment.stopping),
-                   std::move(done));
+  continue_reclaim(
+      std::make_shared<Reclaim>(environment.store, std::move(target), environment.index_path, &environment.background_pool,
+                                environment.memory_budget, environment.stopping, shadow_switch),
+      std::move(done));
 }
 
 void Collection::Impl::continue_reclaim(const std::shared_ptr<Reclaim>& reclaim, ReclaimDone done) {
@@ -58,6 +62,7 @@ Status Collection::Impl::finish_reclaim(Reclaim& reclaim) {
   // The configuration may have changed since the reclaim began.
   CollectionRecord switched = record();
   switched.table = reclaim.table();
+  if (reclaim.shadow_switch()) ORTHANT_TRY(apply_switch(*reclaim.shadow_switch(), switched));
   StoreBatch batch(environment.store);
   put_collection(batch, name, switched);
   reclaim.view()->table().put_last_operation(batch, last_operation_);
@@ -69,6 +74,7 @@ Status Collection::Impl::finish_reclaim(Reclaim& reclaim) {
     view_ = reclaim.view();
   }
   version.fetch_add(1, std::memory_order_release);
+  if (reclaim.shadow_switch()) forget_quality();
   old_view->retire();
   static Counter& reclaims = counter("orthant_reclaims_total", "Tables rewritten without their buried rows.");
   reclaims.add();

@@ -1,12 +1,14 @@
 // The writer's side of a collection: everything here runs on its strand, one task at a time.
 
 #include <algorithm>
+#include <chrono>
 
 #include <fmt/format.h>
 
 #include "base/log.h"
 #include "base/metrics.h"
 #include "engine/collection/collection_impl.h"
+#include "engine/collection/shadow_vectors.h"
 
 namespace orthant {
 namespace {
@@ -25,6 +27,21 @@ Status check_fixed(const CollectionConfig& before, const CollectionConfig& after
     }
   }
   return {};
+}
+
+// Leaves out the points of lines that are done already, and notes the part's lines as done.
+BulkProgress take_bulk_part(WriteOp& op, const BulkPart& part, BulkProgress progress) {
+  auto& points = std::get<UpsertOp>(op).points;
+  std::size_t position = 0;
+  std::erase_if(points, [&](const PreparedPoint&) { return progress.has(part.point_lines.at(position++)); });
+  progress.accepted += points.size();
+  progress.rejected += static_cast<std::uint64_t>(
+      std::ranges::count_if(part.rejected_lines, [&](std::uint64_t line) { return !progress.has(line); }));
+  progress.add(part.lines);
+  progress.finished = progress.finished || part.ends;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  progress.updated_ms = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+  return progress;
 }
 
 // Vectors that both have are indexed in the same way.
@@ -50,7 +67,7 @@ Result<SlotChange> follow_names(CollectionRecord& record) {
   }
   for (const auto& [name, vector] : record.config.vectors) {
     if (record.slot_names.find(name)) continue;
-    if (record.slot_names.size() + 1 >= kAllSlots) return invalid_argument("vectors: too many names have come and gone");
+    if (record.slot_names.size() + 1 >= kFirstShadowSlot) return invalid_argument("vectors: too many names have come and gone");
     record.slot_names.add(name);
     change.added.push_back(name);
   }
@@ -64,7 +81,7 @@ void Collection::Impl::run(WriteCommand command, WriteDone done) {
   for (WriteOp& op : command.ops) {
     Status admitted = command.admit ? command.admit() : Status();
     if (!admitted) return done(std::unexpected<Error>(std::move(admitted).error()));
-    Result<std::uint64_t> applied = apply(std::move(op));
+    Result<std::uint64_t> applied = apply(std::move(op), command.bulk_part ? &*command.bulk_part : nullptr);
     if (!applied) {
       environment.syncer.note_write();  // of the operations before this one
       return done(std::unexpected<Error>(std::move(applied).error()));
@@ -91,12 +108,21 @@ void Collection::Impl::answer(bool synced, std::move_only_function<void(Status)>
   });
 }
 
-Result<std::uint64_t> Collection::Impl::apply(WriteOp op) {
+Result<std::uint64_t> Collection::Impl::apply(WriteOp op, const BulkPart* bulk_part) {
   ORTHANT_TRY(check_in_charge());
   const std::shared_ptr<TableView> current = ORTHANT_TRY(view());
   const std::uint64_t operation_id = last_operation_ + 1;
+  std::optional<BulkProgress> bulk;
+  bool bulk_is_new = false;
+  if (bulk_part != nullptr) {
+    bulk = ORTHANT_TRY(read_bulk_progress(environment.store, name, bulk_part->operation));
+    bulk_is_new = !bulk;
+    bulk = take_bulk_part(op, *bulk_part, std::move(bulk).value_or(BulkProgress()));
+  }
+  ORTHANT_TRY(settle_generations(op, record_));  // which only this thread changes
   op = ORTHANT_TRY(resolve(std::move(op), *current, &environment.search_pool));
-  Change change = ORTHANT_TRY(build_change(op, *current, operation_id));
+  Change change = ORTHANT_TRY(build_change(op, *current, operation_id, shadowed_slots()));
+  if (bulk) ORTHANT_TRY(put_bulk_progress(change.batch, environment.store, name, bulk_part->operation, *bulk, bulk_is_new));
   // What the store has taken must find room in the indexes.
   ORTHANT_TRY(current->make_room(change.rows.rows));
   const TableView::WriteInProgress in_progress(*current);
@@ -126,11 +152,12 @@ void Collection::Impl::publish(TableView& current, Change& change) {
 Status Collection::Impl::change_config(std::move_only_function<Status(CollectionConfig&)> change) {
   ORTHANT_TRY(check_in_charge());
   const std::shared_ptr<TableView> current = ORTHANT_TRY(view());
-  CollectionRecord changed = record();
+  const CollectionRecord before = record();
+  CollectionRecord changed = before;
   ORTHANT_TRY(change(changed.config));
-  ORTHANT_TRY(check_fixed(record().config, changed.config));
+  ORTHANT_TRY(check_fixed(before.config, changed.config));
   const SlotChange slots = ORTHANT_TRY(follow_names(changed));
-  const bool rebuild = !same_indexes(record().config, changed.config);
+  const bool rebuild = !same_indexes(before.config, changed.config);
   StoreBatch batch(environment.store);
   put_collection(batch, name, changed);
   ORTHANT_TRY(environment.store.write(batch));
@@ -138,6 +165,7 @@ Status Collection::Impl::change_config(std::move_only_function<Status(Collection
     std::lock_guard lock(state_mutex_);
     record_ = changed;
   }
+  remove_abandoned_shadows(before, *current);
   for (const Slot slot : slots.removed) current->remove_slot(slot);
   for (const std::string& added : slots.added) ORTHANT_TRY(current->add_slot(added, changed.config.vectors.at(added)));
   const bool names_changed = !slots.removed.empty() || !slots.added.empty();
@@ -167,6 +195,7 @@ Status Collection::Impl::yield_to(const CollectionRecord& successor) {
   const std::shared_ptr<TableView> current = ORTHANT_TRY(view());
   StoreBatch batch(environment.store);
   put_collection(batch, name, successor);
+  ORTHANT_TRY(remove_bulk_operations(batch, environment.store, name));
   ORTHANT_TRY(environment.store.write(batch));
   yielded_ = true;
   current->retire();
@@ -179,6 +208,7 @@ Status Collection::Impl::drop(const std::vector<std::string>& aliases) {
   const std::shared_ptr<TableView> current = ORTHANT_TRY(view());
   StoreBatch batch(environment.store);
   remove_collection(batch, name);
+  ORTHANT_TRY(remove_bulk_operations(batch, environment.store, name));
   for (const std::string& alias : aliases) remove_alias(batch, alias);
   ORTHANT_TRY(environment.store.write(batch));
   current->retire();

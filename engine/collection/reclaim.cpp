@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "base/log.h"
+#include "engine/collection/shadow_vectors.h"
 
 namespace orthant {
 namespace {
@@ -31,6 +34,7 @@ Status Reclaim::run_round(const StoredTable& old_table, Ordinal row_count, const
   if (first_round) ORTHANT_TRY(create_target());
   ORTHANT_TRY(follow_rewritten(old_table, journal));
   ORTHANT_TRY(follow_burials(old_table, journal));
+  ORTHANT_TRY(follow_shadows(old_table, journal));
   ORTHANT_TRY(copy_rows(old_table, rows_done(), row_count));
   if (first_round) view_ = ORTHANT_TRY(TableView::open(store_, target_, index_path_, pool_, budget_));
   return {};
@@ -68,22 +72,84 @@ PointRecord Reclaim::without_removed_slots(PointRecord record) const {
   return record;
 }
 
-Status Reclaim::copy_chunk(const StoredTable& old_table, std::span<const std::pair<Ordinal, PointRecord>> rows) {
+// Of the slot that is switched. False: it has a text, or the point has no such vector.
+bool Reclaim::lose_vector_without_text(PointRecord& record) const {
+  const Slot slot = shadow_switch_->slot;
+  if (std::ranges::find(record.sources, slot, &SourceText::slot) != record.sources.end()) return false;
+  return std::erase(record.slots, slot) > 0;
+}
+
+Status Reclaim::read_slot(const StoredTable& old_table, std::span<const std::pair<Ordinal, PointRecord>> rows, Slot slot,
+                          RowVectors& vectors) const {
+  std::vector<Ordinal> ordinals;
+  std::vector<std::size_t> positions;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (std::ranges::find(rows[i].second.slots, slot) == rows[i].second.slots.end()) continue;
+    ordinals.push_back(rows[i].first);
+    positions.push_back(i);
+  }
+  return old_table.read_vectors(slot, ordinals, [&](std::size_t i, std::string_view bytes) -> Status {
+    vectors[positions[i]][slot] = bytes;
+    return {};
+  });
+}
+
+// In place of the vectors of the slot that is switched. Rows whose vector came without a text lose it.
+Status Reclaim::read_shadows(const StoredTable& old_table, std::span<std::pair<Ordinal, PointRecord>> rows,
+                             RowVectors& vectors) const {
+  const Slot slot = shadow_switch_->slot;
+  std::vector<Ordinal> ordinals;
+  std::vector<std::size_t> positions;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    PointRecord& record = rows[i].second;
+    if (lose_vector_without_text(record)) {
+      if (shadow_switch_->drop_without_text) continue;
+      return fail(ErrorCode::kFailedPrecondition,
+                  fmt::format("point {}: its vector came without a text and cannot be made anew", record.id.to_string()));
+    }
+    if (std::ranges::find(record.slots, slot) == record.slots.end()) continue;
+    ordinals.push_back(rows[i].first);
+    positions.push_back(i);
+  }
+  std::size_t found = 0;
+  ORTHANT_TRY(old_table.read_vectors(shadow_of(slot), ordinals, [&](std::size_t i, std::string_view value) -> Status {
+    const auto shadow = parse_shadow(value);
+    if (!shadow || shadow->generation != shadow_switch_->generation) return {};
+    vectors[positions[i]][slot] = shadow->bytes;
+    ++found;
+    return {};
+  }));
+  if (found == ordinals.size()) return {};
+  return fail(ErrorCode::kUnavailable, fmt::format("{} texts are not encoded yet", ordinals.size() - found));
+}
+
+Status Reclaim::copy_shadows(const StoredTable& old_table, std::span<const std::pair<Ordinal, PointRecord>> rows,
+                             StoreBatch& batch) const {
   const StoredTable new_table(store_, target_.table);
-  const std::size_t slot_count = target_.slot_names.size();
-  std::vector<std::vector<std::string>> vectors(rows.size(), std::vector<std::string>(slot_count));
-  for (Slot slot = 0; slot < slot_count; ++slot) {
+  for (Slot slot = 0; slot < target_.slot_names.size(); ++slot) {
+    if (shadow_switch_ && slot == shadow_switch_->slot) continue;
     std::vector<Ordinal> ordinals;
     std::vector<std::size_t> positions;
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      if (std::ranges::find(rows[i].second.slots, slot) == rows[i].second.slots.end()) continue;
+      if (std::ranges::find(rows[i].second.sources, slot, &SourceText::slot) == rows[i].second.sources.end()) continue;
       ordinals.push_back(rows[i].first);
       positions.push_back(i);
     }
-    ORTHANT_TRY(old_table.read_vectors(slot, ordinals, [&](std::size_t i, std::string_view bytes) -> Status {
-      vectors[positions[i]][slot] = bytes;
+    ORTHANT_TRY(old_table.read_vectors(shadow_of(slot), ordinals, [&](std::size_t i, std::string_view value) -> Status {
+      new_table.put_vector(batch, shadow_of(slot), next_ordinal_ + static_cast<Ordinal>(positions[i]), value);
       return {};
     }));
+  }
+  return {};
+}
+
+Status Reclaim::copy_chunk(const StoredTable& old_table, std::span<std::pair<Ordinal, PointRecord>> rows) {
+  const StoredTable new_table(store_, target_.table);
+  const std::size_t slot_count = target_.slot_names.size();
+  RowVectors vectors(rows.size(), std::vector<std::string>(slot_count));
+  for (Slot slot = 0; slot < slot_count; ++slot) {
+    const bool from_shadows = shadow_switch_ && slot == shadow_switch_->slot;
+    ORTHANT_TRY(from_shadows ? read_shadows(old_table, rows, vectors) : read_slot(old_table, rows, slot, vectors));
   }
   StoreBatch batch(store_);
   std::vector<std::vector<std::string_view>> views(rows.size(), std::vector<std::string_view>(slot_count));
@@ -100,6 +166,7 @@ Status Reclaim::copy_chunk(const StoredTable& old_table, std::span<const std::pa
     new_ordinals_.resize(old_ordinal, kNoOrdinal);
     new_ordinals_.push_back(ordinal);
   }
+  ORTHANT_TRY(copy_shadows(old_table, rows, batch));
   // In the first round there is no view yet: it is built over all rows at once, in parallel.
   EncodedBatch encoded;
   if (view_) {
@@ -160,13 +227,32 @@ Status Reclaim::follow_rewritten(const StoredTable& old_table, const RowJournal&
   const std::vector<PointRecord> before = ORTHANT_TRY(new_table.read_points(new_ordinals));
   FieldChanges fields;
   for (std::size_t i = 0; i < records.size(); ++i) {
-    new_table.put_point(batch, new_ordinals[i], without_removed_slots(records[i]));
+    PointRecord record = without_removed_slots(records[i]);
+    if (shadow_switch_) lose_vector_without_text(record);
+    new_table.put_point(batch, new_ordinals[i], record);
     fields.edited.emplace_back(view_->fields().read(new_ordinals[i], before[i].payload),
                                view_->fields().read(new_ordinals[i], records[i].payload));
   }
   ORTHANT_TRY(store_.write(batch));
   view_->fields().apply(std::move(fields));
   return {};
+}
+
+// Rows copied before their shadow came.
+Status Reclaim::follow_shadows(const StoredTable& old_table, const RowJournal& journal) {
+  if (journal.shadowed.empty()) return {};
+  const StoredTable new_table(store_, target_.table);
+  StoreBatch batch(store_);
+  for (const auto& [slot, old_ordinal] : journal.shadowed) {
+    const Ordinal ordinal = new_ordinal(old_ordinal);
+    if (ordinal == kNoOrdinal || !target_.slot_names.has(slot)) continue;
+    if (shadow_switch_ && slot == shadow_switch_->slot) continue;
+    ORTHANT_TRY(old_table.read_vectors(shadow_of(slot), {&old_ordinal, 1}, [&](std::size_t, std::string_view value) -> Status {
+      new_table.put_vector(batch, shadow_of(slot), ordinal, value);
+      return {};
+    }));
+  }
+  return store_.write(batch);
 }
 
 }  // namespace orthant

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -25,15 +26,24 @@ namespace orthant {
 struct RowJournal {
   std::vector<std::pair<Slot, Ordinal>> burials;
   std::vector<Ordinal> rewritten;
-  std::size_t size() const { return burials.size() + rewritten.size(); }
+  std::vector<std::pair<Slot, Ordinal>> shadowed;  // rows that were given a shadow of this slot
+  std::size_t size() const { return burials.size() + rewritten.size() + shadowed.size(); }
+};
+
+// A reclaim whose new table has the shadows of a slot as its vectors.
+struct ShadowSwitch {
+  Slot slot = 0;
+  std::uint32_t generation = 0;
+  bool drop_without_text = false;
 };
 
 class Reclaim {
  public:
   // `target` is the new record; its table number is given here.
   Reclaim(Store& store, CollectionRecord target, std::filesystem::path index_path, ThreadPool* pool, MemoryBudget* budget,
-          const std::atomic<bool>& stopping)
-      : store_(store),
+          const std::atomic<bool>& stopping, std::optional<ShadowSwitch> shadow_switch = {})
+      : shadow_switch_(shadow_switch),
+        store_(store),
         target_(std::move(target)),
         index_path_(std::move(index_path)),
         pool_(pool),
@@ -45,7 +55,7 @@ class Reclaim {
   Reclaim& operator=(const Reclaim&) = delete;
 
   // Brings the new table to the moment of `old_table` (frozen), which has `row_count` rows. `journal` holds what happened since the
-  // last round. cancelled when the process is stopping.
+  // last round. cancelled when the process is stopping; unavailable when a shadow is missing that the new table needs.
   Status run_round(const StoredTable& old_table, Ordinal row_count, const RowJournal& journal);
 
   Ordinal rows_done() const { return static_cast<Ordinal>(new_ordinals_.size()); }
@@ -53,16 +63,25 @@ class Reclaim {
   const SlotNames& slot_names() const { return target_.slot_names; }
   const std::shared_ptr<TableView>& view() const { return view_; }
   void mark_switched() { switched_ = true; }
+  const std::optional<ShadowSwitch>& shadow_switch() const { return shadow_switch_; }
 
  private:
   Status create_target();
   Status copy_rows(const StoredTable& old_table, Ordinal first, Ordinal last);
   PointRecord without_removed_slots(PointRecord record) const;
-  Status copy_chunk(const StoredTable& old_table, std::span<const std::pair<Ordinal, PointRecord>> rows);
+  Status copy_chunk(const StoredTable& old_table, std::span<std::pair<Ordinal, PointRecord>> rows);
+  using RowVectors = std::vector<std::vector<std::string>>;  // [row][slot]
+  Status read_slot(const StoredTable& old_table, std::span<const std::pair<Ordinal, PointRecord>> rows, Slot slot,
+                   RowVectors& vectors) const;
+  Status read_shadows(const StoredTable& old_table, std::span<std::pair<Ordinal, PointRecord>> rows, RowVectors& vectors) const;
+  Status copy_shadows(const StoredTable& old_table, std::span<const std::pair<Ordinal, PointRecord>> rows, StoreBatch& batch) const;
+  bool lose_vector_without_text(PointRecord& record) const;
+  Status follow_shadows(const StoredTable& old_table, const RowJournal& journal);
   Status follow_burials(const StoredTable& old_table, const RowJournal& journal);
   Status follow_rewritten(const StoredTable& old_table, const RowJournal& journal);
   Ordinal new_ordinal(Ordinal old) const { return old < new_ordinals_.size() ? new_ordinals_[old] : kNoOrdinal; }
 
+  const std::optional<ShadowSwitch> shadow_switch_;
   Store& store_;
   CollectionRecord target_;
   const std::filesystem::path index_path_;

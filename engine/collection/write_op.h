@@ -19,9 +19,11 @@
 namespace orthant {
 
 struct PreparedVector {
-  Slot slot = 0;
+  Slot slot = 0;                           // a shadow's too, beside the slot that it belongs to
   std::string bytes;                       // dim f32 as VectorIndex::prepare_vector gave them, or the user's codes
   std::optional<std::string> source_text;  // what was encoded, if it came as text
+  // VectorConfig::generation that this was made for. The writer looks at it; the byte form, being of what is written, has it not.
+  std::uint32_t generation = 0;
   bool operator==(const PreparedVector&) const = default;
 };
 

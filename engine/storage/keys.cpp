@@ -9,6 +9,7 @@ namespace {
 
 // First byte of keys in the catalog family.
 constexpr char kAliasTag = 'a';
+constexpr char kBulkTag = 'b';
 constexpr char kCollectionTag = 'c';
 constexpr char kTableTag = 't';
 constexpr char kOperationTag = 'o';
@@ -83,6 +84,21 @@ KeyRange all_aliases() {
 std::optional<std::string_view> parse_alias(std::string_view key) {
   if (key.empty() || key.front() != kAliasTag) return std::nullopt;
   return key.substr(1);
+}
+
+// A NUL ends the collection's name: no name holds one.
+std::string bulk_operation(std::string_view collection, std::string_view operation) {
+  return tagged(kBulkTag).append(collection).append(1, '\0').append(operation);
+}
+
+KeyRange all_bulk_operations(std::string_view collection) {
+  return {bulk_operation(collection, {}), tagged(kBulkTag).append(collection).append(1, '\1')};
+}
+
+std::optional<std::string_view> parse_bulk_operation(std::string_view collection, std::string_view key) {
+  const std::string prefix = bulk_operation(collection, {});
+  if (!key.starts_with(prefix)) return std::nullopt;
+  return key.substr(prefix.size());
 }
 
 std::string table(TableNumber table) {

@@ -19,6 +19,15 @@ using TableNumber = std::uint32_t;
 using Slot = std::uint16_t;
 // In burial markers: the whole row is buried, not one vector of it.
 inline constexpr Slot kAllSlots = 0xffff;
+// Vectors under these numbers are shadows: embeddings of the slot without the top bit that another model makes while the present
+// ones serve (engine/collection/shadow_vectors.h). No name ever has such a number.
+inline constexpr Slot kFirstShadowSlot = 0x8000;
+constexpr Slot shadow_of(Slot slot) {
+  return static_cast<Slot>(slot | kFirstShadowSlot);
+}
+constexpr bool is_shadow(Slot slot) {
+  return slot >= kFirstShadowSlot && slot != kAllSlots;
+}
 
 // The store keeps keys in families, each with block size, compression and filters for its kind of value.
 enum class Family : std::uint8_t {
@@ -44,6 +53,10 @@ std::optional<std::string_view> parse_collection(std::string_view key);
 std::string alias(std::string_view name);
 KeyRange all_aliases();
 std::optional<std::string_view> parse_alias(std::string_view key);
+// How far the bulk streams of a collection have come.
+std::string bulk_operation(std::string_view collection, std::string_view operation);
+KeyRange all_bulk_operations(std::string_view collection);
+std::optional<std::string_view> parse_bulk_operation(std::string_view collection, std::string_view key);
 std::string table(TableNumber table);
 KeyRange all_tables();
 std::optional<TableNumber> parse_table(std::string_view key);

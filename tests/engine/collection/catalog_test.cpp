@@ -21,6 +21,9 @@ CollectionRecord sample() {
   record.config.vectors[""].index.binary_codes = BinaryCodes::kRotated;
   record.config.vectors[""].index.code_bits = 2;
   record.config.vectors[""].index.structure = IndexStructure::kGraph;
+  record.config.vectors[""].generation = 2;
+  record.config.vectors[""].last_generation = 4;
+  record.config.vectors[""].reembedding = Reembedding{{"next", "def", "int8", "cls", 768, "", std::nullopt}, true};
   record.config.vectors["a"].index = {.dim = 8, .form = VectorForm::kInt8};
   record.config.vectors["b"].index = {.dim = 9, .form = VectorForm::kUbinary};
   record.slot_names.add_removed();
@@ -51,6 +54,11 @@ TEST(Catalog, RecordComesBackFromItsBytes) {
   EXPECT_EQ(found.slot_names, record.slot_names);
   EXPECT_EQ(found.config.dialect_json, record.config.dialect_json);
   EXPECT_EQ(found.config.vectors.at("").encoder, record.config.vectors.at("").encoder);
+  EXPECT_EQ(found.config.vectors.at("").generation, 2U);
+  EXPECT_EQ(found.config.vectors.at("").last_generation, 4U);
+  EXPECT_EQ(found.config.vectors.at("").reembedding->encoder, record.config.vectors.at("").reembedding->encoder);
+  EXPECT_TRUE(found.config.vectors.at("").reembedding->drop_without_text);
+  EXPECT_FALSE(found.config.vectors.at("a").reembedding.has_value());
   EXPECT_EQ(found.config.field_indexes, record.config.field_indexes);
   EXPECT_EQ(found.config.vectors.at("").index, record.config.vectors.at("").index);
   EXPECT_FALSE(found.slot_names.has(3));
@@ -117,6 +125,18 @@ TEST(Catalog, ReadsARecordOfVersionTwoForEver) {
   const CollectionRecord found = decode_collection_record(bytes).value();
   EXPECT_EQ(found.slot_names, SlotNames({"v"}));
   EXPECT_TRUE(found.config.field_indexes.empty());
+}
+
+// With stemmers and without generations.
+TEST(Catalog, ReadsARecordOfVersionSevenForEver) {
+  using namespace std::string_literals;
+  const std::string bytes =
+      "\x07"s + "\x07\0\0\0"s + "\x02\0\0\0"s + "{}" + "\x01\0"s + "\x01" + "\x01\0\0\0"s + "s" + "\x01\0\x01"s + "\0"s + "\0\0"s;
+  const CollectionRecord found = decode_collection_record(bytes).value();
+  EXPECT_EQ(found.config.vectors.at("s").kind, VectorKind::kSparse);
+  EXPECT_EQ(found.config.vectors.at("s").modifier, SparseModifier::kIdf);
+  EXPECT_EQ(found.config.vectors.at("s").generation, 0U);
+  EXPECT_FALSE(found.config.vectors.at("s").reembedding.has_value());
 }
 
 TEST(Catalog, RecordThatIsCutOrHasAByteTooManyIsDamaged) {
