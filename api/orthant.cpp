@@ -31,6 +31,7 @@ void add_commands(CLI::App& program, orthant::Action& action) {
   orthant::add_search_command(program, action);
   orthant::add_info_command(program, action);
   orthant::add_quality_command(program, action);
+  orthant::add_reembed_command(program, action);
   orthant::add_doctor_command(program, action);
   orthant::add_encode_command(program, action);
   orthant::add_tokenize_command(program, action);

@@ -7,6 +7,7 @@
 #include "api/openapi/routes.h"
 #include "api/qdrant/routes.h"
 #include "api/quality/routes.h"
+#include "api/reembed/routes.h"
 #include "api/service/access.h"
 #include "api/service/routes.h"
 
@@ -17,6 +18,7 @@ Router make_router(const ApiContext& context) {
   service::add_routes(router, context);
   qdrant::add_routes(router, context);
   quality::add_routes(router, context);
+  reembed::add_routes(router, context);
   bulk::add_routes(router, context);
   openai::add_routes(router, context);
   inference::add_routes(router, context);

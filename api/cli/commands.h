@@ -30,6 +30,7 @@ void add_eval_command(CLI::App& program, Action& action);
 void add_bench_command(CLI::App& program, Action& action);
 void add_quantize_command(CLI::App& program, Action& action);
 void add_quality_command(CLI::App& program, Action& action);
+void add_reembed_command(CLI::App& program, Action& action);
 void add_info_command(CLI::App& program, Action& action);
 void add_doctor_command(CLI::App& program, Action& action);
 void add_fetch_model_command(CLI::App& program, Action& action);

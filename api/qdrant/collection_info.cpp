@@ -105,6 +105,13 @@ void write_index(JsonWriter& json, const IndexStatistics& index) {
   json.key("disk_bytes").number(memory.disk_bytes).end_object();
 }
 
+void write_reembeddings(JsonWriter& json, const CollectionInfo& info) {
+  if (info.reembeddings.empty()) return;
+  json.key("reembeddings").begin_array();
+  for (const auto& [name, progress] : info.reembeddings) write_reembedding(json, name, progress);
+  json.end_array();
+}
+
 // What only Orthant has stands apart: clients parse the vectors' parameters strictly.
 void write_orthant_part(JsonWriter& json, const CollectionInfo& info) {
   json.begin_object().key("vectors").begin_object();
@@ -128,7 +135,9 @@ void write_orthant_part(JsonWriter& json, const CollectionInfo& info) {
     if (const auto index = info.indexes.find(name); index != info.indexes.end()) write_index(json, index->second);
     json.end_object();
   }
-  json.end_object().end_object();
+  json.end_object();
+  write_reembeddings(json, info);
+  json.end_object();
 }
 
 void write_config(JsonWriter& json, const CollectionInfo& info, const CollectionSettings& settings) {
@@ -165,6 +174,18 @@ void write_payload_schema(JsonWriter& json, const CollectionSettings& settings, 
 }
 
 }  // namespace
+
+void write_reembedding(JsonWriter& json, std::string_view vector_name, const ReembedProgress& progress) {
+  json.begin_object().key("status").string(reembed_phase_name(progress.phase)).key("vector").string(vector_name);
+  json.key("model").string(progress.model);
+  if (!progress.model_before.empty()) json.key("model_before").string(progress.model_before);
+  json.key("texts").number(progress.texts).key("encoded").number(progress.encoded);
+  json.key("resumed").number(progress.resumed).key("truncated").number(progress.truncated);
+  json.key("tokens").number(progress.tokens).key("seconds").number(progress.seconds);
+  if (progress.seconds_left) json.key("seconds_left").number(*progress.seconds_left);
+  if (progress.error) json.key("error").string(progress.error->message);
+  json.end_object();
+}
 
 void write_collection_info(JsonWriter& json, const CollectionInfo& info, const CollectionSettings& settings,
                            const FieldCounts& counts) {

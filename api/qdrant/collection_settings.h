@@ -73,6 +73,8 @@ Status remove_field_index(std::string_view field, CollectionConfig& config);
 
 // Points that have each indexed field.
 using FieldCounts = std::map<std::string, std::uint64_t>;
+// {"status", "vector", "model", "texts", "encoded", ..} (docs/http_api.md)
+void write_reembedding(JsonWriter& json, std::string_view vector_name, const ReembedProgress& progress);
 // {"status", "optimizer_status", "points_count", "config": {..}, "payload_schema", ..}
 void write_collection_info(JsonWriter& json, const CollectionInfo& info, const CollectionSettings& settings,
                            const FieldCounts& counts);

@@ -54,6 +54,7 @@ constexpr AccessRow kRows[] = {
     {kPost, "/collections/{collection}/quality", kReadCollection},
     {kGet, "/collections/{collection}/reembed", kReadCollection},
     {kPost, "/collections/{collection}/reembed", kWriteCollection},
+    {kDelete, "/collections/{collection}/reembed", kWriteCollection},
     {kPut, "/collections/{collection}/index", kWriteCollection},
     {kDelete, "/collections/{collection}/index/{field_name}", kWriteCollection},
     {kPut, "/collections/{collection}/vectors/{vector_name}", kWriteCollection},
@@ -75,6 +76,8 @@ constexpr AccessRow kRows[] = {
     {kPost, "/collections/{collection}/points/payload/delete", kWritePoints},
     {kPost, "/collections/{collection}/points/payload/clear", kWritePoints},
     {kPost, "/collections/{collection}/documents", kWritePoints},
+    {kGet, "/collections/{collection}/documents", kReadCollection},
+    {kGet, "/collections/{collection}/documents/{operation}", kReadCollection},
 
     {kPost, "/collections/{collection}/points/scroll", kReadCollection},
     {kPost, "/collections/{collection}/points/count", kReadCollection},

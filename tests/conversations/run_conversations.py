@@ -7,6 +7,7 @@ A conversation is a text file; blank lines part its steps, lines that begin with
 
     PUT /collections/c/points?wait=true          a request line
     header: api-key: secret                      any number of these
+    within: 10                                   seconds in which the expected answer must come: asked again until then
     {"points": [{"id": 1, "vector": [1, 2]}]}    the body, sent as it stands; may have several lines
     -> 200                                       the status that is expected
     {"result": {"status": "completed"}}          what the answer must hold
@@ -141,6 +142,7 @@ class Step:
     def __init__(self, line_number, lines):
         self.line_number = line_number
         self.headers = {"Content-Type": "application/json"}
+        self.patience_s = 0
         self.words = lines[0].split()
         self.is_request = self.words[0] in METHODS
         if not self.is_request:
@@ -166,6 +168,8 @@ class Step:
             if line.startswith("header:"):
                 name, value = line[len("header:"):].split(":", 1)
                 self.headers[name.strip()] = value.strip()
+            elif line.startswith("within:"):
+                self.patience_s = float(line[len("within:"):])
             elif line.startswith("bytes:"):
                 body += line[len("bytes:"):].strip().encode().decode("unicode_escape").encode("latin-1")
             elif line.startswith("times "):
@@ -255,8 +259,15 @@ def check_answer(step, status, body):
 def run_step(daemon, step):
     if step.is_request:
         method, target = step.words
-        status, body = daemon.exchange(method, target, step.headers, step.body)
-        check_answer(step, status, body)
+        deadline = time.monotonic() + step.patience_s
+        while True:
+            status, body = daemon.exchange(method, target, step.headers, step.body)
+            try:
+                return check_answer(step, status, body)
+            except Mismatch:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(0.05)
     elif step.words[0] == "options":
         daemon.restart_with([word.replace("{golden}", str(GOLDEN)) for word in step.words[1:]])
     else:
