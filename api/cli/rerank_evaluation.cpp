@@ -6,6 +6,7 @@
 #include <mutex>
 #include <numeric>
 #include <string_view>
+#include <utility>
 
 namespace orthant {
 namespace {
@@ -45,7 +46,7 @@ Result<Reranked> rerank(const Reranker& reranker, const BeirDataset& set, std::s
   const double milliseconds = thread_milliseconds() - start;
   std::vector<std::size_t> order(depth);
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return scored.logits[a] > scored.logits[b]; });
+  std::ranges::sort(order, {}, [&](std::size_t place) { return std::pair(-scored.logits[place], place); });
   Reranked result{.ranking = ranking,
                   .truncated = static_cast<std::size_t>(std::ranges::count(scored.truncated, true)),
                   .milliseconds = milliseconds};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <mutex>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -151,7 +152,7 @@ Status LayerTrials::measure(std::span<const std::vector<WeightPrecision>> wanted
   apply(std::vector<WeightPrecision>(wanted.size(), WeightPrecision::kFloat32));
   // Block by block, so that the texts come to each block once.
   const auto block = [this](const Job& job) { return model_.transformer().block_of(job.layer); };
-  std::ranges::stable_sort(jobs, {}, block);
+  std::ranges::sort(jobs, {}, [&](const Job& job) { return std::tuple(block(job), job.layer, job.precision); });
   TrialModel::Halfway halfway = ORTHANT_TRY(model_.start(measured_, pool_));
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     while (halfway.block < block(jobs[i])) model_.advance(halfway, measured_, pool_);
