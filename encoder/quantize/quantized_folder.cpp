@@ -1,23 +1,20 @@
 #include "encoder/quantize/quantized_folder.h"
 
-#include <algorithm>
 #include <array>
 #include <cassert>
 #include <fstream>
 #include <iterator>
 #include <set>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
-
 #include <fmt/ranges.h>
-#include <unistd.h>
 
 #include "base/whole_file.h"
 #include "encoder/model/embedding_table.h"
+#include "encoder/model/folder_copy.h"
 #include "encoder/model/model_files.h"
 #include "encoder/model/quantized_tensors.h"
 #include "encoder/model/safetensors_writer.h"
@@ -29,16 +26,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::array<std::string_view, 3> kFormNames = {"stored", "float16", "int8"};
-
-// Weights in other formats, and what belongs to the model as it was.
-constexpr std::string_view kOtherWeights[] = {".bin", ".h5", ".ot", ".msgpack", ".onnx", ".gguf", ".pt", ".pth", ".tflite"};
-constexpr std::string_view kRangesPrefix = "orthant-ranges-";
-
-bool is_left_out(const fs::path& file) {
-  const std::string extension = file.extension().string();
-  const bool other_weights = std::ranges::find(kOtherWeights, extension) != std::end(kOtherWeights);
-  return other_weights || file.filename().string().starts_with(kRangesPrefix);
-}
 
 // What the tensors of the new file refer to, kept until they are written.
 class ModelTensors {
@@ -113,42 +100,6 @@ Result<std::string> read_text(const fs::path& file) {
   return text;
 }
 
-// All files of `source` but weights. Links are followed: caches of other tools keep files elsewhere.
-Status copy_files(const fs::path& source, const fs::path& target, const SafeTensors& weights) {
-  const auto holds_weights = [&weights](const fs::path& file) {
-    return fs::equivalent(file, weights.file()) ||
-           std::ranges::any_of(weights.parts(), [&](const fs::path& part) { return fs::equivalent(file, part); });
-  };
-  for (auto entry = fs::recursive_directory_iterator(source); entry != fs::recursive_directory_iterator(); ++entry) {
-    const std::string name = entry->path().filename().string();
-    if (entry->is_directory() && (name.starts_with('.') || name == "onnx" || name == "openvino")) {
-      entry.disable_recursion_pending();
-    } else if (entry->is_regular_file() && !is_left_out(entry->path()) && !holds_weights(entry->path())) {
-      const fs::path copy = target / entry->path().lexically_relative(source);
-      fs::create_directories(copy.parent_path());
-      fs::copy_file(entry->path(), copy);
-    }
-  }
-  return {};
-}
-
-// A folder beside the target that goes away unless it is renamed.
-class Beside {
- public:
-  explicit Beside(const fs::path& target)
-      : path_(target.parent_path() / fmt::format(".{}.{}", target.filename().string(), getpid())) {}
-  ~Beside() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  Beside(const Beside&) = delete;
-  Beside& operator=(const Beside&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
 Status write_folder(const Transformer& model, const fs::path& source, std::span<const LinearWeights> layers,
                     EmbeddingForm embeddings, const fs::path& target) {
   const fs::path weights = model.weights().file();
@@ -158,9 +109,9 @@ Status write_folder(const Transformer& model, const fs::path& source, std::span<
   ORTHANT_TRY(tensors.add_others(embeddings));
   Result<std::string> quantized_config = with_quantization_config(config, tensors.config());
   if (!quantized_config) return with_context(source.string(), std::move(quantized_config).error());
-  const Beside beside(target);
+  const FolderBeside beside(target);
   fs::create_directories(beside.path() / inner);
-  ORTHANT_TRY(copy_files(source, beside.path(), model.weights()));
+  copy_model_files(source, beside.path(), model.weights());
   ORTHANT_TRY(write_whole_file(beside.path() / inner / "config.json", *quantized_config));
   ORTHANT_TRY(tensors.writer().write(beside.path() / inner / "model.safetensors"));
   fs::rename(beside.path(), target);
@@ -182,12 +133,7 @@ Status write_quantized_folder(const Transformer& model, const fs::path& source, 
     return fail(ErrorCode::kFailedPrecondition, fmt::format("{}: the model is quantized already", source.string()));
   }
   try {
-    fs::path whole = fs::absolute(target).lexically_normal();
-    if (!whole.has_filename()) whole = whole.parent_path();
-    if (fs::exists(whole) && !(fs::is_directory(whole) && fs::is_empty(whole))) {
-      return fail(ErrorCode::kAlreadyExists, fmt::format("{}: there is something already", whole.string()));
-    }
-    fs::create_directories(whole.parent_path());
+    const fs::path whole = ORTHANT_TRY(prepare_target_folder(target));
     return write_folder(model, source, layers, embeddings, whole);
   } catch (const fs::filesystem_error& error) {
     return io_error(error.what());
