@@ -11,6 +11,7 @@ ENCODER_DOORS = {f"encoder/{name}.h" for name in ("encoder", "embedding", "encod
                                                     "calibration_texts", "stage_times", "weight_precision")}
 ENCODER_DOORS |= {f"encoder/{name}.h" for name in ("reranker", "rerank_batcher", "sparse_encoder", "sparse_batcher")}
 ENCODER_DOORS.add("encoder/tokenizer/tokenizer.h")  # TokenizedText is part of the encoder's door
+TRAINING_DOORS = {f"encoder/training/{name}.h" for name in ("search_form", "trainer", "training_data", "training_options")}
 INDEX_DOORS = {f"index/{name}.h" for name in ("vector_index", "index_config", "memory_budget", "float_vectors", "memory_float_vectors", "best_rows", "example_score", "row_bits", "sparse/sparse_index", "multi/multi_index",
                                                 "quality")}
 ENGINE_DOORS = {f"engine/{name}.h" for name in ("engine", "settings", "requests", "evaluation", "quality", "vector_value", "vector_input", "bm25_options")}
@@ -33,6 +34,7 @@ OURS = {
                      INDEX_DOORS | {"engine/vector_input.h", "engine/vector_value.h", "engine/collection/collection_reader.h"}),
     "engine": ({"base", "engine"}, INDEX_DOORS | ENCODER_DOORS),
     "api": ({"base", "api"}, ENGINE_DOORS | ENCODER_DOORS | INDEX_DOORS),
+    "api/train": ({"base", "api"}, ENCODER_DOORS | TRAINING_DOORS),
     "api/cli": ({"base", "api"}, ENGINE_DOORS | ENCODER_DOORS | INDEX_DOORS | {"encoder/quantize/quantize.h"}),
     "tests": ({"base", "index", "encoder", "engine", "api", "tests"}, set()),
     "bench": ({"base", "index", "encoder", "engine", "api", "bench"}, set()),
@@ -46,13 +48,14 @@ LIBRARIES = {
     r"faiss/": ["index/", "api/exchange/faiss_graph.cpp", "bench/", "tests/"],
     r"snappy\.h": ["api/exchange/"],
     r"(dnnl|oneapi/dnnl)": ["encoder/kernels/", "bench/"],
-    r"simdjson": ["encoder/model/", "encoder/tokenizer/", "engine/payload/", "api/", "tests/", "bench/"],
+    r"(ATen|c10|torch)/": ["encoder/training/", "tests/encoder/training/"],
+    r"simdjson": ["encoder/model/", "encoder/tokenizer/", "encoder/training/", "engine/payload/", "api/", "tests/", "bench/"],
     r"rocksdb/": ["engine/storage/", "tests/engine/"],
     r"utf8proc\.h": ["engine/payload/"],
     r"roaring/": ["engine/payload/"],
     r"libstemmer\.h": ["engine/payload/"],
     r"oniguruma\.h": ["encoder/tokenizer/"],
-    r"(CLI/|yaml-cpp/)": ["engine/settings.cpp", "api/orthant.cpp", "api/cli/"],
+    r"(CLI/|yaml-cpp/)": ["engine/settings.cpp", "api/orthant.cpp", "api/cli/", "api/train/"],
     r"boost/": ["api/http/", "api/orthantd.cpp", "tests/api/", "bench/"],
     r"(zlib|zstd)\.h": ["api/http/", "api/cli/", "tests/"],
     r"omp\.h": ["encoder/kernels/", "bench/"],

@@ -1,0 +1,420 @@
+#include "encoder/training/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/machine_memory.h"
+#include "encoder/training/adam_w.h"
+#include "encoder/training/batch_source.h"
+#include "encoder/training/checkpoint.h"
+#include "encoder/training/dev_set.h"
+#include "encoder/training/head_start.h"
+#include "encoder/training/losses.h"
+#include "encoder/training/memory_forecast.h"
+#include "encoder/training/metrics_log.h"
+#include "encoder/training/text_embedder.h"
+#include "encoder/training/trainable_encoder.h"
+#include "encoder/training/weight_forms.h"
+
+namespace orthant {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::uint64_t kMaxSteps = 100'000'000;
+// Texts that a rotation is learned from.
+constexpr std::size_t kRotationTexts = 4096;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+EncoderOptions float_weights() {
+  EncoderOptions options;
+  options.weights = WeightPrecision::kFloat32;
+  return options;
+}
+
+bool wants_teacher(const LossOptions& loss) {
+  return loss.kind == LossKind::kDistillation || loss.distillation > 0;
+}
+
+std::size_t text_bytes(const TrainingData& data) {
+  std::size_t bytes = 0;
+  for (const TrainingExample& example : data.examples) {
+    for (const std::string& text : example.texts) bytes += text.size() + sizeof(std::string);
+  }
+  return bytes;
+}
+
+// Which examples each loss can do something with.
+Status check_loss(const TrainingOptions& options, ExampleKind kind) {
+  const auto refuse = [&](std::string_view expected) {
+    return invalid_argument(
+        fmt::format("loss: {} wants {}, the data are {}", loss_kind_name(options.loss.kind), expected, example_kind_name(kind)));
+  };
+  switch (options.loss.kind) {
+    case LossKind::kContrastive:
+    case LossKind::kBpr: return kind == ExampleKind::kPairs ? Status() : refuse("pairs");
+    case LossKind::kCosent:
+    case LossKind::kCosine: return kind == ExampleKind::kScored ? Status() : refuse("scored");
+    case LossKind::kCrossEntropy:
+      if (kind != ExampleKind::kLabels) return refuse("labels");
+      if (options.head.kind != HeadKind::kLabels) return invalid_argument("loss: cross_entropy wants a head of kind labels");
+      return {};
+    case LossKind::kDistillation: return kind == ExampleKind::kPairs || kind == ExampleKind::kTexts ? Status() : refuse("texts");
+  }
+  return {};
+}
+
+Status check_numbers(const TrainingOptions& options) {
+  const auto refuse = [](std::string_view field, double found, std::string_view expected) {
+    return invalid_argument(fmt::format("{}: found {}, expected {}", field, found, expected));
+  };
+  if (options.batch_size < 2) return refuse("batch_size", static_cast<double>(options.batch_size), "2 or more");
+  if (options.accumulate < 1) return refuse("accumulate", 0, "1 or more");
+  if (options.chunk_tokens < 1) return refuse("chunk_tokens", 0, "1 or more");
+  if (!(options.epochs > 0 && options.epochs < 1e6)) return refuse("epochs", options.epochs, "a number above 0");
+  if (!(options.learning_rate > 0 && options.learning_rate < 10)) {
+    return refuse("learning_rate", options.learning_rate, "a number above 0");
+  }
+  if (!(options.dropout >= 0 && options.dropout < 1)) return refuse("dropout", options.dropout, "0 to below 1");
+  if (!(options.warmup >= 0 && options.warmup <= 1)) return refuse("warmup", options.warmup, "a share from 0 to 1");
+  if (!(options.clip > 0)) return refuse("clip", options.clip, "a number above 0");
+  if (!(options.loss.temperature > 0)) return refuse("temperature", options.loss.temperature, "a number above 0");
+  if (options.loss.distillation < 0) return refuse("distillation", options.loss.distillation, "0 or more");
+  if (options.checkpoint_every == 0) return refuse("checkpoint_every", 0, "1 or more");
+  double weights = 0;
+  for (const FormWeight& form : options.loss.forms) weights += form.weight;
+  if (!(weights > 0)) return refuse("forms", weights, "weights of a sum above 0");
+  if (options.weights == WeightPrecision::kAuto || options.weights == WeightPrecision::kMixed) {
+    return invalid_argument("weights: expected float32, bfloat16, float16, int8, int4 or nf4");
+  }
+  if (options.weights != WeightPrecision::kFloat32 && !options.train_transformer) {
+    return invalid_argument("weights: the transformer is not trained, so that its precision would change nothing");
+  }
+  if (!options.train_transformer && options.head.kind == HeadKind::kNone) {
+    return invalid_argument("head: nothing would be trained: neither the transformer nor a head");
+  }
+  return {};
+}
+
+class TorchTrainer final : public Trainer {
+ public:
+  TorchTrainer(TrainingOptions options, TrainingData train, TrainingData dev, TrainableEncoder model)
+      : options_(std::move(options)),
+        train_(std::move(train)),
+        dev_data_(std::move(dev)),
+        model_(std::move(model)),
+        batches_(train_, options_.batch_size, options_.seed),
+        dev_(dev_data_) {}
+
+  Status prepare(std::size_t memory_limit);
+  const MemoryForecast& forecast() const override { return forecast_; }
+  std::uint64_t all_steps() const override { return all_steps_; }
+  Result<std::uint64_t> checkpointed_step() const override;
+  Result<TrainingOutcome> run(const Observer& observer) override;
+
+ private:
+  Status append_head();
+  Result<at::Tensor> rows_at_start(std::span<const PurposedText> texts);
+  Status take_up();
+  Result<StepReport> step();
+  Result<double> add_gradients(std::uint64_t batch, std::size_t& tokens);
+  Result<LossBatch> loss_batch(const TextBatch& texts) const;
+  Result<TrainingOutcome> run_steps(const Observer& observer);
+  Status evaluate(const Observer& observer);
+  bool is_best(const DevScores& scores) const;
+  Status finish();
+  bool patience_is_over() const { return options_.patience > 0 && state_.evaluations_without_better >= options_.patience; }
+
+  TrainingOptions options_;
+  TrainingData train_;
+  TrainingData dev_data_;
+  TrainableEncoder model_;
+  BatchSource batches_;
+  DevSet dev_;
+  std::unique_ptr<FrozenEmbeddings> frozen_;   // of the model as it was, where the head alone is trained
+  std::unique_ptr<FrozenEmbeddings> teacher_;  // null: frozen_ serves
+  std::optional<TextEmbedder> embedder_;
+  ParameterSet parameters_;
+  std::optional<AdamW> optimizer_;
+  std::unique_ptr<FakeQuantizedWeights> weight_form_;  // null: float weights
+  std::optional<MetricsLog> log_;
+  MemoryForecast forecast_;
+  std::uint64_t all_steps_ = 0;
+  RunState state_;
+  TrainingOutcome outcome_;
+};
+
+Status TorchTrainer::prepare(std::size_t memory_limit) {
+  at::set_num_threads(static_cast<int>(std::max<std::size_t>(1, options_.threads)));
+  at::manual_seed(options_.seed);
+  if (wants_teacher(options_.loss) || !options_.train_transformer) {
+    const fs::path folder = options_.teacher.empty() ? options_.model : options_.teacher;
+    auto teacher = std::make_unique<FrozenEmbeddings>(ORTHANT_TRY(Encoder::load(folder, float_weights())));
+    const bool same = options_.teacher.empty() || options_.teacher == options_.model;
+    if (!options_.train_transformer && same) {
+      frozen_ = std::move(teacher);
+    } else {
+      teacher_ = std::move(teacher);
+    }
+    if (!options_.train_transformer && !same) {
+      frozen_ = std::make_unique<FrozenEmbeddings>(ORTHANT_TRY(Encoder::load(options_.model, float_weights())));
+    }
+  }
+  const ForwardOptions forward{options_.dropout, options_.bfloat16, options_.checkpointing};
+  embedder_.emplace(model_, frozen_.get(), forward, options_.chunk_tokens);
+  ORTHANT_TRY(append_head());
+  for (const std::int64_t length : options_.loss.lengths) {
+    if (length >= 1 && length <= static_cast<std::int64_t>(model_.dim())) continue;
+    return invalid_argument(fmt::format("lengths: found {}, the model gives {} dimensions", length, model_.dim()));
+  }
+  parameters_ = model_.parameters({options_.train_transformer, options_.train_word_embeddings});
+  if (options_.head_rate > 0) parameters_.set_rate_factor("stage.", options_.head_rate / options_.learning_rate);
+  const double examples = options_.epochs * static_cast<double>(batches_.batches_an_epoch());
+  const double steps = std::ceil(examples / static_cast<double>(options_.accumulate));
+  all_steps_ = options_.max_steps != 0 ? options_.max_steps : static_cast<std::uint64_t>(std::clamp(steps, 1.0, double{kMaxSteps}));
+  forecast_ = forecast_memory(model_, parameters_, options_, model_.max_seq_length(), text_bytes(train_) + text_bytes(dev_data_));
+  const std::size_t limit = memory_limit != 0 ? memory_limit : machine_memory_bytes();
+  if (forecast_.all() > limit) {
+    return fail(ErrorCode::kResourceExhausted,
+                fmt::format("training would take {} MiB of memory ({} of them activations), there are {}: lower chunk_tokens "
+                            "({} now) or max_seq_length, set checkpointing, or train without word_embeddings",
+                            forecast_.all() >> 20, forecast_.activations >> 20, limit >> 20, options_.chunk_tokens));
+  }
+  optimizer_.emplace(parameters_, AdamWOptions{.weight_decay = options_.weight_decay});
+  if (options_.weights != WeightPrecision::kFloat32) {
+    weight_form_ = std::make_unique<FakeQuantizedWeights>(options_.weights, model_.transformer().linears().size());
+    model_.transformer().set_weight_form(
+        [form = weight_form_.get()](std::size_t linear, const at::Tensor& weight) { return (*form)(linear, weight); });
+  }
+  return {};
+}
+
+Status TorchTrainer::append_head() {
+  const auto dim = static_cast<std::int64_t>(model_.dim());
+  HeadStart start;
+  switch (options_.head.kind) {
+    case HeadKind::kNone: return {};
+    case HeadKind::kIdentity: start = identity_start(dim); break;
+    case HeadKind::kLabels: {
+      const auto labels = static_cast<std::int64_t>(options_.head.labels);
+      if (labels < 2) return invalid_argument(fmt::format("head: labels: found {}, expected 2 or more", labels));
+      for (const TrainingData* data : {&train_, &dev_data_}) {
+        for (const TrainingExample& example : data->examples) {
+          if (example.label < options_.head.labels) continue;
+          return invalid_argument(fmt::format("head: labels: {} classes, the data have label {}", labels, example.label));
+        }
+      }
+      start = label_start(dim, labels, options_.seed);
+      break;
+    }
+    case HeadKind::kRotation: {
+      std::vector<PurposedText> texts;
+      for (const std::uint32_t i : shuffled_order(train_.examples.size(), options_.seed, 0)) {
+        if (texts.size() >= kRotationTexts) break;
+        const TrainingExample& example = train_.examples[i];
+        texts.push_back({example.texts.back(), Purpose::kDocument});
+      }
+      start = rotation_start(ORTHANT_TRY(rows_at_start(texts)), options_.head.centre, options_.seed);
+      break;
+    }
+  }
+  model_.append_dense(start.weight, start.bias);
+  if (options_.head.kind != HeadKind::kLabels) model_.append_normalize();
+  return {};
+}
+
+// By Encoder, which is faster than libtorch.
+Result<at::Tensor> TorchTrainer::rows_at_start(std::span<const PurposedText> texts) {
+  if (frozen_) return frozen_->rows(texts);
+  FrozenEmbeddings once(ORTHANT_TRY(Encoder::load(options_.model, float_weights())));
+  return once.rows(texts);
+}
+
+Result<std::uint64_t> TorchTrainer::checkpointed_step() const {
+  const auto state = ORTHANT_TRY(read_newest_state(options_.output));
+  if (!state) return std::uint64_t{0};
+  if (state->fingerprint == options_.fingerprint) return state->step;
+  return fail(ErrorCode::kFailedPrecondition,
+              fmt::format("{}: the checkpoints there belong to another recipe or other data; remove them or choose another folder",
+                          options_.output.string()));
+}
+
+Status TorchTrainer::take_up() {
+  std::error_code error;
+  fs::create_directories(options_.output, error);
+  if (error) return io_error(fmt::format("{}: {}", options_.output.string(), error.message()));
+  const std::uint64_t step = ORTHANT_TRY(checkpointed_step());
+  log_.emplace(ORTHANT_TRY(MetricsLog::open(options_.output / "metrics.jsonl", step)));
+  if (step == 0) {
+    state_.fingerprint = options_.fingerprint;
+    return {};
+  }
+  // Neighbours are those of the model at the start.
+  if (!dev_.empty() && dev_data_.kind == ExampleKind::kTexts) ORTHANT_TRY(dev_.score(*embedder_));
+  state_ = ORTHANT_TRY(read_newest_state(options_.output)).value();
+  outcome_.resumed_from = step;
+  if (weight_form_) weight_form_->weights_changed();
+  return restore_checkpoint(options_.output, state_, parameters_, *optimizer_);
+}
+
+Result<TrainingOutcome> TorchTrainer::run(const Observer& observer) {
+  try {
+    return run_steps(observer);
+  } catch (const c10::Error& error) {
+    return internal_error(fmt::format("libtorch: {}", error.what_without_backtrace()));
+  }
+}
+
+Result<TrainingOutcome> TorchTrainer::run_steps(const Observer& observer) {
+  const Clock::time_point start = Clock::now();
+  ORTHANT_TRY(take_up());
+  if (state_.step == 0 && !dev_.empty()) ORTHANT_TRY(evaluate(observer));
+  while (state_.step < all_steps_ && !patience_is_over()) {
+    const StepReport report = ORTHANT_TRY(step());
+    outcome_.last_loss = report.loss;
+    ORTHANT_TRY(log_->add(report));
+    observer.step(report);
+    const bool last = state_.step == all_steps_;
+    const bool due = options_.evaluate_every > 0 && state_.step % options_.evaluate_every == 0;
+    if (!dev_.empty() && (due || last)) ORTHANT_TRY(evaluate(observer));
+    if (state_.step % options_.checkpoint_every == 0 || last || patience_is_over()) {
+      ORTHANT_TRY(write_checkpoint(options_.output, state_, parameters_, *optimizer_));
+    }
+  }
+  outcome_.stopped_early = state_.step < all_steps_;
+  ORTHANT_TRY(finish());
+  outcome_.steps = state_.step;
+  outcome_.start = state_.start;
+  outcome_.best = state_.best;
+  outcome_.seconds = seconds_since(start);
+  return outcome_;
+}
+
+Result<StepReport> TorchTrainer::step() {
+  const Clock::time_point start = Clock::now();
+  StepReport report;
+  report.all_steps = all_steps_;
+  const auto warmup = static_cast<std::uint64_t>(std::ceil(options_.warmup * static_cast<double>(all_steps_)));
+  report.rate = options_.learning_rate * rate_share(state_.step, warmup, all_steps_);
+  parameters_.drop_gradients();
+  for (std::size_t i = 0; i < options_.accumulate; ++i) {
+    report.loss += ORTHANT_TRY(add_gradients(state_.step * options_.accumulate + i, report.tokens));
+  }
+  report.gradient_norm = parameters_.clip_gradients(options_.clip);
+  if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm)) {
+    return internal_error(fmt::format("step {}: the loss is {} and the gradient {} long: a lower learning_rate may help",
+                                      state_.step + 1, report.loss, report.gradient_norm));
+  }
+  optimizer_->step(report.rate);
+  if (weight_form_) weight_form_->weights_changed();
+  report.step = ++state_.step;
+  report.seconds = seconds_since(start);
+  return report;
+}
+
+Result<double> TorchTrainer::add_gradients(std::uint64_t batch, std::size_t& tokens) {
+  const TextBatch texts = batches_.batch(batch);
+  const double share = 1.0 / static_cast<double>(options_.accumulate);
+  const double sharpness = annealed_sharpness(options_.loss.sharpness_growth, state_.step);
+  const LossBatch given = ORTHANT_TRY(loss_batch(texts));
+  const auto loss = [&](const at::Tensor& embeddings) {
+    LossBatch parts = given;
+    const auto queries = static_cast<std::int64_t>(texts.queries);
+    parts.queries = embeddings.narrow(0, 0, queries);
+    if (embeddings.size(0) > queries) parts.documents = embeddings.narrow(0, queries, embeddings.size(0) - queries);
+    at::Tensor value = compared_loss(parts, options_.loss, sharpness);
+    if (options_.loss.distillation > 0 && options_.loss.kind != LossKind::kDistillation) {
+      LossOptions beside = options_.loss;
+      beside.kind = LossKind::kDistillation;
+      value = value + compared_loss(parts, beside, sharpness) * options_.loss.distillation;
+    }
+    return value * share;
+  };
+  return embedder_->accumulate_gradients(texts.texts, loss, tokens);
+}
+
+// All but the embeddings themselves.
+Result<LossBatch> TorchTrainer::loss_batch(const TextBatch& texts) const {
+  LossBatch batch;
+  batch.targets = texts.targets;
+  batch.excluded = texts.excluded;
+  if (!wants_teacher(options_.loss)) return batch;
+  FrozenEmbeddings& teacher = teacher_ ? *teacher_ : *frozen_;
+  const at::Tensor rows = ORTHANT_TRY(teacher.rows(texts.texts));
+  const auto queries = static_cast<std::int64_t>(texts.queries);
+  batch.teacher_queries = rows.narrow(0, 0, queries);
+  if (rows.size(0) > queries) batch.teacher_documents = rows.narrow(0, queries, rows.size(0) - queries);
+  return batch;
+}
+
+Status TorchTrainer::evaluate(const Observer& observer) {
+  EvaluationReport report{state_.step, ORTHANT_TRY(dev_.score(*embedder_)), false};
+  if (!state_.start) state_.start = report;
+  report.best = is_best(report.scores);
+  if (report.best) {
+    state_.best = report;
+    state_.evaluations_without_better = 0;
+    ORTHANT_TRY(write_best(options_.output, parameters_));
+  } else {
+    ++state_.evaluations_without_better;
+  }
+  ORTHANT_TRY(log_->add(report));
+  observer.evaluation(report);
+  return {};
+}
+
+bool TorchTrainer::is_best(const DevScores& scores) const {
+  if (!state_.best) return true;
+  const double least_float = state_.start->scores.float_search * (1.0 - options_.tolerated_float_loss);
+  return scores.float_search >= least_float && scores.of(options_.dev_metric) > state_.best->scores.of(options_.dev_metric);
+}
+
+// The model of an earlier run of the same recipe is replaced.
+Status TorchTrainer::finish() {
+  if (state_.best) ORTHANT_TRY(restore_best(options_.output, parameters_));
+  const fs::path target = options_.output / "model";
+  std::error_code error;
+  fs::remove_all(target, error);
+  if (error) return io_error(fmt::format("{}: {}", target.string(), error.message()));
+  return model_.save(target);
+}
+
+}  // namespace
+
+double DevScores::of(std::string_view metric) const {
+  if (metric == "float") return float_search;
+  return metric == "int8" ? int8_search : binary_search;
+}
+
+Result<std::unique_ptr<Trainer>> Trainer::make(TrainingOptions options, TrainingData train, TrainingData dev,
+                                               std::size_t memory_limit) {
+  ORTHANT_TRY(check_numbers(options));
+  ORTHANT_TRY(check_loss(options, train.kind));
+  if (train.examples.empty()) return invalid_argument("data: no examples to train on");
+  if (!dev.examples.empty() && dev.kind != train.kind) {
+    return invalid_argument(
+        fmt::format("dev: {}, the data to train on are {}", example_kind_name(dev.kind), example_kind_name(train.kind)));
+  }
+  if (train.kind == ExampleKind::kLabels) options.dev_metric = "float";
+  if (options.dev_metric != "float" && options.dev_metric != "int8" && options.dev_metric != "binary") {
+    return invalid_argument(fmt::format("dev_metric: found \"{}\", expected float, int8 or binary", options.dev_metric));
+  }
+  try {
+    TrainableEncoder model = ORTHANT_TRY(TrainableEncoder::load(options.model, options.max_seq_length));
+    auto trainer = std::make_unique<TorchTrainer>(std::move(options), std::move(train), std::move(dev), std::move(model));
+    ORTHANT_TRY(trainer->prepare(memory_limit));
+    return trainer;
+  } catch (const c10::Error& error) {
+    return internal_error(fmt::format("libtorch: {}", error.what_without_backtrace()));
+  }
+}
+
+}  // namespace orthant
