@@ -37,6 +37,7 @@ void add_commands(CLI::App& program, orthant::Action& action) {
   orthant::add_tokenize_command(program, action);
   orthant::add_eval_command(program, action);
   orthant::add_quantize_command(program, action);
+  orthant::add_train_command(program, action);
   orthant::add_bench_command(program, action);
   orthant::add_fetch_model_command(program, action);
   orthant::add_version_command(program, action);

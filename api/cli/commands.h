@@ -34,6 +34,7 @@ void add_reembed_command(CLI::App& program, Action& action);
 void add_info_command(CLI::App& program, Action& action);
 void add_doctor_command(CLI::App& program, Action& action);
 void add_fetch_model_command(CLI::App& program, Action& action);
+void add_train_command(CLI::App& program, Action& action);
 void add_version_command(CLI::App& program, Action& action);
 
 }  // namespace orthant

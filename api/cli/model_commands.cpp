@@ -24,17 +24,17 @@ Result<int> run_fetch_model(const std::string& name) {
   return kExitSuccess;
 }
 
-// Becomes the daemon that lies beside this program.
-Result<int> run_serve(const std::vector<std::string>& options) {
+// Becomes the program that lies beside this one.
+Result<int> run_beside(std::string_view name, const std::vector<std::string>& options, std::string_view where_absent) {
   std::error_code error;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
   if (error) return io_error("/proc/self/exe: " + error.message());
-  const std::string daemon = (self.parent_path() / "orthantd").string();
-  std::vector<char*> arguments{const_cast<char*>(daemon.c_str())};
+  const std::string program = (self.parent_path() / name).string();
+  std::vector<char*> arguments{const_cast<char*>(program.c_str())};
   for (const std::string& option : options) arguments.push_back(const_cast<char*>(option.c_str()));
   arguments.push_back(nullptr);
-  execv(daemon.c_str(), arguments.data());
-  return not_found(fmt::format("{}: cannot be started: {}", daemon, std::strerror(errno)));
+  execv(program.c_str(), arguments.data());
+  return not_found(fmt::format("{}: cannot be started: {}{}", program, std::strerror(errno), where_absent));
 }
 
 }  // namespace
@@ -74,7 +74,23 @@ void add_serve_command(CLI::App& program, Action& action) {
       "  orthant serve --data ./data --http-port 6333");
   command.prefix_command();
   command.set_help_flag();
-  command.callback([&command, &action] { action = [&command] { return run_serve(command.remaining()); }; });
+  command.callback([&command, &action] { action = [&command] { return run_beside("orthantd", command.remaining(), ""); }; });
+}
+
+void add_train_command(CLI::App& program, Action& action) {
+  CLI::App& command = *program.add_subcommand("train", "Make a model better when it is quantized (the same as orthant-train)");
+  command.footer(
+      "All options go to orthant-train; `orthant-train --help` lists them. It is built where libtorch is installed "
+      "(libtorch-dev).\n\n"
+      "Example:\n"
+      "  orthant train recipes/binary-retrieval.yaml --data ./data --output ./minilm-binary");
+  command.prefix_command();
+  command.set_help_flag();
+  command.callback([&command, &action] {
+    action = [&command] {
+      return run_beside("orthant-train", command.remaining(), " (it is built where libtorch is installed, with GCC)");
+    };
+  });
 }
 
 }  // namespace orthant

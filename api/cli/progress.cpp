@@ -72,7 +72,8 @@ void Progress::update(std::uint64_t done, double share) {
   const double rate = static_cast<double>(done - first_done_) / elapsed;
   const double share_done = share - first_share_;
   const double left = share_done > 0 ? (1 - share) * elapsed / share_done : -1;
-  std::fprintf(stderr, "\r%s\x1b[K", line(title_, unit_, done, share, rate, left).c_str());
+  const std::string drawn = line(title_, unit_, done, share, rate, left);
+  std::fprintf(stderr, "\r%s%s%s\x1b[K", drawn.c_str(), note_.empty() ? "" : "  ", note_.c_str());
   std::fflush(stderr);
   drawn_ = true;
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace orthant {
 
@@ -25,6 +26,8 @@ class Progress {
 
   // `done` units so far; `share` of the whole work, 0 to 1. Draws a few times a second at most.
   void update(std::uint64_t done, double share);
+  // Stands at the end of the line from the next update on: "loss 0.31".
+  void set_note(std::string note) { note_ = std::move(note); }
   // Takes the line off the terminal: before anything else is written there. The destructor does so too.
   void clear();
   // Where the rate starts from when earlier work is taken up again.
@@ -40,6 +43,7 @@ class Progress {
   using Clock = std::chrono::steady_clock;
   std::string title_;
   std::string unit_;
+  std::string note_;
   bool on_terminal_;
   bool drawn_ = false;
   Clock::time_point start_ = Clock::now();

@@ -1,0 +1,204 @@
+// orthant-train: runs a recipe. A program of its own because it is the only one that links libtorch; `orthant train` starts it.
+// Exit codes as orthant's.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include <fmt/format.h>
+#include <unistd.h>
+#include <CLI/CLI.hpp>
+
+#include "api/cli/commands.h"
+#include "api/cli/progress.h"
+#include "api/cli/version.h"
+#include "api/train/recipe.h"
+#include "api/train/training_curves.h"
+#include "api/train/training_sources.h"
+#include "base/cpu.h"
+#include "base/digest.h"
+#include "base/whole_file.h"
+#include "encoder/encoder_registry.h"
+#include "encoder/training/trainer.h"
+
+namespace orthant {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Arguments {
+  std::string recipe;
+  std::string data_folder;
+  std::string model;
+  std::string output;
+  std::optional<std::uint64_t> seed;
+  std::optional<std::size_t> threads;
+  bool forecast_only = false;
+};
+
+// Lines of a run that has no terminal to draw on.
+constexpr double kLineSeconds = 30;
+
+void print_line(const std::string& line) {
+  fmt::print("{}\n", line);
+  std::fflush(stdout);
+}
+
+std::string scores_text(const DevScores& scores) {
+  return fmt::format("float {:.4f}, int8 {:.4f}, binary {:.4f}", scores.float_search, scores.int8_search, scores.binary_search);
+}
+
+// What a run says while it goes on.
+class Reporter {
+ public:
+  explicit Reporter(const std::string& title) : progress_(title, "steps") {}
+
+  Trainer::Observer observer() {
+    Trainer::Observer observer;
+    observer.step = [this](const StepReport& report) { step(report); };
+    observer.evaluation = [this](const EvaluationReport& report) {
+      progress_.clear();
+      print_line(fmt::format("step {}: dev {}{}", report.step, scores_text(report.scores), report.best ? "  (best)" : ""));
+    };
+    return observer;
+  }
+
+ private:
+  void step(const StepReport& report) {
+    const double share = static_cast<double>(report.step) / static_cast<double>(report.all_steps);
+    if (!started_)
+      progress_.start_from(report.step - 1, static_cast<double>(report.step - 1) / static_cast<double>(report.all_steps));
+    started_ = true;
+    progress_.set_note(fmt::format("loss {:.4g}, rate {:.3g}", report.loss, report.rate));
+    progress_.update(report.step, share);
+    const auto now = std::chrono::steady_clock::now();
+    if (std::chrono::duration<double>(now - last_line_).count() < kLineSeconds || isatty(STDERR_FILENO) != 0) return;
+    last_line_ = now;
+    print_line(fmt::format("step {} of {}: loss {:.4g}, rate {:.3g}, {:.0f} tokens/s, {} left", report.step, report.all_steps,
+                           report.loss, report.rate, static_cast<double>(report.tokens) / std::max(report.seconds, 1e-9),
+                           format_duration(report.seconds * static_cast<double>(report.all_steps - report.step))));
+  }
+
+  Progress progress_;
+  bool started_ = false;
+  std::chrono::steady_clock::time_point last_line_{};
+};
+
+std::string forecast_text(const MemoryForecast& forecast) {
+  const auto mebibytes = [](std::size_t bytes) { return (bytes + (std::size_t{1} << 19)) >> 20; };
+  return fmt::format("{} MiB of memory at the peak: weights {}, gradients {}, optimizer {}, activations {}, other {}",
+                     mebibytes(forecast.all()), mebibytes(forecast.weights), mebibytes(forecast.gradients),
+                     mebibytes(forecast.optimizer), mebibytes(forecast.activations), mebibytes(forecast.other));
+}
+
+std::string data_digest(const TrainingData& data) {
+  Sha256 digest;
+  for (const TrainingExample& example : data.examples) {
+    for (const std::string& text : example.texts) digest.update(text + '\n');
+    digest.update(fmt::format("{} {}\n", example.score, example.label));
+  }
+  return digest.hex();
+}
+
+class Run {
+ public:
+  explicit Run(const Arguments& arguments) : arguments_(arguments) {}
+
+  Result<int> run() {
+    ORTHANT_TRY(read());
+    fs::path model = ORTHANT_TRY(resolve_model(recipe_.model)).folder;
+    for (std::size_t i = 0; i < recipe_.stages.size(); ++i) {
+      const bool last = i + 1 == recipe_.stages.size();
+      const fs::path output = last ? recipe_.output : recipe_.output / fmt::format("stage-{}", i + 1);
+      ORTHANT_TRY(run_stage(recipe_.stages[i], model, output, i));
+      if (arguments_.forecast_only) return kExitSuccess;
+      model = output / "model";
+    }
+    return kExitSuccess;
+  }
+
+ private:
+  Status read() {
+    const fs::path recipe = arguments_.recipe;
+    const fs::path folder = arguments_.data_folder.empty() ? recipe.parent_path() : fs::path(arguments_.data_folder);
+    recipe_ = ORTHANT_TRY(read_recipe(recipe, folder));
+    if (!arguments_.model.empty()) recipe_.model = arguments_.model;
+    if (!arguments_.output.empty()) recipe_.output = arguments_.output;
+    if (recipe_.output.empty()) return invalid_argument(fmt::format("{}: output: missing, nor is there --output", recipe.string()));
+    for (RecipeStage& stage : recipe_.stages) {
+      if (arguments_.seed) stage.options.seed = *arguments_.seed;
+      if (arguments_.threads) stage.options.threads = *arguments_.threads;
+    }
+    const std::uint64_t seed = recipe_.stages.front().options.seed;
+    train_ = ORTHANT_TRY(read_sources(recipe_.data, seed, print_line));
+    dev_ = ORTHANT_TRY(take_dev_set(recipe_.dev, seed, train_, print_line));
+    print_line(fmt::format("{} examples ({}) to train on, {} to measure on", group_digits(train_.examples.size()),
+                           example_kind_name(train_.kind), group_digits(dev_.examples.size())));
+    return {};
+  }
+
+  Status run_stage(const RecipeStage& stage, const fs::path& model, const fs::path& output, std::size_t number) {
+    TrainingOptions options = stage.options;
+    options.model = model;
+    options.output = output;
+    options.fingerprint = sha256_hex(fmt::format("{}\n{}\n{}\n{}\n{}\n{}", recipe_.text, number, options.seed, options.threads,
+                                                 data_digest(train_), data_digest(dev_)));
+    const bool done =
+        recipe_.stages.size() > 1 && number + 1 < recipe_.stages.size() && fs::exists(output / "model" / "modules.json");
+    if (done) {
+      print_line(fmt::format("{}: done before, {} is there", stage.name, (output / "model").string()));
+      return {};
+    }
+    const auto trainer = ORTHANT_TRY(Trainer::make(options, train_, dev_));
+    print_line(fmt::format("{}: {} steps; {}", stage.name, group_digits(trainer->all_steps()), forecast_text(trainer->forecast())));
+    if (arguments_.forecast_only) return {};
+    if (const std::uint64_t step = ORTHANT_TRY(trainer->checkpointed_step()))
+      print_line(fmt::format("going on from step {}", step));
+    Reporter reporter(stage.name);
+    const TrainingOutcome outcome = ORTHANT_TRY(trainer->run(reporter.observer()));
+    ORTHANT_TRY(write_whole_file(output / "curves.svg", ORTHANT_TRY(training_svg(stage.name, output / "metrics.jsonl"))));
+    if (outcome.start && outcome.best) {
+      print_line(fmt::format("dev before: {}\ndev after:  {} (step {}{})", scores_text(outcome.start->scores),
+                             scores_text(outcome.best->scores), outcome.best->step,
+                             outcome.stopped_early ? ", stopped early" : ""));
+    }
+    print_line(fmt::format("{}: {} steps in {}; loss {:.4g} at the end", (output / "model").string(), outcome.steps,
+                           format_duration(outcome.seconds), outcome.last_loss));
+    return {};
+  }
+
+  const Arguments& arguments_;
+  Recipe recipe_;
+  TrainingData train_;
+  TrainingData dev_;
+};
+
+int fail_with(const Error& error) {
+  fmt::print(stderr, "orthant-train: {}\n", error.message);
+  return kExitFailure;
+}
+
+}  // namespace
+}  // namespace orthant
+
+int main(int argc, char** argv) {
+  CLI::App program("Makes an embedding model better when its embeddings are quantized. docs/training.md explains recipes.",
+                   "orthant-train");
+  orthant::Arguments arguments;
+  program.set_version_flag("--version", fmt::format("orthant-train {}", orthant::kVersion));
+  program.add_option("recipe", arguments.recipe, "The recipe, a YAML file")->required();
+  program.add_option("--data", arguments.data_folder, "Folder that the recipe's data are below; default: the recipe's own");
+  program.add_option("--model", arguments.model, "A model's name in the cache, or its folder, instead of the recipe's");
+  program.add_option("--output", arguments.output, "Folder for model, checkpoints and metrics, instead of the recipe's");
+  program.add_option("--seed", arguments.seed, "Instead of the recipe's");
+  program.add_option("--threads", arguments.threads, "Instead of the recipe's");
+  program.add_flag("--forecast", arguments.forecast_only, "Say what memory the first stage would take, and stop");
+  CLI11_PARSE(program, argc, argv);
+  const auto level = orthant::choose_cpu_level();
+  if (!level) return orthant::fail_with(level.error());
+  const auto outcome = orthant::Run(arguments).run();
+  return outcome ? *outcome : orthant::fail_with(outcome.error());
+}
