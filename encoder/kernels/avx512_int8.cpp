@@ -31,6 +31,7 @@ inline __m512i four_codes(const std::uint8_t* codes) {
 
 template <std::size_t kRows, bool kNear>
 inline void multiply_tile(const Int8Product& product, std::size_t first_row) {
+  fetch_output<kRows>(product.c + first_row * product.c_stride, product.c_stride);
   __m512i sums[kRows][kTileVectors];
   ORTHANT_UNROLL
   for (std::size_t v = 0; v < kTileVectors; ++v) {

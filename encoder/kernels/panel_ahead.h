@@ -31,6 +31,16 @@ inline void fetch_near(const void* weights) {
   }
 }
 
+// What a tile will write: the lines come while it multiplies, instead of being waited for when it is done.
+template <std::size_t kRows>
+inline void fetch_output(const float* c, std::size_t stride) {
+  ORTHANT_UNROLL
+  for (std::size_t r = 0; r < kRows; ++r) {
+    ORTHANT_UNROLL
+    for (std::size_t column = 0; column < kPanelColumns; column += 16) __builtin_prefetch(c + r * stride + column, 1);
+  }
+}
+
 template <bool kValue>
 struct NearFetch {
   constexpr bool operator()() const { return kValue; }

@@ -9,6 +9,8 @@ alignas(64) constexpr float kZeros[kPanelColumns] = {};
 
 template <std::size_t kRows, bool kNear>
 inline void panel_tile(const PanelProduct& product, std::size_t first_row, PanelAhead ahead) {
+  float* c = product.c + first_row * product.c_stride;
+  fetch_output<kRows>(c, product.c_stride);
   const float* start = product.activation == Activation::kNone ? product.bias : kZeros;
   Vec sums[kRows][kTileVectors];
   ORTHANT_UNROLL
@@ -44,7 +46,6 @@ inline void panel_tile(const PanelProduct& product, std::size_t first_row, Panel
       __asm__("" : "+r"(low), "+r"(high), "+r"(b));
     } while (b != segment);
   }
-  float* c = product.c + first_row * product.c_stride;
   ORTHANT_UNROLL
   for (std::size_t r = 0; r < kRows; ++r) {
     ORTHANT_UNROLL
