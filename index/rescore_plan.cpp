@@ -146,10 +146,11 @@ class Planner {
     return cost < eligible * kListedInt8Cost && (forced() || cost < rows);
   }
 
-  // Rows that are not in memory had better not be scanned.
+  // Rows that are not in memory had better not be scanned. A structure that was asked for serves while most rows may be returned;
+  // under narrower filters it has to be the cheaper way (10 % of 499,000 rows: a walk 2.0 ms, a scan .8).
   bool forced() const {
-    return config_.structure == IndexStructure::kGraph || config_.structure == IndexStructure::kLists ||
-           config_.code_residency == CodeResidency::kDisk;
+    const bool named = config_.structure == IndexStructure::kGraph || config_.structure == IndexStructure::kLists;
+    return config_.code_residency == CodeResidency::kDisk || (named && 2 * facts_.eligible_count >= facts_.row_count);
   }
 
   double source_cost() const {

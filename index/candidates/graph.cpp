@@ -36,9 +36,15 @@ constexpr std::size_t kLargestEffort = 4'096;
 // on as long for a query with a few neighbours far before all other rows as for one amid a crowd; a slack behind the nearest does
 // not (the idea of bounds by distance: Al-Jazzazi et al. 2025). The rows within a slack grow exponentially with it, so the slack
 // grows with the logarithm of the effort. All three measured: docs/decisions/0004-graph.md.
-FrontierBounds bounds_for(std::size_t effort) {
+//
+// Where only a share of the rows may be returned, the k-th nearest of those is about the k / share-th nearest of all, and the slack
+// behind it is what it was.
+FrontierBounds bounds_for(std::size_t effort, double share = 1) {
   const float doublings = std::log2(static_cast<float>(effort) / static_cast<float>(kSmallestEffort));
-  return {.width = kWidestShare * effort, .least = std::max(kFewestNear, effort / 8), .slack = kSlackPerDoubling * doublings};
+  const auto among_all = [share](std::size_t rows) { return static_cast<std::size_t>(static_cast<double>(rows) / share); };
+  return {.width = among_all(kWidestShare * effort),
+          .least = among_all(std::max(kFewestNear, effort / 8)),
+          .slack = kSlackPerDoubling * doublings};
 }
 
 std::size_t weight_count(const IndexConfig& config, const BinaryQuantizer& quantizer) {
@@ -156,7 +162,7 @@ std::vector<Candidate> Graph::walk_masked(const RowEstimate& estimate, const Row
   };
   if (share < kMostlyAllowed) return walk_within({.width = effort}, &mask);
   const auto wider = static_cast<std::size_t>(static_cast<double>(effort) / share);
-  const std::vector<Candidate> found = walk_within(bounds_for(wider), nullptr);
+  const std::vector<Candidate> found = walk_within(bounds_for(effort, share), nullptr);
   return found.size() >= std::min({depth, effort, mask.count()}) ? found : walk_within({.width = wider}, nullptr);
 }
 

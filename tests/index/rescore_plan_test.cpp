@@ -52,6 +52,16 @@ TEST(RescorePlan, LeavesTheSourceWhenAFilterLetsFewRowsThrough) {
   EXPECT_EQ(listed.first, FirstStage::kInt8);
 }
 
+TEST(RescorePlan, ObeysTheStructureThatWasAskedForWhileMostRowsMayBeReturned) {
+  IndexConfig named{.dim = 384};
+  named.structure = IndexStructure::kGraph;
+  const PlanFacts few = {.row_count = kRows, .eligible_count = kRows / 12, .covered_count = kRows};
+  EXPECT_NE(plan({.limit = 1'000}, kAllRows, named).effort, 0u) << "a scan would cost less";
+  EXPECT_EQ(plan({}, few, named).effort, 0u);
+  named.code_residency = CodeResidency::kDisk;
+  EXPECT_NE(plan({}, few, named).effort, 0u) << "codes on disk are not scanned";
+}
+
 TEST(RescorePlan, ObeysAnEffortThatIsGiven) {
   EXPECT_EQ(plan({.effort = 0}, kAllRows).effort, 0u);
   EXPECT_EQ(plan({.effort = 500}, kAllRows).effort, 500u);
