@@ -34,14 +34,13 @@ std::size_t code_dims_of(std::size_t value_count, std::size_t dim) {
 
 }  // namespace
 
-LearnedQuantizer::LearnedQuantizer(ResidualCoding coding, const Matrix& rotation, Matrix shaping)
+LearnedQuantizer::LearnedQuantizer(ResidualCoding coding, const Matrix& rotation, const Matrix& shaping)
     : ResidualQuantizer(std::move(coding), rotation.columns()),
       rotation_(rotation),
-      shaping_(std::move(shaping)),
-      shaping_panels_(shaping_),
+      shaping_(shaping),
       query_rotation_(rotation),
       curves_(shaping_.stride()) {
-  for (std::size_t i = 0; i < shaping_.rows(); ++i) curves_[i] = shaping_.row(i)[i];
+  for (std::size_t i = 0; i < shaping_.rows(); ++i) curves_[i] = shaping_.at(i, i);
 }
 
 std::unique_ptr<const LearnedQuantizer> LearnedQuantizer::restore(const IndexConfig& config, std::string_view parameters) {
@@ -53,14 +52,14 @@ std::unique_ptr<const LearnedQuantizer> LearnedQuantizer::restore(const IndexCon
   Matrix rotation(config.dim, code_dims);
   Matrix shaping(code_dims, code_dims);
   if (!read_matrix(reader, rotation) || !read_matrix(reader, shaping) || !reader.at_end()) return nullptr;
-  return std::make_unique<LearnedQuantizer>(std::move(*coding), rotation, std::move(shaping));
+  return std::make_unique<LearnedQuantizer>(std::move(*coding), rotation, shaping);
 }
 
 std::string LearnedQuantizer::parameters() const {
   std::string out;
   append_coding(out, coding());
   append_matrix(out, rotation());
-  append_matrix(out, shaping_);
+  append_matrix(out, shaping_.matrix());
   return out;
 }
 
@@ -77,7 +76,7 @@ void LearnedQuantizer::shape_errors(Batch& batch) const {
     float* error = errors.row(row);
     for (std::size_t i = 0; i < dims; ++i) error[i] = values[i] - batch.steps[row] * static_cast<float>(levels[i]);
   }
-  shaping_panels_.multiply(errors, batch.rows, batch.slopes);
+  shaping_.multiply(errors, batch.rows, batch.slopes);
   for (std::size_t row = 0; row < batch.rows; ++row) {
     shape_row(std::span(batch.levels).subspan(row * dims, dims), batch.steps[row], batch.slopes.row(row));
   }
@@ -85,7 +84,6 @@ void LearnedQuantizer::shape_errors(Batch& batch) const {
 
 // A move of level i by 2 changes e' H e by 4 * step * (step * H[i][i] - |slope[i]|), where slope = H e.
 void LearnedQuantizer::shape_row(std::span<std::int8_t> levels, float step, float* slopes) const {
-  const MatrixKernels& kernels = matrix_kernels();
   const int largest = largest_level(coding().bits);
   const auto pays = [&](std::size_t i) { return std::fabs(slopes[i]) > step * curves_[i]; };
   for (int sweep = 0; sweep < kSweeps; ++sweep) {
@@ -99,7 +97,7 @@ void LearnedQuantizer::shape_row(std::span<std::int8_t> levels, float step, floa
         const int move = slopes[i] > 0 ? 2 : -2;
         if (!pays(i) || std::abs(levels[i] + move) > largest) continue;
         levels[i] = static_cast<std::int8_t>(levels[i] + move);
-        kernels.add_scaled(shaping_.row(i), -step * static_cast<float>(move), shaping_.stride(), slopes);
+        shaping_.add_row(i, -step * static_cast<float>(move), slopes);
         moved = true;
       }
     }

@@ -19,7 +19,7 @@ class LearnedQuantizer : public ResidualQuantizer {
  public:
   // `rotation`: dim x code_dims, columns orthonormal; a row x becomes (x - c) * rotation. `shaping`: code_dims x code_dims,
   // symmetric, positive definite.
-  LearnedQuantizer(ResidualCoding coding, const Matrix& rotation, Matrix shaping);
+  LearnedQuantizer(ResidualCoding coding, const Matrix& rotation, const Matrix& shaping);
 
   // Nothing when the bytes are not those of parameters() for this configuration.
   static std::unique_ptr<const LearnedQuantizer> restore(const IndexConfig& config, std::string_view parameters);
@@ -37,8 +37,7 @@ class LearnedQuantizer : public ResidualQuantizer {
   void shape_row(std::span<std::int8_t> levels, float step, float* slopes) const;
 
   Panels rotation_;
-  Matrix shaping_;
-  Panels shaping_panels_;
+  Panels shaping_;
   QueryRotation query_rotation_;
   std::vector<float> curves_;  // the diagonal of shaping_
 };

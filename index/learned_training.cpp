@@ -130,7 +130,7 @@ struct SampleCodes {
 };
 
 SampleCodes measure(const ResidualCoding& coding, const Matrix& rotation, const Matrix& shaping, std::span<const float> sample) {
-  const LearnedQuantizer quantizer(coding, rotation, copy_of(shaping));
+  const LearnedQuantizer quantizer(coding, rotation, shaping);
   ResidualQuantizer::Batch batch(coding.dim, rotation.columns());
   SampleCodes sums;
   double measured = 0;
@@ -181,13 +181,13 @@ std::unique_ptr<const LearnedQuantizer> train_learned_quantizer(const IndexConfi
     rotation = std::move(next);
   }
   if (basis.columns() != 0) rotation = product(basis, rotation, pool);
-  Matrix shaping = shaping_of(seen, rotation, pool);
+  const Matrix shaping = shaping_of(seen, rotation, pool);
   if (config.metric == Metric::kCosine) {
     fix_scale(coding, rotation, shaping, seen.first(std::min(seen.size(), kMeasuredRows * config.dim)));
   }
-  const LearnedQuantizer quantizer(coding, rotation, copy_of(shaping));
+  const LearnedQuantizer quantizer(coding, rotation, shaping);
   coding.relative_error = static_cast<float>(measured_error(quantizer, unseen, config.dim));
-  return std::make_unique<LearnedQuantizer>(std::move(coding), rotation, std::move(shaping));
+  return std::make_unique<LearnedQuantizer>(std::move(coding), rotation, shaping);
 }
 
 }  // namespace orthant

@@ -107,12 +107,13 @@ Panels::Panels(const Matrix& matrix)
 Matrix Panels::matrix() const {
   Matrix result(rows_, columns_);
   for (std::size_t row = 0; row < rows_; ++row) {
-    for (std::size_t column = 0; column < columns_; ++column) {
-      const std::size_t panel = column / kPanelColumns;
-      result.row(row)[column] = values_[(panel * rows_ + row) * kPanelColumns + column % kPanelColumns];
-    }
+    for (std::size_t column = 0; column < columns_; ++column) result.row(row)[column] = at(row, column);
   }
   return result;
+}
+
+void Panels::add_row(std::size_t row, float factor, float* out) const {
+  matrix_kernels().multiply_add_row(&factor, values_.data() + row * kPanelColumns, rows_ * kPanelColumns, panel_count_, 1, out);
 }
 
 void Panels::multiply(const Matrix& left, std::size_t rows, Matrix& out, ThreadPool* pool) const {

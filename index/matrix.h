@@ -46,6 +46,9 @@ class Panels {
   std::size_t stride() const { return panel_count_ * 16; }
   // The matrix that they were made of.
   Matrix matrix() const;
+  float at(std::size_t row, std::size_t column) const { return values_[(column / 16 * rows_ + row) * 16 + column % 16]; }
+  // out[i] += factor * the matrix's value i of the row, for all stride() of them.
+  void add_row(std::size_t row, float factor, float* out) const;
 
   // The first `rows` rows of `out` become those of `left` times this matrix. `left` has rows() columns, `out` this stride.
   void multiply(const Matrix& left, std::size_t rows, Matrix& out, ThreadPool* pool = nullptr) const;

@@ -56,6 +56,25 @@ TEST(MatrixKernels, MultiplyAsPlainLoopsDoOnEveryLevel) {
   }
 }
 
+TEST(Panels, GiveTheirMatrixBackAndAddItsRows) {
+  std::mt19937_64 random(test::random_seed());
+  for (const std::size_t columns : {1u, 16u, 37u, 96u}) {
+    const Matrix matrix = random_matrix(5, columns, random);
+    const Panels panels(matrix);
+    const Matrix again = panels.matrix();
+    for (std::size_t row = 0; row < 5; ++row) {
+      ASSERT_TRUE(std::ranges::equal(again.row_values(row), matrix.row_values(row)));
+      std::vector<float> sums(panels.stride(), 3);
+      panels.add_row(row, -2, sums.data());
+      for (std::size_t i = 0; i < columns; ++i) {
+        ASSERT_EQ(panels.at(row, i), matrix.row(row)[i]);
+        ASSERT_NEAR(sums[i], 3 - 2 * matrix.row(row)[i], 1e-5);
+      }
+      ASSERT_TRUE(std::all_of(sums.begin() + static_cast<std::ptrdiff_t>(columns), sums.end(), [](float sum) { return sum == 3; }));
+    }
+  }
+}
+
 TEST(MatrixKernels, GiveARowTheSameBitsAloneAndAmongOthers) {
   std::mt19937_64 random(test::random_seed());
   constexpr std::size_t kRows = 8, kInner = 37, kPanels = 7, kStride = (kInner + 2) * kPanelColumns;
