@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/float_values.h"
+#include "base/free_memory.h"
 #include "index/calibrate.h"
 #include "index/calibrate_source.h"
 #include "index/example_search.h"
@@ -187,6 +188,8 @@ Status VectorIndex::Impl::calibrate(ThreadPool* pool) {
   if (source.get() != nullptr) ORTHANT_TRY(measure_source(parts(source.get()), depths, pool));
   publish_depths(std::move(depths));
   measured_source_.store(source.get(), std::memory_order_relaxed);
+  // The last step after training, encoding anew and building.
+  give_back_free_memory();
   return {};
 }
 
