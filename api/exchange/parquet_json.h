@@ -6,6 +6,7 @@
 
 #include "api/exchange/parquet_column.h"
 #include "api/json/json_writer.h"
+#include "base/date_text.h"
 #include "base/result.h"
 
 namespace orthant {
@@ -27,10 +28,6 @@ class ColumnJson {
   std::size_t element_ = 0;
   std::size_t value_ = 0;
 };
-
-// RFC 3339: "2024-02-29", "2024-02-29T12:00:00.5Z". Years out of 0 to 9999: the number as it is.
-std::string date_text(std::int64_t days);
-std::string timestamp_text(std::int64_t units, std::uint32_t units_a_second, bool in_utc);
 
 // 16 bytes, hyphenated.
 std::string uuid_text(std::string_view bytes);
