@@ -65,6 +65,7 @@ void DocumentReader::add_lines(DocumentBatch& batch) {
 }
 
 void DocumentReader::add_line(const LineSplitter::Line& line, DocumentBatch& batch) {
+  batch.last_line = line.number;
   std::string_view text = line.text;
   if (line.number == 1 && text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   if (line.too_long) {

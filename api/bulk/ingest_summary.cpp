@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "api/bulk/operation.h"
+
 namespace orthant::bulk {
 
 void IngestSummary::add_error(LineError error) {
@@ -29,7 +31,9 @@ void write_summary(JsonWriter& json, IngestSummary summary) {
   }
   json.end_array().key("truncated").number(summary.truncated).key("truncated_lines").begin_array();
   for (const std::uint64_t line : summary.truncated_lines) json.number(line);
-  json.end_array().key("replaced").number(summary.replaced).end_object();
+  json.end_array().key("replaced").number(summary.replaced);
+  if (summary.operation) write_operation(json.key("operation"), summary.operation->first, summary.operation->second);
+  json.end_object();
 }
 
 }  // namespace orthant::bulk

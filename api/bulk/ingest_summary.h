@@ -2,7 +2,10 @@
 // IngestSummary: what became of the lines of one bulk upload. Lists are bounded, totals are not. Plain value.
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "api/bulk/point_reader.h"
@@ -22,6 +25,7 @@ struct IngestSummary {
   std::vector<std::uint64_t> truncated_lines;  // the first kMaxListedTruncations
   std::uint64_t replaced = 0;                  // accepted lines whose id was there before, or came before
   std::map<std::string, std::uint64_t> tokens_by_model;
+  std::optional<std::pair<std::string, BulkProgress>> operation;  // as it stands at the end, with earlier streams
 
   void add_error(LineError error);
   // `lines` are those of the batch's points, in order.

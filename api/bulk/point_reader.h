@@ -3,6 +3,7 @@
 // bound their memory by one point and one batch. One thread at a time (calls may come from different threads in turn).
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,8 @@ struct DocumentBatch {
   std::vector<std::uint64_t> lines;  // of the points
   std::size_t bytes = 0;             // of those lines
   std::vector<LineError> errors;     // lines that make no point
+  std::uint64_t last_line = 0;       // all lines up to here are in this batch or in earlier ones; 0: none came since
+  std::optional<BulkPart> part;      // of a stream that can be resumed
   // What makes it full. Small where points hold texts, which take long to encode.
   std::size_t max_points = 256;
   std::size_t max_bytes = std::size_t{1} << 20;

@@ -4,7 +4,11 @@
 
 #include <fmt/format.h>
 
+#include "api/bulk/arrow_reader.h"
+#include "api/bulk/columns.h"
 #include "api/bulk/document_reader.h"
+#include "api/bulk/operation.h"
+#include "api/bulk/parquet_body.h"
 #include "api/bulk/vector_reader.h"
 #include "api/bulk/write_window.h"
 #include "api/qdrant/collection_settings.h"
@@ -46,10 +50,18 @@ Result<LineTarget> make_target(const Request& request, const CollectionConfig& c
   return target;
 }
 
-// By the content type: lines of JSON, or ready vectors.
+// By the content type: lines of JSON, columns, or ready vectors.
 Result<std::unique_ptr<PointReader>> make_reader(const Request& request, ContentCoding coding, LineTarget target,
-                                                 const CollectionConfig& config, std::size_t max_point_bytes) {
-  if (request.headers.find("content-type") != qdrant::kPointsContentType) {
+                                                 const CollectionConfig& config, const Settings& settings) {
+  const std::size_t max_point_bytes = settings.max_body_bytes;
+  const std::string_view type = request.headers.find("content-type");
+  if (type == kArrowStreamType || type == kArrowFileType) {
+    return std::make_unique<ArrowReader>(coding, ORTHANT_TRY(column_mapping(request, target, config)));
+  }
+  if (type == kParquetType) {
+    return std::make_unique<ParquetBody>(coding, ORTHANT_TRY(column_mapping(request, target, config)), settings.data_dir);
+  }
+  if (type != qdrant::kPointsContentType) {
     return std::make_unique<DocumentReader>(coding, std::move(target), max_point_bytes);
   }
   const auto vector = config.vectors.find(target.text_vector);
@@ -60,8 +72,12 @@ Result<std::unique_ptr<PointReader>> make_reader(const Request& request, Content
 // One upload: reads the body, parses on the request pool, keeps a few batches in the engine.
 class Upload {
  public:
-  Upload(Engine& engine, Request& request, std::unique_ptr<PointReader> reader)
-      : engine_(engine), request_(request), reader_(std::move(reader)), window_(writer(), kBatchesInFlight) {}
+  Upload(Engine& engine, Request& request, std::unique_ptr<PointReader> reader, std::optional<Operation> operation)
+      : engine_(engine),
+        request_(request),
+        reader_(std::move(reader)),
+        operation_(std::move(operation)),
+        window_(writer(), kBatchesInFlight) {}
 
   // The first error of the stream itself: damaged compression, a lost connection, a failed write. Lines that were good before it
   // stay.
@@ -78,9 +94,14 @@ class Upload {
       // window, more lines gather in the socket.
       if (*count < bytes.size()) co_await put_batch();
     }
-    if (status) status = reader_->finish(batch_);
+    if (status) status = co_await finish_reading();
     co_await put_batch();
     co_await window_.wait_until_empty();
+    if (operation_ && status && !window_.failure()) {
+      // Only now: whoever sees the operation finished finds all of its lines done.
+      co_await put_batch(true);
+      co_await window_.wait_until_empty();
+    }
     if (window_.failure()) status = std::unexpected(*window_.failure());
     co_return status;
   }
@@ -122,15 +143,32 @@ class Upload {
     co_return Status();
   }
 
-  Awaitable<void> put_batch() {
+  // What a body holds that can only be read when it is whole comes now, batch by batch.
+  Awaitable<Status> finish_reading() {
+    for (;;) {
+      const auto finish = [this]() -> Result<bool> {
+        ORTHANT_TRY(reader_->finish(batch_));
+        return batch_.full();
+      };
+      Result<bool> more = co_await run_on<bool>(engine_.request_pool(), finish);
+      if (!more && more.error().code == ErrorCode::kResourceExhausted) more = finish();
+      if (!more) co_return std::unexpected(more.error());
+      if (!*more) co_return Status();
+      co_await put_batch();
+    }
+  }
+
+  Awaitable<void> put_batch(bool ends = false) {
     DocumentBatch batch;
     std::swap(batch, batch_);
+    if (operation_) operation_->prepare(batch, ends);
     co_await window_.put(std::move(batch));
   }
 
   Engine& engine_;
   Request& request_;
   std::unique_ptr<PointReader> reader_;
+  std::optional<Operation> operation_;
   WriteWindow window_;
   DocumentBatch batch_;
 };
@@ -163,6 +201,37 @@ Response refuse(const Error& error) {
   return response;
 }
 
+Awaitable<Result<std::optional<BulkProgress>>> progress_of(Engine& engine, const std::string& collection,
+                                                           const std::string& operation) {
+  const auto ask = [&](Done<std::optional<BulkProgress>> done) { engine.bulk_progress(collection, operation, std::move(done)); };
+  co_return co_await await_done<Result<std::optional<BulkProgress>>>(ask);
+}
+
+Awaitable<Response> get_operation(Engine& engine, Request& request) {
+  const std::string operation(request.path_value("operation"));
+  const auto progress = co_await progress_of(engine, std::string(request.path_value("collection")), operation);
+  if (!progress) co_return qdrant::error_response(progress.error());
+  if (!*progress) {
+    constexpr std::size_t kMostBytes = 128;
+    co_return qdrant::error_response(
+        Error{ErrorCode::kNotFound, fmt::format("bulk operation `{}`", operation.substr(0, kMostBytes))});
+  }
+  co_return qdrant::ok_response(request.received, [&](JsonWriter& json) { write_operation(json, operation, **progress); });
+}
+
+Awaitable<Response> list_operations(Engine& engine, Request& request) {
+  const auto ask = [&](Done<std::map<std::string, BulkProgress>> done) {
+    engine.bulk_operations(std::string(request.path_value("collection")), std::move(done));
+  };
+  const auto operations = co_await await_done<Result<std::map<std::string, BulkProgress>>>(ask);
+  if (!operations) co_return qdrant::error_response(operations.error());
+  co_return qdrant::ok_response(request.received, [&](JsonWriter& json) {
+    json.begin_object().key("operations").begin_array();
+    for (const auto& [name, progress] : *operations) write_operation(json, name, progress);
+    json.end_array().end_object();
+  });
+}
+
 Awaitable<Response> ingest_documents(Engine& engine, Request& request) {
   const std::string name(request.path_value("collection"));
   const Result<ContentCoding> coding = parse_content_coding(request.headers.find("content-encoding"));
@@ -176,12 +245,23 @@ Awaitable<Response> ingest_documents(Engine& engine, Request& request) {
   if (!info) co_return refuse(info.error());
   Result<LineTarget> target = make_target(request, info->config);
   if (!target) co_return refuse(target.error());
-  Result<std::unique_ptr<PointReader>> reader =
-      make_reader(request, *coding, std::move(*target), info->config, engine.settings().max_body_bytes);
+  Result<std::unique_ptr<PointReader>> reader = make_reader(request, *coding, std::move(*target), info->config, engine.settings());
   if (!reader) co_return refuse(reader.error());
-  Upload upload(engine, request, std::move(*reader));
+  Result<std::optional<Operation>> operation = Operation::of(request);
+  if (!operation) co_return refuse(operation.error());
+  if (*operation) {
+    auto before = co_await progress_of(engine, name, (*operation)->name());
+    if (!before) co_return refuse(before.error());
+    (*operation)->set_done_before(std::move(*before).value_or(BulkProgress()));
+  }
+  const std::string operation_name = *operation ? (*operation)->name() : std::string();
+  Upload upload(engine, request, std::move(*reader), std::move(*operation));
   const Status status = co_await upload.run();
   IngestSummary& summary = upload.summary();
+  if (!operation_name.empty()) {
+    const auto progress = co_await progress_of(engine, name, operation_name);
+    summary.operation.emplace(operation_name, progress ? progress->value_or(BulkProgress()) : BulkProgress());
+  }
   const std::uint64_t grown = points_in(engine, name) - std::min(points_in(engine, name), info->points_count);
   summary.replaced = summary.accepted - std::min(summary.accepted, grown);
   co_return render(request, summary, status);
@@ -192,6 +272,9 @@ Awaitable<Response> ingest_documents(Engine& engine, Request& request) {
 void add_routes(Router& router, const ApiContext& context) {
   router.add({Method::kPost, "/collections/{collection}/documents", with_engine(context, ingest_documents, qdrant::error_response),
               qdrant::error_response, BodyUse::kStream});
+  const auto error = qdrant::error_response;
+  router.add({Method::kGet, "/collections/{collection}/documents", with_engine(context, list_operations, error), error});
+  router.add({Method::kGet, "/collections/{collection}/documents/{operation}", with_engine(context, get_operation, error), error});
 }
 
 }  // namespace orthant::bulk

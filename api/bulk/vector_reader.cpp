@@ -95,6 +95,7 @@ Result<bool> VectorReader::take_point(DocumentBatch& batch) {
   if (bytes.size() < point_bytes) return false;
   used_ += point_bytes;
   ++points_;
+  batch.last_line = points_;
   auto point = parse_point(bytes.substr(0, qdrant::kPointHeadBytes), bytes.substr(qdrant::kPointHeadBytes, vector_bytes_),
                            bytes.substr(qdrant::kPointHeadBytes + vector_bytes_, payload_bytes));
   if (!point) {

@@ -50,6 +50,7 @@ struct WriteWindow::State {
     UpsertRequest request;
     request.points = batch->points;
     request.skip_invalid = true;
+    request.bulk_part = batch->part;
     state->write(std::move(request), [state, batch, io_thread](Result<WriteResult> result) {
       io_thread.post([state, batch, result = std::move(result)] { state->finish(batch, result); });
     });
@@ -75,7 +76,7 @@ Awaitable<void> WriteWindow::put(DocumentBatch batch) {
   batch.errors.clear();
   co_await wait_below(max_batches_);
   if (state_->shares_an_id(batch)) co_await wait_below(1);
-  if (batch.points.empty() || state_->failure) co_return;
+  if ((batch.points.empty() && !batch.part) || state_->failure) co_return;
   for (const PointInput& point : batch.points) ++state_->ids[point.id];
   const IoThread io_thread = co_await this_io_thread();
   State::start(state_, std::make_shared<const DocumentBatch>(std::move(batch)), io_thread);

@@ -31,6 +31,12 @@ constexpr KnownParameter kKnownParameters[] = {
     {"samples", R"({"type":"integer","minimum":8,"maximum":1000})", "Rows to search for"},
     {"refresh", R"({"type":"boolean"})", "Measure anew"},
     {"format", R"({"enum":["json","csv","svg"]})", "Of the answer"},
+    {"operation", R"({"type":"string","maxLength":128})", "Name of a stream that can be resumed; `new`: one is made"},
+    {"from", R"({"type":"integer","minimum":1})", "Number of the body's first line"},
+    {"id_column", R"({"type":"string"})", "Column of ids, of Arrow and Parquet bodies"},
+    {"text_column", R"({"type":"string"})", "Column of texts to encode"},
+    {"vector_columns", R"({"type":"string"})", "COLUMN:VECTOR, several with commas between"},
+    {"payload_columns", R"({"type":"string"})", "Columns of the payload, with commas between; absent: all others"},
     {"create", R"({"type":"boolean"})", "Make the collection where there is none"},
     {"model", R"({"type":"string"})", "Model that encodes the texts; absent: the collection's own"},
 };
