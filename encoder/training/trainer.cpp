@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include "base/machine_memory.h"
@@ -38,6 +39,14 @@ EncoderOptions float_weights() {
   EncoderOptions options;
   options.weights = WeightPrecision::kFloat32;
   return options;
+}
+
+// libtorch's own threads, and those of OpenBLAS, which libtorch does not tell of them.
+void limit_threads(std::size_t threads) {
+  const int count = static_cast<int>(std::max<std::size_t>(1, threads));
+  at::set_num_threads(count);
+  using SetThreads = void (*)(int);
+  if (const auto set = reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) set(count);
 }
 
 bool wants_teacher(const LossOptions& loss) {
@@ -153,7 +162,7 @@ class TorchTrainer final : public Trainer {
 };
 
 Status TorchTrainer::prepare(std::size_t memory_limit) {
-  at::set_num_threads(static_cast<int>(std::max<std::size_t>(1, options_.threads)));
+  limit_threads(options_.threads);
   at::manual_seed(options_.seed);
   if (wants_teacher(options_.loss) || !options_.train_transformer) {
     const fs::path folder = options_.teacher.empty() ? options_.model : options_.teacher;
