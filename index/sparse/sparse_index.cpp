@@ -195,8 +195,17 @@ void SparseIndex::append(std::span<const SparseRow> rows, ThreadPool* pool) {
     ++ordinal;
   }
   lists_.add(posts, pool);
+  vector_count_.fetch_add(present, std::memory_order_relaxed);
+  value_count_.fetch_add(posts.size(), std::memory_order_relaxed);
   live_count_.fetch_add(present, std::memory_order_relaxed);
   row_count_.store(ordinal, std::memory_order_release);
+}
+
+std::uint64_t SparseIndex::value_bytes() const {
+  const auto vectors = static_cast<double>(vector_count_.load(std::memory_order_relaxed));
+  if (vectors == 0) return 0;
+  const double values = static_cast<double>(value_count_.load(std::memory_order_relaxed)) / vectors;
+  return static_cast<std::uint64_t>(values * static_cast<double>(live_count()) * sizeof(Post));
 }
 
 void SparseIndex::bury(Ordinal ordinal, std::span<const std::uint32_t> indices) {
@@ -205,11 +214,22 @@ void SparseIndex::bury(Ordinal ordinal, std::span<const std::uint32_t> indices) 
   lists_.count_burial(indices);
 }
 
-std::vector<float> SparseIndex::times_idf(const SparseRow& query) const {
-  const auto rows = static_cast<double>(live_count());
+std::vector<float> SparseIndex::times_idf(const SparseRow& query, const Bitmap* corpus) const {
+  const auto counts = [&](Ordinal ordinal) { return present_.test(ordinal) && !buried_.test(ordinal); };
+  std::size_t counted = live_count();
+  if (corpus != nullptr) {
+    counted = 0;
+    corpus->for_each([&](std::size_t row) { counted += counts(static_cast<Ordinal>(row)) ? 1 : 0; });
+  }
+  const auto rows = static_cast<double>(counted);
   std::vector<float> weights;
   for (std::size_t i = 0; i < query.indices.size(); ++i) {
-    const double having = lists_.find(query.indices[i]).live;
+    const PostingView list = lists_.find(query.indices[i]);
+    double having = list.live;
+    if (corpus != nullptr) {
+      having = static_cast<double>(
+          std::ranges::count_if(list.posts, [&](const Post& post) { return corpus->test(post.ordinal) && counts(post.ordinal); }));
+    }
     const double idf = std::log(1 + (std::max(rows - having, 0.0) + 0.5) / (having + 0.5));
     weights.push_back(static_cast<float>(query.values[i] * idf));
   }

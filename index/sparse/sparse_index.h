@@ -41,13 +41,15 @@ class SparseIndex {
   Ordinal row_count() const { return row_count_.load(std::memory_order_acquire); }
   // Rows that have the vector and are not buried.
   std::size_t live_count() const { return live_count_.load(std::memory_order_relaxed); }
+  // Indices and values of those rows: so many as rows have on average.
+  std::uint64_t value_bytes() const;
   bool has(Ordinal ordinal) const { return present_.test(ordinal); }
   bool is_buried(Ordinal ordinal) const { return buried_.test(ordinal); }
   std::size_t memory_bytes() const { return lists_.memory_bytes() + row_count() / 4; }
 
   // A query's values, each times the inverse document frequency of its index: ln(1 + (N - n + 0.5) / (n + 0.5)), of N rows that
-  // have the vector n with the index.
-  std::vector<float> times_idf(const SparseRow& query) const;
+  // have the vector n with the index. `corpus`: only these rows are counted; null: all.
+  std::vector<float> times_idf(const SparseRow& query, const Bitmap* corpus = nullptr) const;
 
   // Best first, equal scores by ascending ordinal; only rows that share an index with the query.
   std::vector<ScoredOrdinal> search(const SparseRow& query, const SearchParams& params) const;
@@ -61,6 +63,8 @@ class SparseIndex {
   RowBits buried_;
   std::atomic<Ordinal> row_count_{0};
   std::atomic<std::size_t> live_count_{0};
+  std::atomic<std::size_t> vector_count_{0};  // rows with the vector, buried or not
+  std::atomic<std::size_t> value_count_{0};   // of those
 };
 
 }  // namespace orthant

@@ -94,11 +94,16 @@ class SparseModel {
     return found;
   }
 
-  std::size_t live() const {
-    return static_cast<std::size_t>(std::ranges::count_if(rows_, [](const auto& row) { return row.has_value(); }));
+  // Of every `step`th row.
+  std::size_t live(std::size_t step = 1) const {
+    std::size_t count = 0;
+    for (std::size_t row = 0; row < rows_.size(); row += step) count += rows_[row] ? 1 : 0;
+    return count;
   }
-  std::size_t having(std::uint32_t index) const {
-    return static_cast<std::size_t>(std::ranges::count_if(rows_, [index](const auto& row) { return row && row->contains(index); }));
+  std::size_t having(std::uint32_t index, std::size_t step = 1) const {
+    std::size_t count = 0;
+    for (std::size_t row = 0; row < rows_.size(); row += step) count += rows_[row] && rows_[row]->contains(index) ? 1 : 0;
+    return count;
   }
   std::size_t size() const { return rows_.size(); }
   bool chance(double share) { return std::bernoulli_distribution(share)(random_); }
@@ -157,6 +162,14 @@ TEST(SparseIndex, CountsDocumentsForIdfWithoutBuriedOnes) {
     const auto having = static_cast<double>(rows.having(arrays.indices[i]));
     const double idf = std::log((static_cast<double>(rows.live()) - having + 0.5) / (having + 0.5) + 1);
     EXPECT_NEAR(weights[i], arrays.values[i] * idf, 1e-5 * (1 + std::abs(weights[i])));
+  }
+  Bitmap corpus(rows.size());
+  for (std::size_t row = 0; row < rows.size(); row += 3) corpus.set(row);
+  const std::vector<float> narrowed = index.times_idf(arrays.row(), &corpus);
+  for (std::size_t i = 0; i < narrowed.size(); ++i) {
+    const auto having = static_cast<double>(rows.having(arrays.indices[i], 3));
+    const double idf = std::log((static_cast<double>(rows.live(3)) - having + 0.5) / (having + 0.5) + 1);
+    EXPECT_NEAR(narrowed[i], arrays.values[i] * idf, 1e-5 * (1 + std::abs(narrowed[i])));
   }
 }
 
