@@ -8,8 +8,9 @@ namespace orthant {
 namespace {
 
 // 2 added the encoder's prompts, 3 the field indexes, 4 the codes and the structure of vector indexes, 5 where codes
-// live, 6 kinds and datatypes of vectors and slots whose name was removed, 7 stemmers, 8 generations and re-embeddings.
-constexpr std::uint8_t kFormat = 8;
+// live, 6 kinds and datatypes of vectors and slots whose name was removed, 7 stemmers, 8 generations and re-embeddings, 9 text
+// indexes that score.
+constexpr std::uint8_t kFormat = 9;
 constexpr std::uint8_t kFormatWithPrompts = 2;
 constexpr std::uint8_t kFormatWithFieldIndexes = 3;
 constexpr std::uint8_t kFormatWithStructure = 4;
@@ -17,6 +18,7 @@ constexpr std::uint8_t kFormatWithCodeResidency = 5;
 constexpr std::uint8_t kFormatWithKinds = 6;
 constexpr std::uint8_t kFormatWithStemmers = 7;
 constexpr std::uint8_t kFormatWithGenerations = 8;
+constexpr std::uint8_t kFormatWithScoring = 9;
 constexpr std::uint8_t kAliasFormat = 1;
 constexpr std::size_t kMaxNameBytes = 255;
 
@@ -126,6 +128,7 @@ void append_field_indexes(std::string& out, const FieldSchemas& schemas) {
     append_value(out, static_cast<std::uint32_t>(schema.text.stopwords.size()));
     for (const std::string& word : schema.text.stopwords) append_sized(out, word);
     append_sized(out, schema.text.stemmer);
+    append_value(out, static_cast<std::uint8_t>(schema.text.scoring));
   }
 }
 
@@ -154,6 +157,7 @@ Result<TextOptions> read_text_options(ByteReader& reader, std::uint8_t format) {
   if (!words) return damaged();
   for (std::uint32_t i = 0; i < *words; ++i) options.stopwords.push_back(ORTHANT_TRY(read_text(reader)));
   if (format >= kFormatWithStemmers) options.stemmer = ORTHANT_TRY(read_text(reader));
+  if (format >= kFormatWithScoring && !read_flag(reader, options.scoring)) return damaged();
   return options;
 }
 

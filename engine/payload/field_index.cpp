@@ -50,11 +50,20 @@ void FieldIndex::add_texts(std::uint32_t ordinal, const FieldValues& values) {
   }
 }
 
+void FieldIndex::count_tokens(std::uint32_t ordinal, const FieldValues& values) {
+  std::vector<TokenCount> counts;
+  counts.reserve(values.texts.size());
+  for (std::size_t i = 0; i < values.texts.size(); ++i) counts.push_back({dictionary_.find(values.texts[i]), values.counts[i]});
+  std::ranges::sort(counts, {}, &TokenCount::token);
+  tokens_.set(ordinal, counts);
+}
+
 void FieldIndex::add(std::vector<Row> rows) {
   std::vector<SortedColumn::Pair> pairs;
   for (const Row& row : rows) {
     add_sets(row.ordinal, row.values);
     add_texts(row.ordinal, row.values);
+    if (schema_.type == FieldType::kText && schema_.text.scoring) count_tokens(row.ordinal, row.values);
     for (const std::uint64_t key : row.values.keys) pairs.push_back({key, row.ordinal});
   }
   if (!pairs.empty()) column_.add(std::move(pairs));
@@ -75,10 +84,11 @@ void FieldIndex::replace(std::uint32_t ordinal, const FieldValues& before, Field
 
 void FieldIndex::bury(std::uint32_t ordinal) {
   if (present_.contains(ordinal)) --points_;
+  tokens_.bury(ordinal);
 }
 
 std::size_t FieldIndex::memory_bytes() const {
-  std::size_t bytes = sizeof(FieldIndex) + dictionary_.memory_bytes() + column_.memory_bytes();
+  std::size_t bytes = sizeof(FieldIndex) + dictionary_.memory_bytes() + column_.memory_bytes() + tokens_.memory_bytes();
   for (const RowSet* rows : {&present_, &null_, &elements_, &several_, &other_}) bytes += rows->memory_bytes();
   bytes += postings_.capacity() * sizeof(RowSet);
   for (const RowSet& rows : postings_) bytes += rows.memory_bytes();

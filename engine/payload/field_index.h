@@ -19,6 +19,8 @@
 #include "engine/payload/row_bounds.h"
 #include "engine/payload/row_set.h"
 #include "engine/payload/sorted_column.h"
+#include "engine/payload/text_scores.h"
+#include "engine/payload/token_counts.h"
 #include "engine/payload/value_dictionary.h"
 
 namespace orthant {
@@ -61,6 +63,9 @@ class FieldIndex {
   }
   // Of kInteger, kFloat and kDatetime. Null for other types.
   const SortedColumn* column() const;
+  // Of kText that scores: at most `limit` of the rows `wanted` that hold a token of the text, best first, equal scores by ascending
+  // ordinal.
+  std::vector<ScoredRow> score(const TextScoring& scoring, std::size_t limit, const Bitmap& wanted) const;
   // Rows for which the postings or the column may not hold all elements, or that have several.
   const RowSet& other_rows() const { return other_; }
   std::size_t memory_bytes() const;
@@ -70,6 +75,7 @@ class FieldIndex {
   void add_sets(std::uint32_t ordinal, const FieldValues& values);
   void remove_sets(std::uint32_t ordinal, const FieldValues& values);
   void add_texts(std::uint32_t ordinal, const FieldValues& values);
+  void count_tokens(std::uint32_t ordinal, const FieldValues& values);
   const RowSet* posting(std::string_view text) const;
   bool has_postings() const;
 
@@ -84,6 +90,7 @@ class FieldIndex {
   ValueDictionary dictionary_;
   std::vector<RowSet> postings_;  // by the dictionary's numbers
   SortedColumn column_;
+  TokenCounts tokens_;  // of kText that scores
 };
 
 }  // namespace orthant

@@ -29,6 +29,7 @@
 #include "engine/payload/field_schema.h"
 #include "engine/payload/filter.h"
 #include "engine/payload/row_bounds.h"
+#include "engine/payload/text_scores.h"
 
 namespace orthant {
 
@@ -78,6 +79,10 @@ class FieldIndexes {
                                                  const Bitmap& wanted) const;
   // How many of `rows` hold each value, in no order. Nothing when the field has no index of type keyword, integer, uuid or bool.
   std::optional<std::vector<FacetHit>> facet(const JsonPath& path, const Bitmap& rows) const;
+  // At most `limit` of `rows` by what their text in the field scores. invalid_argument when the field has no text index, or one
+  // that does not score. text_scores.cpp
+  Result<std::vector<ScoredRow>> scored(const std::string& field, const TextScoring& scoring, std::size_t limit,
+                                        const Bitmap& rows) const;
 
   // ---- writer ----
   FieldSchemas schemas() const;

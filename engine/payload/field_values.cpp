@@ -18,6 +18,20 @@ void sort_unique(std::vector<T>& values) {
   values.erase(std::ranges::unique(values).begin(), values.end());
 }
 
+// How often each text occurs, in the order that sort_unique() will give them.
+std::vector<std::uint32_t> counts_of(std::vector<std::string>& texts) {
+  std::ranges::sort(texts);
+  std::vector<std::uint32_t> counts;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (i > 0 && texts[i] == texts[i - 1]) {
+      ++counts.back();
+    } else {
+      counts.push_back(1);
+    }
+  }
+  return counts;
+}
+
 }  // namespace
 
 void FieldReader::take(std::string_view element, FieldValues& values) const {
@@ -87,6 +101,7 @@ FieldValues FieldReader::read(std::string_view payload) const {
     });
     return false;
   });
+  if (counts_) values.counts = counts_of(values.texts);
   sort_unique(values.texts);
   sort_unique(values.keys);
   return values;

@@ -20,6 +20,8 @@ struct FieldValues {
   std::uint8_t elements = 0;  // other than null; 2 stands for more
   // Ascending, without repetitions: strings, "true" and "false", or tokens.
   std::vector<std::string> texts;
+  // Of a text index that scores: how often texts[i] occurs. Empty for all others.
+  std::vector<std::uint32_t> counts;
   // Ascending, without repetitions: SortedColumn's keys of numbers and times, cells (geo_cells.h) of places.
   std::vector<std::uint64_t> keys;
   bool operator==(const FieldValues&) const = default;
@@ -27,7 +29,11 @@ struct FieldValues {
 
 class FieldReader {
  public:
-  FieldReader(JsonPath path, const FieldSchema& schema) : path_(std::move(path)), type_(schema.type), analyzer_(schema.text) {}
+  FieldReader(JsonPath path, const FieldSchema& schema)
+      : path_(std::move(path)),
+        type_(schema.type),
+        counts_(schema.type == FieldType::kText && schema.text.scoring),
+        analyzer_(schema.text) {}
 
   const JsonPath& path() const { return path_; }
   FieldType type() const { return type_; }
@@ -41,6 +47,7 @@ class FieldReader {
 
   JsonPath path_;
   FieldType type_;
+  bool counts_;
   TextAnalyzer analyzer_;
 };
 

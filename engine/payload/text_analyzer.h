@@ -28,6 +28,8 @@ struct TextOptions {
   std::vector<std::string> stopwords;
   // Language of a Snowball stemmer that words go through after the stop words are taken out (stemmer.h); empty: none.
   std::string stemmer{};
+  // The index counts words and lengths too, so that texts can be ranked (TextScoreQuery).
+  bool scoring = false;
   bool operator==(const TextOptions&) const = default;
 };
 

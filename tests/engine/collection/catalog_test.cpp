@@ -43,7 +43,8 @@ CollectionRecord sample() {
                                        .min_token_length = 2,
                                        .max_token_length = {},
                                        .stopwords = {"the", ""},
-                                       .stemmer = "english"}};
+                                       .stemmer = "english",
+                                       .scoring = true}};
   return record;
 }
 
@@ -137,6 +138,18 @@ TEST(Catalog, ReadsARecordOfVersionSevenForEver) {
   EXPECT_EQ(found.config.vectors.at("s").modifier, SparseModifier::kIdf);
   EXPECT_EQ(found.config.vectors.at("s").generation, 0U);
   EXPECT_FALSE(found.config.vectors.at("s").reembedding.has_value());
+}
+
+// With generations and without scoring, which is the last byte of the last index.
+TEST(Catalog, ReadsARecordOfVersionEightForEver) {
+  CollectionRecord record;
+  FieldSchema& schema = record.config.field_indexes["t"];
+  schema.type = FieldType::kText;
+  schema.text.stemmer = "english";
+  std::string bytes = encode(record);
+  bytes.front() = 8;
+  bytes.pop_back();
+  EXPECT_EQ(decode_collection_record(bytes).value().config.field_indexes, record.config.field_indexes);
 }
 
 TEST(Catalog, RecordThatIsCutOrHasAByteTooManyIsDamaged) {
