@@ -320,6 +320,8 @@ Result<CollectionInfo> Engine::collection_info(std::string_view name) const {
   info.points_count = statistics.points;
   info.indexed_vectors_count = statistics.indexed_vectors;
   info.queued_writes = statistics.queued_writes;
+  info.vector_bytes = statistics.vector_bytes;
+  info.payload_bytes = statistics.payload_bytes;
   info.indexes = std::move(statistics.indexes);
   info.field_indexes = std::move(statistics.field_indexes);
   info.reembeddings = impl_->reembed_jobs.progress_of(*entry->collection);

@@ -255,6 +255,7 @@ void Engine::query_groups(std::string collection, GroupsRequest request, Request
   if (!admitted) return;
   auto found = impl_->find(collection);
   if (!found) return (*admitted)(std::unexpected<Error>(found.error()));
+  choose_text_queries(**found, request.query);
   auto call = std::make_shared<GroupsCall>(*impl_, *found, std::move(request), std::move(context), std::move(*admitted));
   Status queued = impl_->search_pool.submit([call] { call->start(); });
   if (!queued) call->refuse(std::move(queued).error());

@@ -247,8 +247,8 @@ void QueryCall::finish() {
 // A vector came with the query, or its text became one.
 bool QueryCall::is_plain(std::size_t i) const {
   const auto* input = std::get_if<VectorInput>(&queries_[i].query);
-  return input != nullptr && queries_[i].prefetch.empty() && !std::holds_alternative<CodeInput>(*input) &&
-         all_finite(values_of(vectors_[i]));
+  return input != nullptr && queries_[i].prefetch.empty() && !queries_[i].idf_corpus &&
+         !std::holds_alternative<CodeInput>(*input) && all_finite(values_of(vectors_[i]));
 }
 
 // Neighbouring queries that one pass over the codes can serve, as few together as keep all threads busy.
@@ -288,7 +288,7 @@ bool QueryCall::search_together(std::span<const std::size_t> group) {
 Status QueryCall::run(std::size_t i) {
   ORTHANT_TRY(check_wanted(context_));
   const QueryRequest& query = queries_[i];
-  if (!query.prefetch.empty()) return run_tree(i);
+  if (!query.prefetch.empty() || query.idf_corpus) return run_tree(i);
   if (const auto* id = std::get_if<PointId>(&query.query)) {
     const VectorValue vector = ORTHANT_TRY(vector_of_point(query, *id));
     // The example itself is no answer, where it is a point of this collection.
@@ -357,10 +357,11 @@ Status QueryCall::run_tree(std::size_t i) {
   const QueryRequest& query = queries_[i];
   const CollectionReader reader = ORTHANT_TRY(collection_->reader());
   const ResolvedExamples examples = ORTHANT_TRY(inputs_->resolve(query, reader));
-  const std::size_t offset = query.rerank ? 0 : query.offset;
+  const bool sampled = query.prefetch.empty() && std::holds_alternative<RandomSample>(query.query);
+  const std::size_t offset = query.rerank || sampled ? 0 : query.offset;  // chance has no second page
   const std::size_t limit = query.rerank ? first_stage_limit(query) : query.limit + std::min(offset, SIZE_MAX - query.limit);
   StageRunner runner(reader, examples, [this] { return check_wanted(context_); });
-  RankedRows ranked = ORTHANT_TRY(runner.run(query, {.limit = limit, .offset = offset}));
+  RankedRows ranked = ORTHANT_TRY(runner.run(query, {.limit = limit}));
   const PayloadSelector payload = query.rerank ? PayloadSelector() : query.payload;
   const VectorSelector vectors = query.rerank ? VectorSelector() : query.vectors;
   results_[i].points = ORTHANT_TRY(points_of(reader, ranked, offset, payload, vectors));
@@ -403,6 +404,7 @@ void Engine::query(std::string collection, std::vector<QueryRequest> queries, Re
   if (!admitted) return;
   auto found = impl_->find(collection);
   if (!found) return (*admitted)(std::unexpected<Error>(found.error()));
+  for (QueryRequest& query : queries) choose_text_queries(**found, query);
   auto call = std::make_shared<QueryCall>(*impl_, *found, std::move(queries), std::move(context), std::move(*admitted));
   Status queued = impl_->search_pool.submit([call] { call->start(); });
   if (!queued) call->refuse(std::move(queued).error());

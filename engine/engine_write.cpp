@@ -193,6 +193,8 @@ Result<PreparedPoint> WriteCall::prepare_point(const PointInput& input, std::siz
     const auto& [name, value] = *given;
     // The same name again further on replaces this one.
     if (std::any_of(given + 1, input.vectors.end(), [given](const auto& later) { return later.first == given->first; })) continue;
+    const auto* list = std::get_if<std::vector<float>>(&value);
+    if (name.empty() && list != nullptr && list->empty() && !collection_->slot_of(name)) continue;  // stands for no vector at all
     if (const auto* text = std::get_if<TextInput>(&value)) {
       ORTHANT_TRY(prepare_text(*text, name, position, point, texts));
       continue;
@@ -341,7 +343,9 @@ Result<WriteOp> WriteCall::make_op(std::size_t operation) {
     WriteOp operator()(UpsertRequest& request) const {
       return UpsertOp{std::move(call.prepared_[operation].points), request.mode, std::move(request.update_filter)};
     }
-    WriteOp operator()(UpdateVectors&) const { return UpdateVectorsOp{std::move(call.prepared_[operation].points)}; }
+    WriteOp operator()(UpdateVectors& request) const {
+      return UpdateVectorsOp{std::move(call.prepared_[operation].points), std::move(request.update_filter)};
+    }
     WriteOp operator()(DeletePoints& request) const { return DeletePointsOp{std::move(request.points)}; }
     WriteOp operator()(DeleteVectors& request) const { return DeleteVectorsOp{std::move(request.points), slots(request.names)}; }
     WriteOp operator()(SetPayload& request) const {

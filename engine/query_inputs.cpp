@@ -24,6 +24,17 @@ Result<std::shared_ptr<Collection>> lookup_collection(const Engine::Impl& engine
   return found;
 }
 
+void choose_text_queries(const Collection& collection, QueryStage& root) {
+  for (QueryStage& prefetch : root.prefetch) choose_text_queries(collection, prefetch);
+  const auto* input = std::get_if<VectorInput>(&root.query);
+  const auto* text = input == nullptr ? nullptr : std::get_if<TextInput>(input);
+  if (text == nullptr || !text->model.empty()) return;
+  const CollectionConfig config = collection.config();
+  const auto field = config.field_indexes.find(root.vector_name);
+  const bool scores = field != config.field_indexes.end() && field->second.type == FieldType::kText && field->second.text.scoring;
+  if (scores || !config.vectors.contains(root.vector_name)) root.query = TextScoreQuery{.text = std::string(text->text)};
+}
+
 Status QueryInputs::add(const QueryStage& root, const std::string& where) {
   Status status;
   visit_stages(root, [&](const QueryStage& stage) {
@@ -108,7 +119,9 @@ Status QueryInputs::resolve_stage(const QueryStage& stage, const CollectionReade
     }
   });
   ORTHANT_TRY(std::move(status));
-  return ids.empty() ? Status() : resolve_points(stage, ids, reader, resolved);
+  if (!ids.empty()) return resolve_points(stage, ids, reader, resolved);
+  if (!stage.lookup_collection.empty()) ORTHANT_TRY(lookup_collection(engine_, stage.lookup_collection));
+  return {};
 }
 
 Status QueryInputs::resolve_points(const QueryStage& stage, const std::vector<const PointId*>& ids, const CollectionReader& reader,
@@ -119,7 +132,6 @@ Status QueryInputs::resolve_points(const QueryStage& stage, const std::vector<co
   }
   const CollectionReader& source = other ? *other : reader;
   const std::string& name = stage.lookup_vector.empty() ? stage.vector_name : stage.lookup_vector;
-  ORTHANT_TRY(source.vector_config(name));
   std::vector<PointId> wanted;
   for (const PointId* id : ids) wanted.push_back(*id);
   const std::vector<Ordinal> ordinals = ORTHANT_TRY(source.find(wanted));
@@ -128,6 +140,7 @@ Status QueryInputs::resolve_points(const QueryStage& stage, const std::vector<co
     const PointId& id = wanted[static_cast<std::size_t>(missing - ordinals.begin())];
     return not_found(fmt::format("No point with id {} found", id.to_string()));
   }
+  ORTHANT_TRY(source.vector_config(name));
   auto vectors = ORTHANT_TRY(source.vectors(name, ordinals));
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (!vectors[i]) return not_found(fmt::format("Vector with name \"{}\" for point {} not found", name, wanted[i].to_string()));

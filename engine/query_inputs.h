@@ -61,6 +61,10 @@ class QueryInputs : public std::enable_shared_from_this<QueryInputs> {
   std::map<std::string, std::uint64_t> tokens_by_model_;
 };
 
+// A text without a model is one for the vector that the stage names, or for the text index of the field of that name: where the
+// field has an index that scores, or the collection has no such vector, it becomes a TextScoreQuery.
+void choose_text_queries(const Collection& collection, QueryStage& root);
+
 // The collection of a lookup. not_found as Qdrant words it.
 Result<std::shared_ptr<Collection>> lookup_collection(const Engine::Impl& engine, const std::string& name);
 

@@ -59,6 +59,7 @@ struct DeletePoints {
 // Replaces the named vectors of existing points, the rest of the point stays.
 struct UpdateVectors {
   std::vector<PointInput> points;
+  std::optional<Filter> update_filter{};  // only of points where it matches
 };
 struct DeleteVectors {
   PointSelector points;
@@ -275,6 +276,8 @@ struct CollectionInfo {
   std::uint64_t points_count = 0;
   std::uint64_t indexed_vectors_count = 0;
   std::uint64_t queued_writes = 0;
+  std::uint64_t vector_bytes = 0;                       // of live points, as given, about
+  std::uint64_t payload_bytes = 0;                      // as stored, with replaced points until they are reclaimed, about
   std::map<std::string, IndexStatistics> indexes;       // by vector name
   std::map<std::string, FieldIndexInfo> field_indexes;  // those that answer filters, by path
   std::map<std::string, ReembedProgress> reembeddings;  // that run or did since the start, by vector name

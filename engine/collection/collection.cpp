@@ -116,8 +116,10 @@ CollectionStatistics Collection::statistics() const {
     const std::shared_ptr<SlotIndex> index = (*view)->slot(slot);
     if (!index || !names->has(slot)) continue;
     statistics.indexed_vectors += index->live_count();
+    statistics.vector_bytes += index->vector_bytes();
     statistics.indexes.emplace((*names)[slot], index->statistics());
   }
+  statistics.payload_bytes = (*view)->table().record_bytes();
   statistics.field_indexes = (*view)->fields().info();
   return statistics;
 }

@@ -126,6 +126,8 @@ struct CollectionStatistics {
   std::uint64_t indexed_vectors = 0;
   std::uint64_t queued_writes = 0;
   std::uint64_t buried_rows = 0;
+  std::uint64_t vector_bytes = 0;                       // of live points, as given, about
+  std::uint64_t payload_bytes = 0;                      // as stored, with replaced points until their rows are reclaimed, about
   std::map<std::string, IndexStatistics> indexes;       // by vector name
   std::map<std::string, FieldIndexInfo> field_indexes;  // those that are built, by path
 };

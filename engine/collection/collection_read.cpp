@@ -164,13 +164,16 @@ Result<std::shared_ptr<const AllowedRows>> Collection::Impl::find_rows(const Tab
 
 Result<std::vector<Record>> Collection::Impl::load_records(const TableView& current, std::span<const Ordinal> ordinals,
                                                            const PayloadSelector& payload, const VectorSelector& vectors) const {
+  const std::shared_ptr<const SlotNames> names = current.slot_names();
+  for (const std::string& wanted : vectors.names) {
+    if (!names->find(wanted)) return invalid_argument(fmt::format("Not existing vector name error: {}", wanted));
+  }
   std::vector<PointRecord> stored = ORTHANT_TRY(current.table().read_points(ordinals));
   std::optional<PayloadProjection> projection;
   if (payload.enabled && !(payload.include.empty() && payload.exclude.empty())) {
     projection.emplace(ORTHANT_TRY(PayloadProjection::make(payload.include, payload.exclude)));
   }
   std::vector<Record> records(stored.size());
-  const std::shared_ptr<const SlotNames> names = current.slot_names();
   for (std::size_t i = 0; i < stored.size(); ++i) {
     records[i].id = stored[i].id;
     records[i].version = stored[i].operation_id;

@@ -62,20 +62,23 @@ Result<std::vector<Ordinal>> CollectionReader::rows_by_id(const Filter* filter, 
 }
 
 Result<std::vector<ScoredOrdinal>> CollectionReader::search(std::string_view vector_name, const VectorValue& vector,
-                                                            SearchParams params) const {
+                                                            SearchParams params, const Bitmap* corpus) const {
   const std::shared_ptr<SlotIndex> index = ORTHANT_TRY(slot(vector_name));
   ORTHANT_TRY(index->check_query(vector));
   StageTimer timer(TimedStage::kSearch);
-  auto found = index->search(vector, bounded(params));
+  auto found =
+      corpus != nullptr ? index->search_in_corpus(vector, bounded(params), *corpus) : index->search(vector, bounded(params));
   timer.stop();
   return found;
 }
 
 Result<std::vector<ScoredOrdinal>> CollectionReader::search_examples(std::string_view vector_name,
                                                                      std::span<const VectorValue> examples,
-                                                                     const ExampleScore& score, SearchParams params) const {
+                                                                     const ExampleScore& score, SearchParams params,
+                                                                     const Bitmap* corpus) const {
   const std::shared_ptr<SlotIndex> index = ORTHANT_TRY(slot(vector_name));
   for (const VectorValue& example : examples) ORTHANT_TRY(index->check_query(example));
+  if (corpus != nullptr) return index->search_examples_in_corpus(examples, score, bounded(params), *corpus);
   return index->search_examples(examples, score, bounded(params));
 }
 
@@ -91,6 +94,14 @@ Result<std::vector<OrderedRow>> CollectionReader::ordered(const OrderBy& order, 
   auto found = view_->fields().ordered(path, order, limit, rows);
   if (!found) return index_required(order.key, "integer, float, datetime");
   return std::move(*found);
+}
+
+Result<std::vector<ScoredOrdinal>> CollectionReader::scored_texts(const std::string& field, const TextScoring& scoring,
+                                                                  std::size_t limit, const Bitmap& rows) const {
+  std::vector<ScoredOrdinal> found;
+  for (const ScoredRow& row : ORTHANT_TRY(view_->fields().scored(field, scoring, limit, rows)))
+    found.push_back({row.ordinal, row.score});
+  return found;
 }
 
 Result<std::vector<FacetHit>> CollectionReader::facet(const std::string& key, const Bitmap& rows) const {

@@ -44,12 +44,18 @@ class CollectionReader {
   Result<std::vector<Ordinal>> rows_by_id(const Filter* filter, std::size_t limit) const;
 
   // ---- ranking ----
-  // As SlotIndex has them. invalid_argument for unknown names, and vectors of another kind, size, or with NaN.
-  Result<std::vector<ScoredOrdinal>> search(std::string_view vector_name, const VectorValue& vector, SearchParams params) const;
+  // `corpus`: of a sparse vector with the modifier idf, the rows that are counted; null: all. As SlotIndex has them.
+  // invalid_argument for unknown names, and vectors of another kind, size, or with NaN.
+  Result<std::vector<ScoredOrdinal>> search(std::string_view vector_name, const VectorValue& vector, SearchParams params,
+                                            const Bitmap* corpus = nullptr) const;
   Result<std::vector<ScoredOrdinal>> search_examples(std::string_view vector_name, std::span<const VectorValue> examples,
-                                                     const ExampleScore& score, SearchParams params) const;
+                                                     const ExampleScore& score, SearchParams params,
+                                                     const Bitmap* corpus = nullptr) const;
   // failed_precondition when the field has no index for it.
   Result<std::vector<OrderedRow>> ordered(const OrderBy& order, std::size_t limit, const Bitmap& rows) const;
+  // By BM25 over a text index that scores. invalid_argument when the field has none.
+  Result<std::vector<ScoredOrdinal>> scored_texts(const std::string& field, const TextScoring& scoring, std::size_t limit,
+                                                  const Bitmap& rows) const;
   Result<std::vector<FacetHit>> facet(const std::string& key, const Bitmap& rows) const;
 
   // ---- contents ----

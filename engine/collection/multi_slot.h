@@ -24,6 +24,7 @@ class MultiSlot final : public SlotIndex {
   void bury(Ordinal ordinal) override { index_.bury(ordinal); }
   Ordinal row_count() const override { return index_.row_count(); }
   std::size_t live_count() const override { return index_.live_count(); }
+  std::uint64_t vector_bytes() const override { return std::uint64_t{index_.vector_count()} * config_.index.dim * sizeof(float); }
   // A list of numbers stands for a multivector of one vector.
   Status check_query(const VectorValue& query) const override;
   Result<std::vector<ScoredOrdinal>> search(const VectorValue& query, const SearchParams& params,

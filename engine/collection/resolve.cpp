@@ -34,24 +34,25 @@ void keep_last_of_equal_ids(std::vector<PreparedPoint>& points) {
   std::erase_if(points, [&](const PreparedPoint& point) { return last[point.id] != position++; });
 }
 
-// Which points of an upsert are to be written.
-Result<std::vector<bool>> wanted_points(const UpsertOp& op, const TableView& view) {
+// Which points are to be written.
+Result<std::vector<bool>> wanted_points(std::span<const PreparedPoint> points, UpdateMode mode,
+                                        const std::optional<Filter>& update_filter, const TableView& view) {
   std::vector<PointId> ids;
-  for (const PreparedPoint& point : op.points) ids.push_back(point.id);
+  for (const PreparedPoint& point : points) ids.push_back(point.id);
   const std::vector<Ordinal> ordinals = ORTHANT_TRY(view.table().find(ids));
   std::vector<bool> wanted(ids.size());
   std::vector<Ordinal> existing;
   std::vector<std::size_t> positions;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const bool exists = ordinals[i] != kNoOrdinal;
-    wanted[i] = exists ? op.mode != UpdateMode::kInsertOnly : op.mode != UpdateMode::kUpdateOnly;
+    wanted[i] = exists ? mode != UpdateMode::kInsertOnly : mode != UpdateMode::kUpdateOnly;
     if (!exists) continue;
     existing.push_back(ordinals[i]);
     positions.push_back(i);
   }
-  if (!op.update_filter) return wanted;
+  if (!update_filter) return wanted;
   const std::shared_ptr<const SlotNames> slot_names = view.slot_names();
-  const RowFilter filter = ORTHANT_TRY(RowFilter::compile(*op.update_filter, *slot_names, view.fields().fields()->text));
+  const RowFilter filter = ORTHANT_TRY(RowFilter::compile(*update_filter, *slot_names, view.fields().fields()->text));
   const std::vector<PointRecord> records = ORTHANT_TRY(view.table().read_points(existing));
   for (std::size_t i = 0; i < records.size(); ++i) {
     if (!filter.matches(records[i])) wanted[positions[i]] = false;
@@ -66,14 +67,24 @@ struct Resolver {
   Status operator()(UpsertOp& op) const {
     keep_last_of_equal_ids(op.points);
     if (op.mode == UpdateMode::kUpsert && !op.update_filter) return {};
-    const std::vector<bool> wanted = ORTHANT_TRY(wanted_points(op, view));
-    std::size_t position = 0;
-    std::erase_if(op.points, [&](const PreparedPoint&) { return !wanted[position++]; });
+    ORTHANT_TRY(keep_wanted(op.points, op.mode, op.update_filter));
     op.mode = UpdateMode::kUpsert;
     op.update_filter.reset();
     return {};
   }
-  Status operator()(UpdateVectorsOp&) const { return {}; }
+  // Points that there are not stay in: applying the op names them.
+  Status operator()(UpdateVectorsOp& op) const {
+    if (!op.update_filter) return {};
+    ORTHANT_TRY(keep_wanted(op.points, UpdateMode::kUpsert, op.update_filter));
+    op.update_filter.reset();
+    return {};
+  }
+  Status keep_wanted(std::vector<PreparedPoint>& points, UpdateMode mode, const std::optional<Filter>& update_filter) const {
+    const std::vector<bool> wanted = ORTHANT_TRY(wanted_points(points, mode, update_filter, view));
+    std::size_t position = 0;
+    std::erase_if(points, [&](const PreparedPoint&) { return !wanted[position++]; });
+    return {};
+  }
   template <typename Op>
   Status operator()(Op& op) const {
     if (const auto* filter = std::get_if<Filter>(&op.points)) {

@@ -46,6 +46,8 @@ class SlotIndex {
   virtual Ordinal row_count() const = 0;
   // Rows that have the vector and are not buried.
   virtual std::size_t live_count() const = 0;
+  // What their vectors take as they were given, about.
+  virtual std::uint64_t vector_bytes() const { return std::uint64_t{live_count()} * config().index.dim * sizeof(float); }
 
   // ---- searches ----
   // invalid_argument when the query is of another kind or size.
@@ -61,6 +63,18 @@ class SlotIndex {
   // vectors only rows that share an index with an example.
   virtual Result<std::vector<ScoredOrdinal>> search_examples(std::span<const VectorValue> examples, const ExampleScore& score,
                                                              const SearchParams& params) const = 0;
+
+  // The same of a sparse vector with the modifier idf, whose frequencies are counted among the rows of `corpus` alone. Other kinds
+  // of vectors have no frequencies.
+  virtual Result<std::vector<ScoredOrdinal>> search_in_corpus(const VectorValue& query, const SearchParams& params,
+                                                              const Bitmap& /*corpus*/) const {
+    return search(query, params);
+  }
+  virtual Result<std::vector<ScoredOrdinal>> search_examples_in_corpus(std::span<const VectorValue> examples,
+                                                                       const ExampleScore& score, const SearchParams& params,
+                                                                       const Bitmap& /*corpus*/) const {
+    return search_examples(examples, score, params);
+  }
 
   virtual IndexStatistics statistics() const = 0;
 

@@ -127,9 +127,9 @@ Status SparseSlot::check_query(const VectorValue& query) const {
   return {};
 }
 
-std::vector<float> SparseSlot::weights_of(const SparseVector& query) const {
+std::vector<float> SparseSlot::weights_of(const SparseVector& query, const Bitmap* corpus) const {
   if (config_.modifier == SparseModifier::kNone) return query.values;
-  return index_.times_idf({query.indices, query.values});
+  return index_.times_idf({query.indices, query.values}, corpus);
 }
 
 Result<std::vector<ScoredOrdinal>> SparseSlot::search(const VectorValue& query, const SearchParams& params,
@@ -152,9 +152,26 @@ Result<std::vector<ScoredOrdinal>> SparseSlot::search(const VectorValue& query, 
 
 Result<std::vector<ScoredOrdinal>> SparseSlot::search_examples(std::span<const VectorValue> examples, const ExampleScore& score,
                                                                const SearchParams& params) const {
+  return search_by_examples(examples, score, params, nullptr);
+}
+
+Result<std::vector<ScoredOrdinal>> SparseSlot::search_in_corpus(const VectorValue& query, const SearchParams& params,
+                                                                const Bitmap& corpus) const {
+  const SparseVector& vector = sparse_in(query);
+  return index_.search({vector.indices, weights_of(vector, &corpus)}, params);
+}
+
+Result<std::vector<ScoredOrdinal>> SparseSlot::search_examples_in_corpus(std::span<const VectorValue> examples,
+                                                                         const ExampleScore& score, const SearchParams& params,
+                                                                         const Bitmap& corpus) const {
+  return search_by_examples(examples, score, params, &corpus);
+}
+
+std::vector<ScoredOrdinal> SparseSlot::search_by_examples(std::span<const VectorValue> examples, const ExampleScore& score,
+                                                          const SearchParams& params, const Bitmap* corpus) const {
   std::vector<std::vector<float>> weights;
   std::vector<SparseRow> rows;
-  for (const VectorValue& example : examples) weights.push_back(weights_of(sparse_in(example)));
+  for (const VectorValue& example : examples) weights.push_back(weights_of(sparse_in(example), corpus));
   for (std::size_t i = 0; i < examples.size(); ++i) rows.push_back({sparse_in(examples[i]).indices, weights[i]});
   return index_.search_examples(rows, score, params);
 }

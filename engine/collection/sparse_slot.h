@@ -28,16 +28,23 @@ class SparseSlot final : public SlotIndex {
   void bury(Ordinal ordinal) override;
   Ordinal row_count() const override { return index_.row_count(); }
   std::size_t live_count() const override { return index_.live_count(); }
+  std::uint64_t vector_bytes() const override { return index_.value_bytes(); }
   Status check_query(const VectorValue& query) const override;
   Result<std::vector<ScoredOrdinal>> search(const VectorValue& query, const SearchParams& params,
                                             SearchTrace* trace) const override;
   Result<std::vector<ScoredOrdinal>> search_examples(std::span<const VectorValue> examples, const ExampleScore& score,
                                                      const SearchParams& params) const override;
+  Result<std::vector<ScoredOrdinal>> search_in_corpus(const VectorValue& query, const SearchParams& params,
+                                                      const Bitmap& corpus) const override;
+  Result<std::vector<ScoredOrdinal>> search_examples_in_corpus(std::span<const VectorValue> examples, const ExampleScore& score,
+                                                               const SearchParams& params, const Bitmap& corpus) const override;
   IndexStatistics statistics() const override;
 
  private:
-  // The query's values as its modifier wants them.
-  std::vector<float> weights_of(const SparseVector& query) const;
+  // The query's values as its modifier wants them. `corpus` may be null.
+  std::vector<float> weights_of(const SparseVector& query, const Bitmap* corpus = nullptr) const;
+  std::vector<ScoredOrdinal> search_by_examples(std::span<const VectorValue> examples, const ExampleScore& score,
+                                                const SearchParams& params, const Bitmap* corpus) const;
 
   const VectorConfig config_;
   const StoredTable table_;

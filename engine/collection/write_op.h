@@ -43,6 +43,7 @@ struct UpsertOp {
 // Replaces the given vectors of existing points; payloads in `points` are not looked at.
 struct UpdateVectorsOp {
   std::vector<PreparedPoint> points;
+  std::optional<Filter> update_filter{};  // only of points where it matches
 };
 struct DeletePointsOp {
   PointSelector points;

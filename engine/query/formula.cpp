@@ -108,6 +108,7 @@ Result<double> finite(double value, const auto& describe) {
 Result<std::string_view> single_value(const Node& node, const FormulaPoint& point) {
   const auto& key = node.expression->key;
   std::vector<std::string_view> values = payload_values(point.payload, *node.path);
+  std::erase(values, "null");
   if (values.empty() && node.fallback.starts_with('[')) {
     for_each_element(node.fallback, [&](std::string_view element) {
       values.push_back(element);

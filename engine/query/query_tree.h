@@ -61,11 +61,18 @@ struct FeedbackQuery {
 };
 struct DistributionFusion {};
 struct RandomSample {};
+// Rows that hold any word of the text in the field that the stage's vector_name names, by BM25 over that field's text index, which
+// must have been made for it (TextOptions::scoring).
+struct TextScoreQuery {
+  std::string text;
+  double k = 1.2;   // how soon more of the same word stops to count; not negative
+  double b = 0.75;  // how much long texts are held back, 0 to 1
+};
 
 // Nothing: all points by ascending id. A vector or a point: the nearest. RankFusion, DistributionFusion and Formula need
 // prefetches.
 using QueryVariant = std::variant<std::monostate, VectorInput, PointId, DiverseQuery, RecommendQuery, DiscoverQuery, ContextQuery,
-                                  FeedbackQuery, OrderBy, RankFusion, DistributionFusion, Formula, RandomSample>;
+                                  FeedbackQuery, OrderBy, RankFusion, DistributionFusion, Formula, RandomSample, TextScoreQuery>;
 
 // Deeper trees are refused.
 inline constexpr std::size_t kMaxQueryDepth = 64;
@@ -80,6 +87,8 @@ struct QueryStage {
   std::optional<float> score_threshold;
   // How to search; limit, threshold and allowed rows in it are set by the engine.
   SearchParams search;
+  // Where a sparse vector's modifier is idf: the points that are counted. Unset: all that have the vector.
+  std::optional<Filter> idf_corpus{};
   // Points of the query are points of this collection and vector (lookup_from). Empty: this collection, vector_name.
   std::string lookup_collection;
   std::string lookup_vector;

@@ -117,7 +117,7 @@ Result<RankedRows> StageRunner::run_in(const QueryStage& stage, std::size_t limi
   if (stage.prefetch.empty()) return run_leaf(stage, limit, scope);
   std::vector<RankedList> sources;
   for (const QueryStage& prefetch : stage.prefetch) {
-    const std::size_t wanted = saturating_add(saturating_multiply(prefetch.limit, limits_.prefetch_factor), limits_.offset);
+    const std::size_t wanted = saturating_multiply(prefetch.limit, limits_.prefetch_factor);
     sources.push_back(ORTHANT_TRY(run_in(prefetch, wanted, scope)).rows);
   }
   return merge(stage, limit, sources);
@@ -197,6 +197,7 @@ Result<RankedRows> StageRunner::rank(const QueryStage& stage, std::size_t limit,
     return by_examples(stage, feedback_score(given->weights, scores), limit, rows, exact);
   }
   if (const auto* given = std::get_if<OrderBy>(&query)) return ordered(*given, limit, rows);
+  if (const auto* given = std::get_if<TextScoreQuery>(&query)) return by_text(stage, *given, limit, rows);
   return sampled(limit, rows);
 }
 
@@ -211,7 +212,9 @@ SearchParams StageRunner::params_for(const QueryStage& stage, std::size_t limit,
 
 Result<RankedRows> StageRunner::nearest(const QueryStage& stage, const VectorValue& vector, std::size_t limit, const Bitmap* rows,
                                         bool exact) {
-  return RankedRows{ORTHANT_TRY(reader_.search(stage.vector_name, vector, params_for(stage, limit, rows, exact))), {}};
+  const std::optional<Bitmap> corpus = ORTHANT_TRY(corpus_of(stage));
+  const SearchParams params = params_for(stage, limit, rows, exact);
+  return RankedRows{ORTHANT_TRY(reader_.search(stage.vector_name, vector, params, corpus ? &*corpus : nullptr)), {}};
 }
 
 Result<RankedRows> StageRunner::diverse(const QueryStage& stage, const DiverseQuery& query, std::size_t limit, const Bitmap* rows,
@@ -247,7 +250,9 @@ Result<RankedRows> StageRunner::by_examples(const QueryStage& stage, const Examp
   SearchParams params = params_for(stage, limit, rows, exact);
   params.score_threshold.reset();
   const std::vector<VectorValue> examples = vectors_of(stage);
-  RankedRows ranked{ORTHANT_TRY(reader_.search_examples(stage.vector_name, examples, score, params)), {}};
+  const std::optional<Bitmap> corpus = ORTHANT_TRY(corpus_of(stage));
+  RankedRows ranked{ORTHANT_TRY(reader_.search_examples(stage.vector_name, examples, score, params, corpus ? &*corpus : nullptr)),
+                    {}};
   apply_example_threshold(ORTHANT_TRY(metric_of(stage)), stage.score_threshold, ranked.rows);
   return ranked;
 }
@@ -277,6 +282,22 @@ Result<RankedRows> StageRunner::ordered(const OrderBy& order, std::size_t limit,
     ranked.order_values.push_back(row.value);
   }
   return ranked;
+}
+
+Result<RankedRows> StageRunner::by_text(const QueryStage& stage, const TextScoreQuery& query, std::size_t limit,
+                                        const Bitmap* rows) {
+  if (stage.vector_name.empty()) {
+    return invalid_argument("Bad request: a text query needs `using`: the payload field whose text index ranks");
+  }
+  const TextScoring scoring = {query.text, {query.k, query.b}, stage.score_threshold};
+  const std::optional<Bitmap> live = rows == nullptr ? std::optional(reader_.live_rows()) : std::nullopt;
+  return RankedRows{ORTHANT_TRY(reader_.scored_texts(stage.vector_name, scoring, limit, live ? *live : *rows)), {}};
+}
+
+Result<std::optional<Bitmap>> StageRunner::corpus_of(const QueryStage& stage) const {
+  if (!stage.idf_corpus) return std::nullopt;
+  const auto matching = ORTHANT_TRY(reader_.allowed_rows(&*stage.idf_corpus));
+  return std::optional<Bitmap>(matching ? matching->rows : reader_.live_rows());
 }
 
 Result<RankedRows> StageRunner::by_formula(const QueryStage& stage, const Formula& formula, std::size_t limit,

@@ -31,7 +31,6 @@ struct RankedRows {
 
 struct StageLimits {
   std::size_t limit = 10;
-  std::size_t offset = 0;           // of the root: what prefetches give more
   std::size_t prefetch_factor = 1;  // times the limits of prefetches: groups want more
   bool grouped = false;             // the root's limit counts groups
 };
@@ -42,7 +41,7 @@ class StageRunner {
   StageRunner(const CollectionReader& reader, const ResolvedExamples& examples, std::function<Status()> admit)
       : reader_(reader), examples_(examples), admit_(std::move(admit)) {}
 
-  // limits.limit rows of the tree, offset not passed over. `filter` counts beside the stage's own. Rows of `without` (may be null)
+  // limits.limit rows of the tree. `filter` counts beside the stage's own. Rows of `without` (may be null)
   // are not given; only for trees without prefetches.
   Result<RankedRows> run(const QueryStage& stage, const StageLimits& limits, const std::optional<Filter>& filter = {},
                          const Bitmap* without = nullptr);
@@ -66,11 +65,14 @@ class StageRunner {
   Result<RankedRows> recommended(const QueryStage& stage, const RecommendQuery& query, std::size_t limit, const Bitmap* rows,
                                  bool exact);
   Result<RankedRows> ordered(const OrderBy& order, std::size_t limit, const Bitmap* rows);
+  Result<RankedRows> by_text(const QueryStage& stage, const TextScoreQuery& query, std::size_t limit, const Bitmap* rows);
   Result<RankedRows> by_formula(const QueryStage& stage, const Formula& formula, std::size_t limit,
                                 std::span<const RankedList> sources);
   Result<RankedRows> all_by_id(const Scope& scope, std::size_t limit);
   RankedRows sampled(std::size_t limit, const Bitmap* rows) const;
   SearchParams params_for(const QueryStage& stage, std::size_t limit, const Bitmap* rows, bool exact) const;
+  // The rows of the stage's idf corpus; nothing where it has none.
+  Result<std::optional<Bitmap>> corpus_of(const QueryStage& stage) const;
   Result<Metric> metric_of(const QueryStage& stage) const;
   const VectorValue& vector_of(const QueryExample& example) const;
   std::vector<VectorValue> vectors_of(const QueryStage& stage) const;

@@ -237,6 +237,16 @@ void Store::reclaim_space(Family family, const KeyRange& range) {
   if (!done.ok()) log_warning(to_error("reclaiming space", done).message);
 }
 
+std::uint64_t Store::approximate_bytes(Family family, const KeyRange& range) const {
+  const rocksdb::Range asked(slice(range.begin), slice(range.end));
+  rocksdb::SizeApproximationOptions options;
+  options.include_memtables = true;
+  options.include_files = true;
+  std::uint64_t bytes = 0;
+  const rocksdb::Status done = impl_->db->GetApproximateSizes(options, impl_->handle(family), &asked, 1, &bytes);
+  return done.ok() ? bytes : 0;
+}
+
 std::mutex& Store::table_numbers_mutex() {
   return impl_->table_numbers_mutex;
 }

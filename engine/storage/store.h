@@ -101,6 +101,9 @@ class Store {
   // Gives the disk space of a removed range back soon instead of by and by. A hint: failures are logged.
   void reclaim_space(Family family, const KeyRange& range);
 
+  // What the keys and values of the range take, in memory and on disk: an estimate.
+  std::uint64_t approximate_bytes(Family family, const KeyRange& range) const;
+
   // Held while a table number is read and raised (stored_table.h).
   std::mutex& table_numbers_mutex();
 

@@ -163,6 +163,13 @@ Result<Ordinal> StoredTable::row_count() const {
   return *ordinal + 1;
 }
 
+std::uint64_t StoredTable::record_bytes() const {
+  constexpr std::uint64_t kBlock = 128;
+  const Result<Ordinal> rows = row_count();
+  const std::uint64_t least = rows ? kBlock * *rows : 0;
+  return std::max(least, store_->approximate_bytes(Family::kRows, keys::points(number_, 0, kNoOrdinal)));
+}
+
 Result<std::uint64_t> StoredTable::last_operation() const {
   const auto value = ORTHANT_TRY(store_->get(Family::kCatalog, keys::last_operation(number_), snapshot_.get()));
   if (!value) return std::uint64_t{0};

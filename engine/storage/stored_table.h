@@ -57,6 +57,9 @@ class StoredTable {
   Result<Ordinal> row_count() const;
   // 0 when nothing was written yet.
   Result<std::uint64_t> last_operation() const;
+  // What the rows' records take, buried ones included; of each row at least a block of 128 bytes, which is what Qdrant's payload
+  // storage counts. An estimate.
+  std::uint64_t record_bytes() const;
 
   // ---- writes ----
   void put_point(StoreBatch& batch, Ordinal ordinal, const PointRecord& record) const;

@@ -82,7 +82,7 @@ TEST(Formula, ReadsNumbersOfThePayload) {
   expect_value(variable("several[1]"), 2, point);
   expect_refused(variable("several"), "several", point);
   expect_refused(variable("text"), "Expected number value for text", point);
-  expect_refused(variable("none"), "Expected number value for none", point);
+  expect_refused(variable("none"), "No value found for none in the payload nor the formula defaults", point);
   expect_refused(variable("missing"), "No value found for missing in the payload nor the formula defaults", point);
   expect_refused(variable("empty"), "No value found for empty", point);
   expect_refused(variable("a..b"), "Invalid json path", point);
