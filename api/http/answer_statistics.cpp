@@ -5,7 +5,7 @@
 namespace orthant {
 
 void AnswerFigures::add(double seconds) {
-  add(AnswerFigures{1, seconds, seconds, seconds});
+  add(AnswerFigures{1, seconds, seconds, seconds, std::chrono::system_clock::now()});
 }
 
 void AnswerFigures::add(const AnswerFigures& other) {
@@ -14,6 +14,7 @@ void AnswerFigures::add(const AnswerFigures& other) {
   most_seconds = std::max(most_seconds, other.most_seconds);
   count += other.count;
   total_seconds += other.total_seconds;
+  last = std::max(last, other.last);
 }
 
 void AnswerStatistics::add(int status, std::string_view collection, double seconds) {

@@ -2,6 +2,7 @@
 // AnswerStatistics: counts and durations of a route's answers, by status and, for routes of one collection, by collection. Updates
 // take a lock of the route's for some nanoseconds; any thread.
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -18,6 +19,7 @@ struct AnswerFigures {
   double total_seconds = 0;
   double least_seconds = 0;
   double most_seconds = 0;
+  std::chrono::system_clock::time_point last{};  // when the last of them was given
 
   void add(double seconds);
   void add(const AnswerFigures& other);

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "api/service/routes.h"
 #include "base/cpu.h"
 
 namespace orthant::service {
@@ -63,18 +64,32 @@ double boot_time_seconds() {
 }
 
 void add_memory(MetricsText& text) {
-  const struct mallinfo2 heap = mallinfo2();
-  const auto number = [](std::size_t bytes) { return static_cast<double>(bytes); };
-  text.gauge("memory_allocated_bytes", "Heap in use by objects", number(heap.uordblks + heap.hblkhd));
-  text.gauge("memory_active_bytes", "Heap held from the system", number(heap.arena + heap.hblkhd));
-  text.gauge("memory_retained_bytes", "Heap that is free but held", number(heap.fordblks));
-  text.gauge("memory_metadata_bytes", "Heap that could be given back from its top", number(heap.keepcost));
+  const MemoryFigures memory = memory_figures();
+  const auto number = [](std::uint64_t bytes) { return static_cast<double>(bytes); };
+  text.gauge("memory_allocated_bytes", "Heap in use by objects", number(memory.allocated));
+  text.gauge("memory_active_bytes", "Heap held from the system", number(memory.active));
+  text.gauge("memory_retained_bytes", "Heap that is free but held", number(memory.retained));
+  text.gauge("memory_metadata_bytes", "Heap that could be given back from its top", number(memory.metadata));
 }
 
 }  // namespace
 
+MemoryFigures memory_figures() {
+  const struct mallinfo2 heap = mallinfo2();
+  const std::vector<double> stat = stat_fields();
+  constexpr std::size_t kResidentPages = 24 - 4;  // by its number in proc(5), without the fields cut off
+  const double pages = kResidentPages < stat.size() ? stat[kResidentPages] : 0;
+  return {.allocated = heap.uordblks + heap.hblkhd,
+          .active = heap.arena + heap.hblkhd,
+          .retained = heap.fordblks,
+          .metadata = heap.keepcost,
+          .resident = static_cast<std::uint64_t>(pages * static_cast<double>(sysconf(_SC_PAGESIZE)))};
+}
+
 void add_process_metrics(MetricsText& text) {
-  text.gauge("app_info", "Name and version", 1, fmt::format("name=\"orthant\",version=\"{}\"", ORTHANT_VERSION));
+  // By the name that dashboards of Qdrant look for: whose API is spoken, and in which version.
+  text.gauge("app_info", "information about qdrant server", 1, fmt::format("name=\"qdrant\",version=\"{}\"", kQdrantVersion));
+  text.gauge("orthant_info", "Version of Orthant", 1, metric_label("version", ORTHANT_VERSION));
   text.gauge("orthant_cpu_level_info", "Which kernels are used", 1, metric_label("level", cpu_level_name(cpu_level())));
   text.gauge("app_status_recovery_mode", "If the server runs in recovery mode", 0);
   text.gauge("cluster_enabled", "If the server is part of a cluster", 0);

@@ -13,7 +13,7 @@ namespace {
 Response root_answer() {
   Response response;
   JsonWriter json(response.body);
-  json.begin_object().key("title").string("orthant - vector retrieval engine").key("version").string(kQdrantVersion);
+  json.begin_object().key("title").string("qdrant - vector search engine").key("version").string(kQdrantVersion);
   json.key("commit").string("").key("orthant_version").string(ORTHANT_VERSION).end_object();
   return response;
 }
