@@ -30,6 +30,10 @@ Awaitable<Result<FieldCounts>> count_indexed_fields(Engine& engine, const std::s
   co_return counts;
 }
 
+Error bad_name(const std::string& fault) {
+  return {ErrorCode::kInvalidArgument, "Validation error in path parameters: [collection_name: " + fault + "]"};
+}
+
 Response index_answer(const Request& request, bool wait) {
   return ok_response(request.received, [&](JsonWriter& json) {
     json.begin_object().key("operation_id").number(0U).key("status").string(wait ? "completed" : "acknowledged").end_object();
@@ -70,10 +74,7 @@ Awaitable<Response> get_collection(Engine& engine, Request& request) {
 
 Awaitable<Response> create_collection(Engine& engine, Request& request) {
   const std::string name = collection_of(request);
-  if (const auto fault = name_fault(name)) {
-    co_return error_response(
-        {ErrorCode::kInvalidArgument, "Validation error in path parameters: [collection_name: " + *fault + "]"});
-  }
+  if (const auto fault = name_fault(name)) co_return error_response(bad_name(*fault));
   if (const auto timeout = parse_timeout(request); !timeout) co_return error_response(timeout.error());
   Result<CollectionConfig> config = co_await parse_content(engine, request, parse_create_collection);
   if (!config) co_return error_response(config.error());
@@ -106,6 +107,7 @@ Awaitable<Response> delete_collection(Engine& engine, Request& request) {
 }
 
 Awaitable<Response> collection_exists(Engine& engine, Request& request) {
+  if (const auto fault = name_fault(collection_of(request))) co_return error_response(bad_name(*fault));
   co_return ok_response(request.received, [&](JsonWriter& json) {
     json.begin_object().key("exists").boolean(engine.has_collection(request.path_value("collection"))).end_object();
   });

@@ -140,20 +140,15 @@ void write_orthant_part(JsonWriter& json, const CollectionInfo& info) {
   json.end_object();
 }
 
-void write_config(JsonWriter& json, const CollectionInfo& info, const CollectionSettings& settings) {
-  json.begin_object().key("params").begin_object().key("vectors");
-  write_vectors(json, info, settings);
-  write_sparse_vectors(json, info, settings);
-  for (const auto& [name, text] : with_defaults(default_params(), settings.params)) json.key(name).raw(text);
-  json.end_object();
+// The members, in an object that is open.
+void write_config_members(JsonWriter& json, const CollectionInfo& info, const CollectionSettings& settings) {
+  write_qdrant_params(json.key("params"), info, settings);
   write_fields(json.key("hnsw_config"), with_defaults(default_hnsw(), settings.hnsw_config));
   write_fields(json.key("optimizer_config"), with_defaults(default_optimizers(), settings.optimizers_config));
   write_fields(json.key("wal_config"), with_defaults(default_wal(), settings.wal_config));
   json.key("quantization_config").raw(settings.quantization_config.empty() ? "null" : settings.quantization_config);
   if (!settings.strict_mode_config.empty()) write_fields(json.key("strict_mode_config"), settings.strict_mode_config);
   if (!settings.metadata.empty()) write_fields(json.key("metadata"), settings.metadata);
-  write_orthant_part(json.key("orthant"), info);
-  json.end_object();
 }
 
 void write_payload_schema(JsonWriter& json, const CollectionSettings& settings, const FieldCounts& counts) {
@@ -187,6 +182,20 @@ void write_reembedding(JsonWriter& json, std::string_view vector_name, const Ree
   json.end_object();
 }
 
+void write_qdrant_params(JsonWriter& json, const CollectionInfo& info, const CollectionSettings& settings) {
+  json.begin_object().key("vectors");
+  write_vectors(json, info, settings);
+  write_sparse_vectors(json, info, settings);
+  for (const auto& [name, text] : with_defaults(default_params(), settings.params)) json.key(name).raw(text);
+  json.end_object();
+}
+
+void write_qdrant_config(JsonWriter& json, const CollectionInfo& info, const CollectionSettings& settings) {
+  json.begin_object();
+  write_config_members(json, info, settings);
+  json.end_object();
+}
+
 void write_collection_info(JsonWriter& json, const CollectionInfo& info, const CollectionSettings& settings,
                            const FieldCounts& counts) {
   json.begin_object().key("status").string(info.fault ? "red" : "green").key("optimizer_status");
@@ -195,11 +204,19 @@ void write_collection_info(JsonWriter& json, const CollectionInfo& info, const C
   } else {
     json.string("ok");
   }
-  json.key("indexed_vectors_count").number(info.indexed_vectors_count);
+  // A threshold of 0 turns indexing off: searches are exact.
+  const auto threshold = settings.optimizers_config.find("indexing_threshold");
+  const bool indexed = threshold == settings.optimizers_config.end() || threshold->second != "0";
+  json.key("indexed_vectors_count").number(indexed ? info.indexed_vectors_count : 0);
   json.key("points_count").number(info.points_count).key("segments_count").number(1U);
-  write_config(json.key("config"), info, settings);
+  json.key("config").begin_object();
+  write_config_members(json, info, settings);
+  write_orthant_part(json.key("orthant"), info);
+  json.end_object();
   write_payload_schema(json.key("payload_schema"), settings, counts);
-  json.key("update_queue").begin_object().key("length").number(info.queued_writes).end_object().end_object();
+  json.key("update_queue").begin_object().key("length").number(info.queued_writes).end_object();
+  if (!settings.created_at.empty()) json.key("created_at").string(settings.created_at);
+  json.end_object();
 }
 
 }  // namespace orthant::qdrant

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <limits>
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "api/qdrant/envelope.h"
@@ -13,6 +15,13 @@
 
 namespace orthant::qdrant {
 namespace {
+
+std::string utc_now() {
+  const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+  const auto microseconds = now.time_since_epoch() % std::chrono::seconds(1);
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z", fmt::gmtime(seconds), microseconds.count());
+}
 
 // The sections that are plain sets of options: name in request bodies, rules, and where they are kept.
 struct Section {
@@ -116,6 +125,24 @@ void merge(JsonFields& into, const JsonFields& from) {
   for (const auto& [name, text] : from) into.insert_or_assign(name, text);
 }
 
+// Two JSON objects as one; of equal names the second's.
+std::string merged_objects(const std::string& before, const std::string& given) {
+  const auto first = JsonDocument::parse(before);
+  const auto second = JsonDocument::parse(given);
+  if (!first || !second || !first->root().is_object()) return given;
+  JsonFields fields = all_fields(first->root());
+  merge(fields, all_fields(second->root()));
+  return fields_to_json(fields);
+}
+
+// Graph parameters are merged one by one; a quantization replaces the one before.
+void merge_options(JsonFields& into, JsonFields from) {
+  const auto before = into.find("hnsw_config");
+  const auto given = from.find("hnsw_config");
+  if (before != into.end() && given != from.end()) given->second = merged_objects(before->second, given->second);
+  merge(into, from);
+}
+
 }  // namespace
 
 void apply_collection_settings(const CollectionSettings& settings, const std::string& name, VectorConfig& vector) {
@@ -137,6 +164,7 @@ std::string CollectionSettings::to_json() const {
   write_fields(json.key("metadata"), metadata);
   write_fields(json.key("payload_schema"), payload_schema);
   if (!quantization_config.empty()) json.key("quantization_config").raw(quantization_config);
+  if (!created_at.empty()) json.key("created_at").string(created_at);
   json.end_object();
   return text;
 }
@@ -159,6 +187,7 @@ Result<CollectionSettings> CollectionSettings::from_json(std::string_view json) 
   read("metadata", settings.metadata);
   read("payload_schema", settings.payload_schema);
   if (const auto quantization = root.find("quantization_config")) settings.quantization_config = quantization->raw();
+  settings.created_at = ORTHANT_TRY(root.find_string("created_at")).value_or("");
   return settings;
 }
 
@@ -171,6 +200,7 @@ Result<CollectionConfig> parse_create_collection(JsonValue body) {
   if (const auto sparse = body.find("sparse_vectors")) ORTHANT_TRY(parse_sparse_vectors(*sparse, config, settings));
   ORTHANT_TRY(parse_sections(body, settings));
   ORTHANT_TRY(collect_fields(body, params_rules(), settings.params));
+  settings.created_at = utc_now();
   apply_to_all(settings, config);
   config.dialect_json = settings.to_json();
   return config;
@@ -205,7 +235,7 @@ Status apply_change(const CollectionChange& change, CollectionConfig& config) {
   for (const auto& [name, options] : change.vectors) {
     const auto vector = config.vectors.find(name);
     if (vector == config.vectors.end()) return invalid_argument(fmt::format("Not existing vector name error: {}", name));
-    merge(settings.vectors[name], options);
+    merge_options(settings.vectors[name], options);
     vector->second.index.residency = residency_of(settings.vectors[name]);
   }
   for (const auto& [name, given] : change.sparse_vectors) {

@@ -29,6 +29,7 @@ struct CollectionSettings {
   JsonFields metadata;
   JsonFields payload_schema;        // field -> schema as given: a type's name or an object
   std::string quantization_config;  // JSON; empty: none
+  std::string created_at;           // RFC 3339; empty: made by a version that did not record it
 
   std::string to_json() const;
   // What to_json() wrote; unknown members are dropped.
@@ -75,6 +76,11 @@ Status remove_field_index(std::string_view field, CollectionConfig& config);
 using FieldCounts = std::map<std::string, std::uint64_t>;
 // {"status", "vector", "model", "texts", "encoded", ..} (docs/http_api.md)
 void write_reembedding(JsonWriter& json, std::string_view vector_name, const ReembedProgress& progress);
+// {"params", "hnsw_config", "optimizer_config", "wal_config", "quantization_config", ..}: what the information has as "config",
+// without what only Orthant has.
+void write_qdrant_config(JsonWriter& json, const CollectionInfo& info, const CollectionSettings& settings);
+// {"vectors", "sparse_vectors", ..}
+void write_qdrant_params(JsonWriter& json, const CollectionInfo& info, const CollectionSettings& settings);
 // {"status", "optimizer_status", "points_count", "config": {..}, "payload_schema", ..}
 void write_collection_info(JsonWriter& json, const CollectionInfo& info, const CollectionSettings& settings,
                            const FieldCounts& counts);

@@ -32,7 +32,8 @@ constexpr std::array kTextRules = {FieldRule{.name = "tokenizer", .kind = FieldK
                                    bool_rule("ascii_folding"),
                                    bool_rule("phrase_matching"),
                                    FieldRule{.name = "stopwords", .kind = FieldKind::kAny},
-                                   FieldRule{.name = "stemmer", .kind = FieldKind::kAny}};
+                                   FieldRule{.name = "stemmer", .kind = FieldKind::kAny},
+                                   FieldRule{.name = "scoring", .kind = FieldKind::kAny}};
 
 struct TypeRow {
   std::string_view name;
@@ -124,6 +125,15 @@ Result<std::string> parse_stemmer(JsonValue value) {
   return std::string(language_name(name));
 }
 
+// A flag, or {"type": "bm25"}.
+Result<bool> parse_scoring(JsonValue value) {
+  if (value.is_bool()) return value.as_bool();
+  const JsonValue type = ORTHANT_TRY(value.require("type"));
+  const std::string name = ORTHANT_TRY(type.as_string());
+  if (name != "bm25") return type.format_error(fmt::format("unknown variant `{}`, expected `bm25`", name));
+  return true;
+}
+
 Result<TextOptions> parse_text_options(JsonValue schema) {
   TextOptions options;
   if (const auto tokenizer = schema.find("tokenizer")) options.tokenizer = ORTHANT_TRY(parse_tokenizer(*tokenizer));
@@ -137,7 +147,7 @@ Result<TextOptions> parse_text_options(JsonValue schema) {
   }
   if (const auto words = schema.find("stopwords")) options.stopwords = ORTHANT_TRY(parse_stopwords(*words));
   if (const auto stemmer = schema.find("stemmer")) options.stemmer = ORTHANT_TRY(parse_stemmer(*stemmer));
-  if (const auto scoring = schema.find("scoring"); scoring && scoring->raw() != "false") return unsupported(*scoring);
+  if (const auto scoring = schema.find("scoring")) options.scoring = ORTHANT_TRY(parse_scoring(*scoring));
   return options;
 }
 

@@ -66,16 +66,24 @@ bool is_list_of_lists(JsonValue value) {
   return value.is_array() && value.size() > 0 && (*value.items().begin()).is_array();
 }
 
+// What is wrong with a part of a vector, by the path that Qdrant gives it: the vector's name stands as `?`.
+std::unexpected<Error> vector_fault(JsonValue vector, std::string_view part, std::string_view fault) {
+  constexpr std::string_view kNamed = ".vector.";
+  std::string path = vector.path();
+  if (const std::size_t at = path.rfind(kNamed); at != std::string::npos) path.replace(at + kNamed.size(), std::string::npos, "?");
+  return json_validation_error(fmt::format("{}.{}: {}", path, part, fault));
+}
+
 // Rows of equal length, one after another.
 Result<MultiVector> parse_multi(JsonValue value) {
   MultiVector vector;
   for (const JsonValue row : value.items()) {
     ORTHANT_TRY(row.expect_array());
-    if (row.size() == 0) return row.validation_error("the vector is empty");
+    if (row.size() == 0) return vector_fault(value, "data", "all vectors must be non-empty");
     if (vector.dim == 0) vector.dim = row.size();
     if (row.size() != vector.dim) {
-      return row.validation_error(
-          fmt::format("all vectors must have the same dimension, found vector with dimension {}", row.size()));
+      return vector_fault(value, "data",
+                          fmt::format("all vectors must have the same dimension, found vector with dimension {}", row.size()));
     }
     ORTHANT_TRY(row.append_floats(vector.values));
   }
@@ -96,12 +104,15 @@ Result<SparseVector> parse_sparse(JsonValue value) {
     pairs.emplace_back(static_cast<std::uint32_t>(number), 0.0F);
   }
   const std::vector<float> weights = ORTHANT_TRY(values.as_floats());
-  if (weights.size() != pairs.size()) return values.validation_error("must be the same length as indices");
+  if (weights.size() != pairs.size())
+    return vector_fault(value, "values", "Validation error: must be the same length as indices [{}]");
   for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i].second = weights[i];
   std::ranges::sort(pairs, {}, [](const auto& pair) { return pair.first; });
   SparseVector vector;
   for (const auto& [index, weight] : pairs) {
-    if (!vector.indices.empty() && vector.indices.back() == index) return indices.validation_error("must be unique");
+    if (!vector.indices.empty() && vector.indices.back() == index) {
+      return vector_fault(value, "indices", "Validation error: must be unique [{}]");
+    }
     vector.indices.push_back(index);
     vector.values.push_back(weight);
   }
@@ -154,10 +165,7 @@ Result<VectorInput> parse_vector(JsonValue value, VectorForm form) {
   if (form != VectorForm::kFloat32 && (value.is_string() || value.is_array()))
     return VectorInput(ORTHANT_TRY(parse_codes(value, form)));
   if (is_list_of_lists(value)) return VectorInput(ORTHANT_TRY(parse_multi(value)));
-  if (value.is_array()) {
-    if (value.size() == 0) return value.validation_error("the vector is empty");
-    return VectorInput(ORTHANT_TRY(value.as_floats()));
-  }
+  if (value.is_array()) return VectorInput(ORTHANT_TRY(value.as_floats()));
   if (is_document(value)) return VectorInput(ORTHANT_TRY(parse_document(value)));
   if (const auto codes = value.find("ubinary")) return VectorInput(ORTHANT_TRY(parse_codes(*codes, VectorForm::kUbinary)));
   if (const auto codes = value.find("int8")) return VectorInput(ORTHANT_TRY(parse_codes(*codes, VectorForm::kInt8)));

@@ -202,7 +202,7 @@ Result<Condition> parse_slice(JsonValue value) {
   IdSlice slice;
   slice.total = ORTHANT_TRY(total.as_uint());
   slice.index = ORTHANT_TRY(index.as_uint());
-  if (slice.total == 0) return total.out_of_range("must be 1 or larger");
+  if (slice.total == 0) return total.format_error("invalid value: integer `0`, expected a nonzero u64");
   if (slice.index >= slice.total) return index.out_of_range("must be smaller than total");
   return slice;
 }

@@ -114,14 +114,23 @@ Result<QueryVariant> parse_feedback(JsonValue value) {
   query.target = ORTHANT_TRY(parse_example(ORTHANT_TRY(value.require("target"))));
   const JsonValue feedback = ORTHANT_TRY(value.require("feedback"));
   ORTHANT_TRY(feedback.expect_array());
+  if (feedback.size() == 0) return feedback.validation_error("feedback elements must be non-empty");
   for (const JsonValue item : feedback.items()) {
     QueryExample example = ORTHANT_TRY(parse_example(ORTHANT_TRY(item.require("example"))));
     query.examples.emplace_back(std::move(example), ORTHANT_TRY(ORTHANT_TRY(item.require("score")).as_float()));
   }
   const JsonValue naive = ORTHANT_TRY(ORTHANT_TRY(value.require("strategy")).require("naive"));
-  query.weights.a = ORTHANT_TRY(ORTHANT_TRY(naive.require("a")).as_float());
-  query.weights.b = ORTHANT_TRY(ORTHANT_TRY(naive.require("b")).as_float());
-  query.weights.c = ORTHANT_TRY(ORTHANT_TRY(naive.require("c")).as_float());
+  for (const auto& [name, weight] : {std::pair("a", &query.weights.a), {"b", &query.weights.b}, {"c", &query.weights.c}}) {
+    const JsonValue given = ORTHANT_TRY(naive.require(name));
+    *weight = ORTHANT_TRY(given.as_float());
+    // Qdrant's own path of it.
+    if (*weight < 0) {
+      return json_validation_error(
+          fmt::format("internal.query.relevance_feedback.strategy.naive.{}: value {} invalid, must be 0.0 or "
+                      "larger",
+                      name, given.raw()));
+    }
+  }
   return QueryVariant(std::move(query));
 }
 
@@ -150,7 +159,21 @@ Result<QueryVariant> parse_sample(JsonValue value) {
   return QueryVariant(RandomSample{});
 }
 
+// {"query", "scoring": {"bm25": {"k", "b"}}}; also with k and b at the top.
+Result<QueryVariant> parse_text_query(JsonValue value) {
+  TextScoreQuery query;
+  query.text = ORTHANT_TRY(ORTHANT_TRY(value.require("query")).as_string());
+  JsonValue weights = value;
+  if (const auto scoring = value.find("scoring")) weights = ORTHANT_TRY(scoring->require("bm25"));
+  query.k = ORTHANT_TRY(weights.find_double("k")).value_or(query.k);
+  query.b = ORTHANT_TRY(weights.find_double("b")).value_or(query.b);
+  if (!(query.k >= 0)) return ORTHANT_TRY(weights.require("k")).out_of_range("must be 0.0 or larger");
+  if (!(query.b >= 0 && query.b <= 1)) return ORTHANT_TRY(weights.require("b")).out_of_range("must be from 0.0 to 1.0");
+  return QueryVariant(std::move(query));
+}
+
 Result<QueryVariant> parse_query_object(JsonValue value) {
+  if (const auto text = value.find("text"); text && text->is_object()) return parse_text_query(*text);
   if (const auto nearest = value.find("nearest")) {
     QueryExample target = ORTHANT_TRY(parse_example(*nearest));
     if (const auto mmr = value.find("mmr")) return parse_diverse(*mmr, std::move(target));
@@ -197,12 +220,15 @@ Status check_acorn(JsonValue value) {
   return {};
 }
 
-// "global", which is what happens anyway.
-Status check_idf(JsonValue value) {
-  if (!value.is_string()) return unsupported(value);
-  const std::string name = ORTHANT_TRY(value.as_string());
-  if (name != "global") return value.format_error("unknown variant `" + name + "`, expected `global` or {\"corpus\": ..}");
-  return {};
+// "global", which is all points that have the vector; or {"corpus": filter}.
+Result<std::optional<Filter>> parse_idf(JsonValue body) {
+  const auto params = body.find("params");
+  const auto value = params ? params->find("idf") : std::nullopt;
+  if (!value) return std::optional<Filter>();
+  if (value->is_object()) return std::optional<Filter>(ORTHANT_TRY(parse_filter(ORTHANT_TRY(value->require("corpus")))));
+  const std::string name = ORTHANT_TRY(value->as_string());
+  if (name != "global") return value->format_error("unknown variant `" + name + "`, expected `global` or {\"corpus\": ..}");
+  return std::optional<Filter>();
 }
 
 Result<SearchParams> parse_params(JsonValue body) {
@@ -220,7 +246,6 @@ Result<SearchParams> parse_params(JsonValue body) {
     return ORTHANT_TRY(value->require("target_recall")).out_of_range("must be above 0.0 and at most 1.0");
   }
   if (const auto acorn = value->find("acorn")) ORTHANT_TRY(check_acorn(*acorn));
-  if (const auto idf = value->find("idf")) ORTHANT_TRY(check_idf(*idf));
   return params;
 }
 
@@ -240,6 +265,7 @@ Status parse_common(JsonValue body, QueryStage& stage) {
   stage.filter = ORTHANT_TRY(find_filter(body));
   if (const auto threshold = body.find("score_threshold")) stage.score_threshold = ORTHANT_TRY(threshold->as_float());
   stage.search = ORTHANT_TRY(parse_params(body));
+  stage.idf_corpus = ORTHANT_TRY(parse_idf(body));
   stage.vector_name = ORTHANT_TRY(body.find_string("using")).value_or("");
   return parse_lookup_from(body, stage);
 }
@@ -358,6 +384,11 @@ Status parse_groups(JsonValue body, GroupsRequest& request) {
   return {};
 }
 
+bool has_examples(JsonValue body, std::string_view name) {
+  const auto list = body.find(name);
+  return list && list->size() > 0;
+}
+
 Result<GroupsRequest> parse_older_groups(JsonValue body, Status (*parse_target)(JsonValue, QueryRequest&)) {
   GroupsRequest request;
   ORTHANT_TRY(parse_older_frame(body, request.query));
@@ -367,7 +398,15 @@ Result<GroupsRequest> parse_older_groups(JsonValue body, Status (*parse_target)(
   return request;
 }
 
+// The older endpoints answer 400 where there is no example, the query language 422.
 Status parse_recommend_target(JsonValue body, QueryRequest& request) {
+  if (body.is_object() && !has_examples(body, "positive")) {
+    const auto strategy = body.find("strategy");
+    const bool averages = !strategy || strategy->raw() == "\"average_vector\"";
+    if (averages) return bad_request("At least one positive vector ID required with this strategy");
+    if (!has_examples(body, "negative"))
+      return bad_request("At least one positive or negative vector ID required with this strategy");
+  }
   request.query = ORTHANT_TRY(parse_recommendation(body));
   return {};
 }
@@ -432,7 +471,7 @@ Result<QueryRequest> parse_recommend(JsonValue body) {
   QueryRequest request;
   ORTHANT_TRY(parse_older_frame(body, request));
   request.limit = ORTHANT_TRY(require_limit(body));
-  request.query = ORTHANT_TRY(parse_recommendation(body));
+  ORTHANT_TRY(parse_recommend_target(body, request));
   return request;
 }
 

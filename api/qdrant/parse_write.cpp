@@ -1,5 +1,7 @@
 #include "api/qdrant/parse_write.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "api/qdrant/parse_filter.h"
@@ -13,11 +15,18 @@ Result<std::string> find_payload(JsonValue object, std::string_view name) {
   return payload_text(*payload);
 }
 
+// Qdrant takes either name.
+std::optional<JsonValue> find_vector(JsonValue point) {
+  const auto vector = point.find("vector");
+  return vector ? vector : point.find("vectors");
+}
+
 Result<PointInput> parse_point(JsonValue value, const CodeForms& forms) {
   ORTHANT_TRY(value.expect_object());
   PointInput point;
   point.id = ORTHANT_TRY(parse_point_id(ORTHANT_TRY(value.require("id"))));
-  point.vectors = ORTHANT_TRY(parse_vectors(ORTHANT_TRY(value.require("vector")), forms));
+  const auto vector = find_vector(value);
+  point.vectors = ORTHANT_TRY(parse_vectors(vector ? *vector : ORTHANT_TRY(value.require("vector")), forms));
   point.payload = ORTHANT_TRY(find_payload(value, "payload"));
   return point;
 }
@@ -86,7 +95,7 @@ Result<UpdateMode> parse_update_mode(JsonValue body) {
 // A document anywhere among the points that asks for it: the request's texts are refused where they are too long.
 Result<bool> any_refuses_truncation(JsonValue points) {
   for (const JsonValue point : points.items()) {
-    const auto vector = point.find("vector");
+    const auto vector = find_vector(point);
     if (!vector) continue;
     if (is_document(*vector) && ORTHANT_TRY(refuses_truncation(*vector))) return true;
     if (!vector->is_object()) continue;
@@ -140,7 +149,14 @@ Result<DeletePoints> parse_delete(JsonValue body) {
 
 Result<UpdateVectors> parse_update_vectors(JsonValue body, const CodeForms& forms) {
   const JsonValue points = ORTHANT_TRY(body.require("points"));
-  return UpdateVectors{ORTHANT_TRY(parse_point_list(points, forms))};
+  UpdateVectors request{.points = ORTHANT_TRY(parse_point_list(points, forms))};
+  const auto bare = std::ranges::find_if(request.points, [](const PointInput& point) { return point.vectors.empty(); });
+  if (bare != request.points.end()) {
+    return json_validation_error(
+        fmt::format("points[{}].vector: must specify vectors to update for point", bare - request.points.begin()));
+  }
+  request.update_filter = ORTHANT_TRY(find_filter(body, "update_filter"));
+  return request;
 }
 
 Result<DeleteVectors> parse_delete_vectors(JsonValue body) {

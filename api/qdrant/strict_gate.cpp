@@ -28,11 +28,11 @@ constexpr std::array kWrites = {
 };
 constexpr std::string_view kCollection = "/collections/{collection}";
 
-// Points times the size of all vectors: what they would take if no point lacked one.
 StrictFacts facts_of(const CollectionInfo& info) {
   StrictFacts facts;
   facts.points = info.points_count;
-  for (const auto& [name, vector] : info.config.vectors) facts.vector_bytes += info.points_count * vector.index.dim * sizeof(float);
+  facts.vector_bytes = info.vector_bytes;
+  facts.payload_bytes = info.payload_bytes;
   facts.field_indexes = &info.config.field_indexes;
   return facts;
 }
@@ -77,9 +77,8 @@ Status check(const StrictMode& mode, StrictRule rule, const std::string& content
 Response refusal(const Error& error) {
   Response response = error_response(error);
   const auto seconds = retry_after_seconds(error.message);
-  for (auto& [name, value] : response.headers) {
-    if (name == "Retry-After" && seconds) value = std::to_string(*seconds);
-  }
+  std::erase_if(response.headers, [](const auto& header) { return header.first == "Retry-After"; });
+  if (seconds) response.headers.emplace_back("Retry-After", std::to_string(*seconds));
   return response;
 }
 

@@ -106,8 +106,8 @@ Status RateLimit::take(std::string_view what, double cost, Moment now) {
   if (cost > capacity_) {
     return fail(
         ErrorCode::kResourceExhausted,
-        fmt::format("{} rate limit exceeded: Operation requires {:.0f} tokens but the limit is {:.0f} a minute: split it {}", what,
-                    cost, capacity_, after));
+        fmt::format("{} rate limit exceeded, request larger than than rate limiter capacity, please try to split your request",
+                    what));
   }
   return fail(ErrorCode::kResourceExhausted,
               fmt::format("{} rate limit exceeded: Operation requires {:.0f} tokens but only {:.1f} were available, retry later {}",
@@ -241,12 +241,19 @@ Status StrictMode::check_write(std::string_view operation, JsonValue body, const
   for (const std::string_view name : {"filter", "update_filter"}) {
     if (const auto filter = body.find(name)) ORTHANT_TRY(check_filter(*filter, "unindexed_filtering_update", facts));
   }
+  if (operation == "set_payload" || operation == "overwrite_payload") return check_payload_growth(facts);
   const bool upserts = operation == "upsert";
   if (!upserts && operation != "update_vectors") return {};
   ORTHANT_TRY(
       check_limit("upsert_max_batchsize", upserts ? "upsert limit" : "update limit", static_cast<double>(point_count(body))));
   ORTHANT_TRY(check_vectors(body));
   return check_growth(facts);
+}
+
+Status StrictMode::check_payload_growth(const StrictFacts& facts) const {
+  const auto most = limit("max_collection_payload_size_bytes");
+  if (!most || static_cast<double>(facts.payload_bytes) < *most) return {};
+  return bad_request(fmt::format("Max payload storage size limit of {} bytes exceeded!", *most));
 }
 
 Status StrictMode::check_growth(const StrictFacts& facts) const {
@@ -261,6 +268,7 @@ Status StrictMode::check_growth(const StrictFacts& facts) const {
     return bad_request(
         fmt::format("Max vector storage size limit of {} bytes exceeded!", *limit("max_collection_vector_size_bytes")));
   }
+  ORTHANT_TRY(check_payload_growth(facts));
   const auto percent = limit("max_resident_memory_percent");
   if (percent && static_cast<double>(resident_bytes()) * 100 >= *percent * static_cast<double>(machine_memory_bytes())) {
     return bad_request(fmt::format("Resident memory limit of {} % exceeded!", *percent));
@@ -291,7 +299,9 @@ Status StrictMode::check_vectors(JsonValue body) const {
   const auto points = body.find("points");
   if (!points) return {};
   for (const JsonValue point : points->items()) {
-    if (const auto vector = point.find("vector")) ORTHANT_TRY(check_named(*vector, false));
+    auto vector = point.find("vector");
+    if (!vector) vector = point.find("vectors");
+    if (vector) ORTHANT_TRY(check_named(*vector, false));
   }
   return {};
 }

@@ -40,8 +40,9 @@ std::optional<std::uint64_t> retry_after_seconds(std::string_view message);
 
 // What a request does to a collection, in the measure of strict mode.
 struct StrictFacts {
-  std::uint64_t points = 0;        // in the collection
-  std::uint64_t vector_bytes = 0;  // of all its points
+  std::uint64_t points = 0;         // in the collection
+  std::uint64_t vector_bytes = 0;   // of all its points
+  std::uint64_t payload_bytes = 0;  // the same
   const FieldSchemas* field_indexes = nullptr;
 };
 
@@ -77,6 +78,7 @@ class StrictMode {
   Status check_condition(JsonValue condition, const std::string& prefix, bool needs_index, const StrictFacts& facts,
                          std::size_t& conditions) const;
   Status check_growth(const StrictFacts& facts) const;
+  Status check_payload_growth(const StrictFacts& facts) const;
   Status check_vectors(JsonValue points) const;
   Status check_vector(std::string_view name, JsonValue vector) const;
 

@@ -66,6 +66,56 @@ test("points are written, read and searched", async () => {
   assert.equal((await refusal(() => client.upsert("js", { points: [{ id: 9, vector: [1, 2] }] }))).status, 400);
 });
 
+test("sparse vectors and multivectors are queried, alone and together", async () => {
+  await client.deleteCollection("kinds");
+  await client.createCollection("kinds", {
+    vectors: { dense: { size: 2, distance: "Dot" }, late: { size: 2, distance: "Dot", multivector_config: { comparator: "max_sim" } } },
+    sparse_vectors: { words: {} },
+  });
+  await client.upsert("kinds", {
+    wait: true,
+    points: [1, 2, 3].map((id) => ({
+      id,
+      vector: { dense: [id, 1], late: [[id, 0], [0, -id]], words: { indices: [id, 9], values: [1, id] } },
+      payload: { group: id % 2 ? "odd" : "even", n: id },
+    })),
+  });
+  const ids = async (query) => (await client.query("kinds", query)).points.map(({ id }) => id);
+  assert.deepEqual(await ids({ query: { indices: [9], values: [1] }, using: "words" }), [3, 2, 1]);
+  assert.deepEqual(await ids({ query: [[0, -1], [1, 0]], using: "late", limit: 1 }), [3]);
+  const fused = await ids({
+    prefetch: [{ query: [1, 0], using: "dense", limit: 2 }, { query: { indices: [2], values: [1] }, using: "words", limit: 2 }],
+    query: { fusion: "rrf" },
+  });
+  assert.equal(fused[0], 2);
+  const groups = await client.queryGroups("kinds", { query: [1, 0], using: "dense", group_by: "group", group_size: 1 });
+  assert.deepEqual(groups.groups.map(({ id, hits }) => [id, hits[0].id]), [["odd", 3], ["even", 2]]);
+  await client.createPayloadIndex("kinds", { field_name: "group", field_schema: "keyword", wait: true });
+  assert.deepEqual((await client.facet("kinds", { key: "group" })).hits, [{ value: "odd", count: 2 }, { value: "even", count: 1 }]);
+  const pairs = await client.searchMatrixPairs("kinds", { using: "dense", limit: 1, sample: 3 });
+  assert.equal(pairs.pairs.length, 3);
+  await client.updateVectors("kinds", { wait: true, points: [{ id: 1, vector: { dense: [50, 1] } }] });
+  assert.deepEqual(await ids({ query: [1, 0], using: "dense", limit: 1 }), [1]);
+  await client.deleteVectors("kinds", { wait: true, points: [1], vector: ["dense"] });
+  assert.deepEqual(await ids({ query: [1, 0], using: "dense" }), [3, 2]);
+});
+
+test("aliases and snapshots", async () => {
+  await fresh("js");
+  await client.upsert("js", { wait: true, points: [{ id: 1, vector: [1, 0, 0, 0] }] });
+  await client.updateCollectionAliases({ actions: [{ create_alias: { collection_name: "js", alias_name: "now" } }] });
+  assert.equal((await client.count("now")).count, 1);
+  assert.deepEqual((await client.getCollectionAliases("js")).aliases, [{ alias_name: "now", collection_name: "js" }]);
+  const made = await client.createSnapshot("js");
+  assert.deepEqual((await client.listSnapshots("js")).map(({ name }) => name), [made.name]);
+  await client.delete("js", { wait: true, points: [1] });
+  await client.recoverSnapshot("js", { location: `${process.argv[2]}/collections/js/snapshots/${made.name}` });
+  assert.equal((await client.count("now")).count, 1);
+  assert.equal(await client.deleteSnapshot("js", made.name), true);
+  await client.deleteCollection("js");
+  assert.deepEqual((await client.getAliases()).aliases, []);
+});
+
 test("texts are encoded inside", async () => {
   await fresh("js", 384);
   const texts = ["the tides follow the moon", "copper conducts heat", "rye bread needs sourdough"];

@@ -8,6 +8,7 @@ import uuid
 
 import numpy as np
 from qdrant_client import QdrantClient, models
+from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import UnexpectedResponse
 
 URL = sys.argv.pop(1)
@@ -398,6 +399,57 @@ class Collections(unittest.TestCase):
         self.remote.create_collection("settings", models.VectorParams(size=2, distance=models.Distance.DOT))
         self.assertEqual(self.remote.get_collection_aliases("settings").aliases, [])
         self.assertEqual(self.remote.get_collection("settings").status, models.CollectionStatus.GREEN)
+
+    def test_aliases_stand_for_collections(self):
+        for name in ("one", "two"):
+            self.remote.create_collection(name, models.VectorParams(size=2, distance=models.Distance.DOT))
+        self.remote.upsert("two", [models.PointStruct(id=7, vector=[1, 0])], wait=True)
+        create = models.CreateAliasOperation(create_alias=models.CreateAlias(collection_name="one", alias_name="now"))
+        self.assertTrue(self.remote.update_collection_aliases([create]))
+        self.assertEqual(self.remote.count("now").count, 0)
+        self.remote.update_collection_aliases([
+            models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name="now")),
+            models.CreateAliasOperation(create_alias=models.CreateAlias(collection_name="two", alias_name="now"))])
+        self.assertEqual([hit.id for hit in self.remote.query_points("now", query=[1.0, 0.0]).points], [7])
+        rename = models.RenameAlias(old_alias_name="now", new_alias_name="then")
+        self.remote.update_collection_aliases([models.RenameAliasOperation(rename_alias=rename)])
+        self.assertEqual([alias.alias_name for alias in self.remote.get_collection_aliases("two").aliases], ["then"])
+        with self.assertRaises(UnexpectedResponse):
+            self.remote.count("now")
+        for name in ("one", "two"):
+            self.remote.delete_collection(name)
+        self.assertEqual(self.remote.get_aliases().aliases, [])
+
+    def test_snapshots_are_made_fetched_recovered_and_deleted(self):
+        self.remote.create_collection("kept", models.VectorParams(size=2, distance=models.Distance.DOT))
+        self.remote.upsert("kept", [models.PointStruct(id=i, vector=[i, 1], payload={"i": i}) for i in range(20)], wait=True)
+        made = self.remote.create_snapshot("kept", wait=True)
+        self.assertEqual([snapshot.name for snapshot in self.remote.list_snapshots("kept")], [made.name])
+        self.assertEqual(len(made.checksum), 64)
+        self.remote.delete("kept", [1, 2, 3], wait=True)
+        self.remote.recover_snapshot("other", f"{URL}/collections/kept/snapshots/{made.name}", checksum=made.checksum, wait=True)
+        self.assertEqual((self.remote.count("kept").count, self.remote.count("other").count), (17, 20))
+        with self.assertRaises(UnexpectedResponse):
+            self.remote.recover_snapshot("other", f"{URL}/collections/kept/snapshots/{made.name}", checksum="0" * 64, wait=True)
+        self.assertTrue(self.remote.delete_snapshot("kept", made.name, wait=True))
+        self.assertEqual(self.remote.list_snapshots("kept"), [])
+        full = self.remote.create_full_snapshot(wait=True)
+        self.assertEqual([snapshot.name for snapshot in self.remote.list_full_snapshots()], [full.name])
+        self.assertTrue(self.remote.delete_full_snapshot(full.name, wait=True))
+        for name in ("kept", "other"):
+            self.remote.delete_collection(name)
+
+    def test_rates_are_refused_with_the_time_to_wait(self):
+        self.remote.create_collection("slow", models.VectorParams(size=2, distance=models.Distance.DOT),
+                                      strict_mode_config=models.StrictModeConfig(enabled=True, write_rate_limit=30))
+        points = [models.PointStruct(id=i, vector=[i, 1]) for i in range(40)]
+        with self.assertRaisesRegex(UnexpectedResponse, "request larger than than rate limiter capacity"):
+            self.remote.upsert("slow", points, wait=True)
+        self.remote.upsert("slow", points[:29], wait=True)
+        with self.assertRaises(ResourceExhaustedResponse) as refused:
+            self.remote.upsert("slow", points[:20], wait=True)
+        self.assertGreater(refused.exception.retry_after_s, 0)
+        self.remote.delete_collection("slow")
 
     def test_uploads_without_waiting_become_visible(self):
         self.remote.create_collection("settings", models.VectorParams(size=DIM, distance=models.Distance.COSINE))

@@ -187,5 +187,28 @@ class VectorKinds(unittest.TestCase):
         self.assertEqual(self.remote.count("words").count, 4)
         self.remote.delete_collection("words")
 
+    def test_an_idf_is_counted_over_a_corpus(self):
+        self.both(lambda client: client.set_payload(self.name, {"half": True}, points=list(range(COUNT // 2)), wait=True))
+        half = models.Filter(must=[models.FieldCondition(key="half", match=models.MatchValue(value=True))])
+        for scope in (models.IdfScope.GLOBAL, models.IdfCorpusParams(corpus=half)):
+            query = self.random_sparse()
+            remote, local = self.both(lambda client: client.query_points(
+                self.name, query=query, using="idf", limit=COUNT, search_params=models.SearchParams(idf=scope)).points)
+            self.assertTrue(np.allclose([hit.score for hit in remote], [hit.score for hit in local], rtol=1e-4), scope)
+
+    def test_texts_of_payloads_are_ranked(self):
+        words = ["fox", "dog", "cat", "bird"]
+        texts = [" ".join(self.rng.choices(words, k=self.rng.randint(1, 9))) for _ in range(COUNT)]
+        self.both(lambda client: client.batch_update_points(self.name, [
+            models.SetPayloadOperation(set_payload=models.SetPayload(payload={"t": text}, points=[i]))
+            for i, text in enumerate(texts)], wait=True))
+        self.both(lambda client: client.create_payload_index(
+            self.name, "t", models.TextIndexParams(type="text", tokenizer="word", scoring=True), wait=True))
+        self.both(lambda client: client.delete(self.name, list(range(20)), wait=True))
+        for text in ("fox", models.TextQueryInput(query="cat dog", scoring=models.Bm25Scoring(bm25=models.Bm25Params(k=2.0, b=0.2)))):
+            remote, local = self.both(lambda client: client.query_points(
+                self.name, query=models.TextQuery(text=text), using="t", limit=COUNT, with_payload=True).points)
+            self.assertTrue(np.allclose([hit.score for hit in remote], [hit.score for hit in local], rtol=1e-4), text)
+
 
 unittest.main(verbosity=2)

@@ -82,7 +82,7 @@ TEST(ParseFilter, ErrorsOfFieldsAreFormatErrorsWithThePath) {
 
 TEST(ParseFilter, SlicesLieWithinTheirTotal) {
   EXPECT_EQ(condition_error(R"({"slice": {"total": 0, "index": 0}})"),
-            "Validation error in JSON body: [filter.must[1].slice.total: value 0 invalid, must be 1 or larger]");
+            "Format error in JSON body: filter.must[1].slice.total: invalid value: integer `0`, expected a nonzero u64");
   EXPECT_EQ(condition_error(R"({"slice": {"total": 2, "index": 2}})"),
             "Validation error in JSON body: [filter.must[1].slice.index: value 2 invalid, must be smaller than total]");
 }

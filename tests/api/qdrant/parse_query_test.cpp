@@ -54,6 +54,18 @@ TEST(ParseQuery, ReadsEveryKindOfQuery) {
       R"({"relevance_feedback":{"target":1,"feedback":[{"example":2,"score":0.5}],"strategy":{"naive":{"a":1,"b":2,"c":3}}}})");
   EXPECT_EQ(feedback.examples.at(0).second, 0.5F);
   EXPECT_EQ(feedback.weights.c, 3);
+  const auto text = parsed_query<TextScoreQuery>(R"({"text":{"query":"a b","scoring":{"bm25":{"k":2,"b":0.5}}}})");
+  EXPECT_EQ(text.text, "a b");
+  EXPECT_EQ(text.k, 2);
+  EXPECT_EQ(text.b, 0.5);
+  EXPECT_EQ(parsed_query<TextScoreQuery>(R"({"text":{"query":"a"}})").k, 1.2);
+}
+
+TEST(ParseQuery, ReadsTheCorpusOfAnIdf) {
+  const QueryRequest request = parsed(R"({"query":[1],"params":{"idf":{"corpus":{"must":[{"has_id":[1]}]}}}})");
+  ASSERT_TRUE(request.idf_corpus.has_value());
+  EXPECT_EQ(request.idf_corpus->must.size(), 1U);
+  EXPECT_FALSE(parsed(R"({"query":[1],"params":{"idf":"global"}})").idf_corpus.has_value());
 }
 
 TEST(ParseQuery, ReadsPrefetchesToAnyDepth) {

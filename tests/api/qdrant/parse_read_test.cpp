@@ -71,7 +71,6 @@ TEST(ParseRead, ValidatesRanges) {
       {R"({"limit":0})", "limit: value 0 invalid"},
       {R"({"params":{"hnsw_ef":0}})", "params.hnsw_ef"},
       {R"({"params":{"quantization":{"oversampling":0.5}}})", "params.quantization.oversampling"},
-      {R"({"query":[]})", "query"},
   };
   for (const auto& [text, part] : cases) {
     const auto query = parse_json(text, parse_query);
