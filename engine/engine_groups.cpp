@@ -21,6 +21,8 @@ constexpr std::size_t kRowsOfOneRound = 10'000;
 constexpr std::size_t kFirstRoundFactor = 4;
 constexpr std::size_t kRoundGrowth = 4;
 constexpr std::size_t kFewestHits = 256;
+// A round of prefetches is a whole query.
+constexpr std::size_t kMostPrefetchRounds = 10;
 
 // Conditions on a field that hold for some element of it other than (`except`) the groups, or one of them.
 template <typename Match>
@@ -56,8 +58,8 @@ class GroupCall {
     const Bitmap live = reader_.live_rows();
     const std::size_t rows = live.count();
     Bitmap seen(live.size());
-    const bool one_round =
-        rows <= kRowsOfOneRound || !request_.query.prefetch.empty() || std::holds_alternative<DiverseQuery>(request_.query.query);
+    if (!request_.query.prefetch.empty()) return run_prefetched(rows, seen);
+    const bool one_round = rows <= kRowsOfOneRound || std::holds_alternative<DiverseQuery>(request_.query.query);
     std::size_t limit = one_round ? std::max<std::size_t>(rows, 1) : first_limit(rows);
     for (;;) {
       const std::size_t found = ORTHANT_TRY(run_round(limit, seen));
@@ -71,6 +73,29 @@ class GroupCall {
   std::size_t first_limit(std::size_t rows) const {
     const std::size_t hits = std::min(request_.query.limit, rows) * std::min(request_.group_size, rows);
     return std::clamp(hits * kFirstRoundFactor, kFewestHits, std::max(rows, kFewestHits));
+  }
+
+  // Prefetches bound what a round sees: later ones look among the rows that are left for what is missing. Scores of fusions are
+  // those of one round only.
+  Result<std::vector<Group>> run_prefetched(std::size_t rows, Bitmap& seen) {
+    const auto& query = request_.query.query;
+    const bool comparable = std::holds_alternative<VectorInput>(query) || std::holds_alternative<PointId>(query);
+    for (std::size_t round = 0; round < kMostPrefetchRounds; ++round) {
+      const std::size_t found = ORTHANT_TRY(run_round(std::max<std::size_t>(rows, 1), seen));
+      if (!comparable || found == 0 || grouping_.is_done()) break;
+    }
+    std::vector<Group> groups = std::move(grouping_).take();
+    if (comparable) put_in_order(groups);
+    return groups;
+  }
+
+  // A later round may have found better hits than an earlier one.
+  void put_in_order(std::vector<Group>& groups) const {
+    const auto better = [this](const ScoredOrdinal& a, const ScoredOrdinal& b) {
+      return ascending_ ? a.score < b.score : a.score > b.score;
+    };
+    for (Group& group : groups) std::ranges::stable_sort(group.hits, better);
+    std::ranges::stable_sort(groups, [&](const Group& a, const Group& b) { return better(a.hits.front(), b.hits.front()); });
   }
 
   // Rows that only belong to full groups are not looked at again; once all groups are known, only such are that belong to one that
@@ -92,10 +117,16 @@ class GroupCall {
   Result<std::size_t> run_round(std::size_t limit, Bitmap& seen) {
     const bool first = seen.none();
     std::optional<Filter> filter;
-    if (!first) filter = later_filter();
+    if (!first) {
+      filter = later_filter();
+    } else if (!request_.query.prefetch.empty()) {
+      // The places that prefetches have are not for points without a group.
+      filter.emplace().must_not.push_back(FieldCondition{request_.group_by, IsEmpty{}});
+    }
     const RankedRows ranked =
-        ORTHANT_TRY(runner_.run(request_.query, {.limit = limit, .prefetch_factor = request_.query.limit, .grouped = true}, filter,
+        ORTHANT_TRY(runner_.run(request_.query, {.limit = limit, .prefetch_factor = request_.group_size, .grouped = true}, filter,
                                 first ? nullptr : &seen));
+    if (!ranked.rows.empty() && ranked.rows.front().score < ranked.rows.back().score) ascending_ = true;
     std::vector<Ordinal> ordinals;
     for (const ScoredOrdinal& hit : ranked.rows) ordinals.push_back(hit.ordinal);
     ORTHANT_TRY(reader_.visit_points(ordinals, [&](std::size_t i, const StoredPoint& point) -> Status {
@@ -111,6 +142,7 @@ class GroupCall {
   const JsonPath path_;
   StageRunner runner_;
   Grouping grouping_;
+  bool ascending_ = false;  // lower scores are better
 };
 
 std::optional<PointId> point_id_of(const GroupId& id) {

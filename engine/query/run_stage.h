@@ -42,7 +42,7 @@ class StageRunner {
       : reader_(reader), examples_(examples), admit_(std::move(admit)) {}
 
   // limits.limit rows of the tree. `filter` counts beside the stage's own. Rows of `without` (may be null)
-  // are not given; only for trees without prefetches.
+  // are not given, by prefetches neither.
   Result<RankedRows> run(const QueryStage& stage, const StageLimits& limits, const std::optional<Filter>& filter = {},
                          const Bitmap* without = nullptr);
 
