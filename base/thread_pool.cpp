@@ -4,14 +4,30 @@
 #include <atomic>
 
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 namespace orthant {
 
-ThreadPool::ThreadPool(std::string name, std::size_t thread_count, std::size_t queue_capacity)
+namespace {
+
+constexpr int kLowPriorityNice = 10;
+
+// Of the calling thread alone: Linux keeps it per thread. Where it is refused, the work goes on as before.
+void lower_priority() {
+  [[maybe_unused]] const int refused = setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kLowPriorityNice);
+}
+
+}  // namespace
+
+ThreadPool::ThreadPool(std::string name, std::size_t thread_count, std::size_t queue_capacity, ThreadPriority priority)
     : name_(std::move(name)), queue_capacity_(queue_capacity) {
   threads_.reserve(thread_count);
   for (std::size_t i = 0; i < thread_count; ++i) {
-    threads_.emplace_back([this] { run(); });
+    threads_.emplace_back([this, priority] {
+      if (priority == ThreadPriority::kLow) lower_priority();
+      run();
+    });
     pthread_setname_np(threads_.back().native_handle(), name_.substr(0, 15).c_str());
   }
 }

@@ -19,10 +19,14 @@ namespace orthant {
 
 using Task = std::move_only_function<void()>;
 
+// Low: work that nobody waits for. The threads are nice (by 10), so that others on the same cores go first nine times of ten.
+enum class ThreadPriority { kNormal, kLow };
+
 class ThreadPool {
  public:
   // `name` is the threads' name in /proc (15 bytes shown).
-  ThreadPool(std::string name, std::size_t thread_count, std::size_t queue_capacity);
+  ThreadPool(std::string name, std::size_t thread_count, std::size_t queue_capacity,
+             ThreadPriority priority = ThreadPriority::kNormal);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;

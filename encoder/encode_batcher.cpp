@@ -96,7 +96,10 @@ Result<EncodeResult> encode_safely(const Encoder& encoder, std::span<const Token
 class EncodeBatcher::Impl {
  public:
   Impl(const Encoder& encoder, ThreadPool& pool, EncodeBatcherOptions options)
-      : encoder_(encoder), pool_(pool), options_(options), metrics_(encoder.info().name) {}
+      : encoder_(encoder),
+        lanes_{Lane{&pool, options.bulk_pool == nullptr ? kAllQueues : kInteractiveQueues}, Lane{options.bulk_pool, kBulkQueue}},
+        options_(options),
+        metrics_(encoder.info().name) {}
   ~Impl();
 
   void submit(EncodeRequest request, Done done);
@@ -109,29 +112,46 @@ class EncodeBatcher::Impl {
  private:
   // In the order of preference; kShort and kLong are interactive.
   enum QueueIndex : std::size_t { kShort, kLong, kBulk };
+  struct QueueRange {
+    std::size_t first = 0;
+    std::size_t last = 0;  // beyond the last one
+  };
+  static constexpr QueueRange kAllQueues{kShort, kBulk + 1};
+  static constexpr QueueRange kInteractiveQueues{kShort, kBulk};
+  static constexpr QueueRange kBulkQueue{kBulk, kBulk + 1};
+  // A pool and the queues that it serves.
+  struct Lane {
+    ThreadPool* pool = nullptr;  // null: nobody's
+    QueueRange queues;
+    std::size_t runners = 0;  // tasks in the pool that will take a batch; guarded by mutex_
+  };
 
   Status check(const EncodeRequest& request) const;
   std::size_t estimated_tokens(std::string_view text) const;
   Status enqueue(const std::shared_ptr<Pending>& pending);
-  void start_runners();
-  void run();
-  std::vector<WaitingText> next_batch(std::vector<Answer>& answers);
-  Queue* choose_queue();
+  Lane& lane_of(const EncodeRequest& request) { return lanes_[request.bulk && lanes_[1].pool != nullptr ? 1 : 0]; }
+  void start_runners(Lane& lane);
+  void run(Lane& lane);
+  std::vector<WaitingText> next_batch(const Lane& lane, std::vector<Answer>& answers);
+  Queue* choose_queue(const Lane& lane);
   bool dropped(const WaitingText& text, std::vector<Answer>& answers);
   void encode(std::span<const WaitingText> batch, std::vector<Answer>& answers);
   void deliver(std::span<const WaitingText> batch, const Result<EncodeResult>& encoded, std::vector<Answer>& answers);
-  void finish_run();
-  void fail_waiting(std::vector<Answer>& answers);
-  std::size_t waiting_tokens() const { return queues_[kShort].tokens + queues_[kLong].tokens + queues_[kBulk].tokens; }
+  void finish_run(Lane& lane);
+  void fail_waiting(QueueRange queues, std::vector<Answer>& answers);
+  std::size_t waiting_tokens(QueueRange queues = kAllQueues) const {
+    std::size_t tokens = 0;
+    for (std::size_t i = queues.first; i < queues.last; ++i) tokens += queues_[i].tokens;
+    return tokens;
+  }
 
   const Encoder& encoder_;
-  ThreadPool& pool_;
+  std::array<Lane, 2> lanes_;
   const EncodeBatcherOptions options_;
   Metrics metrics_;
   mutable std::mutex mutex_;
   std::condition_variable idle_;
   std::array<Queue, 3> queues_;  // guarded by mutex_
-  std::size_t runners_ = 0;      // tasks in the pool that will take a batch; guarded by mutex_
   bool stopping_ = false;        // guarded by mutex_
 };
 
@@ -140,15 +160,16 @@ EncodeBatcher::Impl::~Impl() {
   {
     std::unique_lock lock(mutex_);
     stopping_ = true;
-    fail_waiting(answers);
-    idle_.wait(lock, [this] { return runners_ == 0; });
+    fail_waiting(kAllQueues, answers);
+    idle_.wait(lock, [this] { return lanes_[0].runners + lanes_[1].runners == 0; });
   }
   give(answers);
 }
 
-// Takes everything that waits. The caller holds the lock.
-void EncodeBatcher::Impl::fail_waiting(std::vector<Answer>& answers) {
-  for (Queue& queue : queues_) {
+// Takes everything that waits in these queues. The caller holds the lock.
+void EncodeBatcher::Impl::fail_waiting(QueueRange queues, std::vector<Answer>& answers) {
+  for (std::size_t i = queues.first; i < queues.last; ++i) {
+    Queue& queue = queues_[i];
     for (WaitingText& text : queue.texts) {
       if (text.pending->done == nullptr) continue;
       answers.push_back(
@@ -156,7 +177,7 @@ void EncodeBatcher::Impl::fail_waiting(std::vector<Answer>& answers) {
     }
     queue = Queue();
   }
-  metrics_.queued_tokens.set(0);
+  metrics_.queued_tokens.set(static_cast<std::int64_t>(waiting_tokens()));
 }
 
 Status EncodeBatcher::Impl::check(const EncodeRequest& request) const {
@@ -213,71 +234,72 @@ Status EncodeBatcher::Impl::enqueue(const std::shared_ptr<Pending>& pending) {
     queue.tokens += tokens[i];
   }
   metrics_.queued_tokens.set(static_cast<std::int64_t>(waiting + total));
-  start_runners();
+  Lane& lane = lane_of(request);
+  start_runners(lane);
   // A runner that exists takes the texts even if the pool accepts no further one.
-  if (runners_ > 0) return {};
-  for (Queue& queue : queues_) queue = Queue();
+  if (lane.runners > 0) return {};
+  for (std::size_t i = lane.queues.first; i < lane.queues.last; ++i) queues_[i] = Queue();
   return fail(ErrorCode::kUnavailable, "the encode pool has stopped");
 }
 
 // As many tasks in the pool as there is work for. The caller holds the lock.
-void EncodeBatcher::Impl::start_runners() {
-  const std::size_t batches = (waiting_tokens() + kMinBatchTokens - 1) / kMinBatchTokens;
-  const std::size_t wanted = std::min(batches, pool_.thread_count());
-  while (runners_ < wanted && pool_.submit_continuation([this] { run(); })) ++runners_;
+void EncodeBatcher::Impl::start_runners(Lane& lane) {
+  const std::size_t batches = (waiting_tokens(lane.queues) + kMinBatchTokens - 1) / kMinBatchTokens;
+  const std::size_t wanted = std::min(batches, lane.pool->thread_count());
+  while (lane.runners < wanted && lane.pool->submit_continuation([this, &lane] { run(lane); })) ++lane.runners;
 }
 
 // One batch a task: what else waits in the pool, and interactive texts that came meanwhile, go before the next one.
-void EncodeBatcher::Impl::run() {
+void EncodeBatcher::Impl::run(Lane& lane) {
   std::vector<Answer> answers;
   std::vector<WaitingText> batch;
   {
     const std::lock_guard lock(mutex_);
-    batch = next_batch(answers);
+    batch = next_batch(lane, answers);
   }
   give(answers);
   if (!batch.empty()) encode(batch, answers);
   batch.clear();
   give(answers);
-  finish_run();
+  finish_run(lane);
 }
 
-void EncodeBatcher::Impl::finish_run() {
+void EncodeBatcher::Impl::finish_run(Lane& lane) {
   std::vector<Answer> refused;
   {
     const std::lock_guard lock(mutex_);
-    if (waiting_tokens() > 0) {
-      if (pool_.submit_continuation([this] { run(); })) return;
-      fail_waiting(refused);  // the pool has stopped
+    if (waiting_tokens(lane.queues) > 0) {
+      if (lane.pool->submit_continuation([this, &lane] { run(lane); })) return;
+      fail_waiting(lane.queues, refused);  // the pool has stopped
     }
   }
   give(refused);
   const std::lock_guard lock(mutex_);
-  --runners_;
+  --lane.runners;
   // Notified under the lock: the destructor may run as soon as it is free.
-  if (runners_ == 0) idle_.notify_all();
+  if (lane.runners == 0) idle_.notify_all();
 }
 
 // Short texts first, but a long one is not left waiting for ever.
-Queue* EncodeBatcher::Impl::choose_queue() {
+Queue* EncodeBatcher::Impl::choose_queue(const Lane& lane) {
   Queue& short_texts = queues_[kShort];
   Queue& long_texts = queues_[kLong];
-  if (!short_texts.texts.empty() && !long_texts.texts.empty()) {
+  if (lane.queues.first == kShort && !short_texts.texts.empty() && !long_texts.texts.empty()) {
     const bool overdue = long_texts.texts.front().arrival + kLongPatience < short_texts.texts.front().arrival;
     return overdue ? &long_texts : &short_texts;
   }
-  for (Queue& queue : queues_) {
-    if (!queue.texts.empty()) return &queue;
+  for (std::size_t i = lane.queues.first; i < lane.queues.last; ++i) {
+    if (!queues_[i].texts.empty()) return &queues_[i];
   }
   return nullptr;
 }
 
 // Texts of one queue, oldest first, up to the token budget; all want the same dimensions. The caller holds the lock.
-std::vector<WaitingText> EncodeBatcher::Impl::next_batch(std::vector<Answer>& answers) {
+std::vector<WaitingText> EncodeBatcher::Impl::next_batch(const Lane& lane, std::vector<Answer>& answers) {
   std::vector<WaitingText> batch;
-  Queue* queue = choose_queue();
+  Queue* queue = choose_queue(lane);
   if (queue == nullptr) return batch;
-  const std::size_t share = queue->tokens / pool_.thread_count();
+  const std::size_t share = queue->tokens / lane.pool->thread_count();
   const std::size_t budget = std::min(options_.max_batch_tokens, std::max(share, kMinBatchTokens));
   std::size_t tokens = 0;
   while (!queue->texts.empty()) {

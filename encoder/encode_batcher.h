@@ -22,12 +22,15 @@ struct EncodeBatcherOptions {
   // A batch holds about this many tokens (or one text). More gains nothing, and interactive texts wait for the batch that runs.
   std::size_t max_batch_tokens = 512;
   std::size_t max_queued_tokens = 1 << 20;  // past this, submit() answers resource_exhausted
+  // Runs bulk work, so that an interactive text finds a free thread; null: the same pool as interactive work. Must outlive the
+  // batcher.
+  ThreadPool* bulk_pool = nullptr;
 };
 
 struct EncodeRequest {
   std::vector<std::string> texts;
   EncodeOptions options;
-  // Bulk work yields to interactive work: it is batched only when no interactive text waits.
+  // Bulk work yields to interactive work: it runs on the bulk pool, or where there is none when no interactive text waits.
   bool bulk = false;
   // Work that starts after the deadline is dropped with deadline_exceeded.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
@@ -46,7 +49,7 @@ class EncodeBatcher {
   EncodeBatcher(const EncodeBatcher&) = delete;
   EncodeBatcher& operator=(const EncodeBatcher&) = delete;
 
-  // `done` is called exactly once, on a thread of the pool (or here, before returning, if the request is refused or empty).
+  // `done` is called exactly once, on a thread of the text's pool (or here, before returning, if the request is refused or empty).
   void submit(EncodeRequest request, Done done);
 
   const Encoder& encoder() const;

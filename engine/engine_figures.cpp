@@ -4,8 +4,8 @@ namespace orthant {
 
 std::vector<PoolFigures> Engine::pools() const {
   std::vector<PoolFigures> all;
-  for (const ThreadPool* pool : {&impl_->encode_pool, &impl_->search_pool, &impl_->write_pool, &impl_->background_pool,
-                                 &impl_->request_pool, &impl_->catalog_pool}) {
+  for (const ThreadPool* pool : {&impl_->encode_pool, &impl_->bulk_encode_pool, &impl_->search_pool, &impl_->write_pool,
+                                 &impl_->background_pool, &impl_->request_pool, &impl_->catalog_pool}) {
     all.push_back({pool->name(), pool->thread_count(), pool->queued()});
   }
   return all;

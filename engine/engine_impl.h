@@ -63,6 +63,7 @@ class Engine::Impl {
   std::unique_ptr<Store> store;
   std::atomic<bool> stopping{false};
   ThreadPool encode_pool;
+  ThreadPool bulk_encode_pool;
   ThreadPool search_pool;
   ThreadPool write_pool;
   ThreadPool background_pool;

@@ -115,8 +115,8 @@ Status TextEncoding::add(std::string_view model, const EncoderOptions& options) 
   const LoadedModel added = ORTHANT_TRY(registry_.add(model, options));
   std::lock_guard lock(mutex_);
   if (const auto* encoder = std::get_if<const Encoder*>(&added)) {
-    batchers_[*encoder] =
-        std::make_shared<EncodeBatcher>(**encoder, pool_, EncodeBatcherOptions{.max_queued_tokens = max_queued_tokens_});
+    const EncodeBatcherOptions batching{.max_queued_tokens = max_queued_tokens_, .bulk_pool = &bulk_pool_};
+    batchers_[*encoder] = std::make_shared<EncodeBatcher>(**encoder, pool_, batching);
   } else if (const auto* reranker = std::get_if<const Reranker*>(&added)) {
     rerank_batchers_[*reranker] =
         std::make_shared<RerankBatcher>(**reranker, pool_, BatchRunnerOptions{.max_queued_tokens = max_queued_tokens_});

@@ -56,9 +56,12 @@ struct TextEncodingOptions {
 // The loaded models with their queues. Read-only after the last add(); from any thread then.
 class TextEncoding {
  public:
-  // `pool` must outlive this.
-  TextEncoding(ThreadPool& pool, std::size_t max_queued_tokens, std::size_t query_cache_bytes)
-      : pool_(pool), max_queued_tokens_(max_queued_tokens), cache_(std::make_shared<QueryCache>(query_cache_bytes)) {}
+  // The pools must outlive this. Bulk work of dense encoders runs on `bulk_pool`.
+  TextEncoding(ThreadPool& pool, ThreadPool& bulk_pool, std::size_t max_queued_tokens, std::size_t query_cache_bytes)
+      : pool_(pool),
+        bulk_pool_(bulk_pool),
+        max_queued_tokens_(max_queued_tokens),
+        cache_(std::make_shared<QueryCache>(query_cache_bytes)) {}
 
   // NAME_OR_DIR or NAME=DIR, as in Settings::models.
   Status add(std::string_view model, const EncoderOptions& options = {});
@@ -103,6 +106,7 @@ class TextEncoding {
   Result<const Model*> find_kind(std::string_view model, ModelKind kind) const;
 
   ThreadPool& pool_;
+  ThreadPool& bulk_pool_;
   const std::size_t max_queued_tokens_;
   const std::shared_ptr<QueryCache> cache_;  // shared with answers under way
   EncoderRegistry registry_;

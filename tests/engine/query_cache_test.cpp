@@ -75,7 +75,7 @@ TEST(QueryCache, KeysDifferWhereEmbeddingsDo) {
 // Two models of the same dimension, behind one queue of texts.
 class CachedEncoding : public testing::Test {
  protected:
-  CachedEncoding() : pool_("encode", 2, 64), texts_(pool_, 1 << 20, 1 << 20) {
+  CachedEncoding() : pool_("encode", 2, 64), texts_(pool_, pool_, 1 << 20, 1 << 20) {
     const auto golden = std::filesystem::path(ORTHANT_SOURCE_DIR) / "tests" / "encoder" / "golden" / "models";
     EXPECT_TRUE(texts_.add("a=" + (golden / "cls").string()).has_value());
     EXPECT_TRUE(texts_.add("b=" + (golden / "default_prompt").string()).has_value());
