@@ -6,6 +6,7 @@
 // opened.
 
 #include <cstdint>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <optional>
@@ -76,7 +77,11 @@ class ArrowColumn {
   std::uint64_t index(std::size_t row) const;
   std::int64_t offset(std::size_t row) const;
   template <typename T>
-  T at(std::string_view bytes, std::size_t i) const;
+  static T at(std::string_view bytes, std::size_t i) {
+    T value;
+    std::memcpy(&value, bytes.data() + i * sizeof value, sizeof value);
+    return value;
+  }
 
   const ArrowField* field_ = nullptr;
   std::size_t rows_ = 0;

@@ -1,9 +1,10 @@
 #include "encoder/kernels/linear_weights.h"
 
 #include <array>
-#include <bit>
 #include <cassert>
 #include <cmath>
+
+#include "base/half.h"
 
 namespace orthant {
 namespace {
@@ -40,16 +41,6 @@ std::uint8_t nibble(std::span<const std::uint8_t> codes, std::size_t position) {
   return static_cast<std::uint8_t>(position % 2 == 0 ? pair & 15 : pair >> 4);
 }
 
-float half_to_float(std::uint16_t half) {
-  const std::uint32_t sign = std::uint32_t{half} >> 15 << 31;
-  const std::uint32_t exponent = half >> 10 & 31;
-  const std::uint32_t fraction = half & 1023;
-  if (exponent == 31) return std::bit_cast<float>(sign | 0x7F800000U | fraction << 13);
-  if (exponent != 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
-  const float small = static_cast<float>(fraction) * 0x1p-24F;
-  return sign != 0 ? -small : small;
-}
-
 template <typename T>
 std::size_t bytes_of(const std::vector<T>& values) {
   return values.size() * sizeof(T);
@@ -75,7 +66,7 @@ struct Dequantize {
     std::vector<float> values;
     values.reserve(weights.values.size());
     for (const std::uint16_t half : weights.values) {
-      values.push_back(weights.brain ? std::bit_cast<float>(std::uint32_t{half} << 16) : half_to_float(half));
+      values.push_back(weights.brain ? float_from_bfloat16(half) : float_from_float16(half));
     }
     return values;
   }
