@@ -92,10 +92,11 @@ class GroupCall {
   // A later round may have found better hits than an earlier one.
   void put_in_order(std::vector<Group>& groups) const {
     const auto better = [this](const ScoredOrdinal& a, const ScoredOrdinal& b) {
-      return ascending_ ? a.score < b.score : a.score > b.score;
+      if (a.score != b.score) return ascending_ ? a.score < b.score : a.score > b.score;
+      return a.ordinal < b.ordinal;
     };
-    for (Group& group : groups) std::ranges::stable_sort(group.hits, better);
-    std::ranges::stable_sort(groups, [&](const Group& a, const Group& b) { return better(a.hits.front(), b.hits.front()); });
+    for (Group& group : groups) std::ranges::sort(group.hits, better);
+    std::ranges::sort(groups, better, [](const Group& group) { return group.hits.front(); });
   }
 
   // Rows that only belong to full groups are not looked at again; once all groups are known, only such are that belong to one that
