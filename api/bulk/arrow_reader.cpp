@@ -12,7 +12,6 @@
 namespace orthant::bulk {
 namespace {
 
-constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
 constexpr std::size_t kBytesPerCall = std::size_t{8} << 20;
 constexpr std::size_t kBatchPoints = 1024;
 constexpr std::size_t kTextBatchPoints = 256;
@@ -68,10 +67,10 @@ std::unexpected<Error> no_column(std::string_view parameter, std::string_view na
 
 }  // namespace
 
-ArrowReader::ArrowReader(ContentCoding coding, ColumnMapping mapping) : decompressor_(coding), mapping_(std::move(mapping)) {}
+ArrowReader::ArrowReader(ContentCoding coding, ColumnMapping mapping) : bytes_(coding), mapping_(std::move(mapping)) {}
 
 void ArrowReader::feed(std::string_view bytes) {
-  decompressor_.feed(bytes);
+  bytes_.feed(bytes);
 }
 
 Result<PointReader::Progress> ArrowReader::read(DocumentBatch& batch) {
@@ -84,44 +83,38 @@ Result<PointReader::Progress> ArrowReader::read(DocumentBatch& batch) {
       if (!ORTHANT_TRY(take_message())) break;
       batch.max_points = chosen_.text ? kTextBatchPoints : kBatchPoints;
     }
-    pending_.erase(0, used_);
-    used_ = 0;
-    const std::size_t before = pending_.size();
-    pending_.resize(before + kPieceBytes);
-    const Result<std::size_t> count = decompressor_.read(std::span(pending_).subspan(before));
-    pending_.resize(before + count.value_or(0));
-    if (!count) return std::unexpected(count.error());
-    if (*count == 0) return Progress::kNeedsInput;
-    done += *count;
+    const std::size_t count = ORTHANT_TRY(bytes_.unpack());
+    if (count == 0) return Progress::kNeedsInput;
+    done += count;
   }
   return Progress::kPaused;
 }
 
 Status ArrowReader::finish(DocumentBatch& batch) {
-  if (!decompressor_.at_end()) return invalid_argument("the compressed data ends too early");
+  if (!bytes_.at_end()) return invalid_argument("the compressed data ends too early");
   if (is_file_) return finish_file(batch);
   if (ended_) return {};
   if (!schema_) return damaged("the body ends before the schema");
-  if (!rest().empty()) return damaged(fmt::format("the body ends inside a message, after row {}", rows_));
+  if (!bytes_.rest().empty()) return damaged(fmt::format("the body ends inside a message, after row {}", rows_));
   return {};  // a stream may end without saying so
 }
 
 Result<bool> ArrowReader::take_message() {
   if (ended_) {
-    used_ = pending_.size();
+    bytes_.take(bytes_.rest().size());
     return false;
   }
   if (!begun_) {
-    if (rest().size() < kFileHeadBytes) return false;
-    is_file_ = rest().starts_with(kFileMagic);
+    if (bytes_.rest().size() < kFileHeadBytes) return false;
+    is_file_ = bytes_.rest().starts_with(kFileMagic);
     begun_ = true;
   }
   if (is_file_) {
-    if (pending_.size() <= kMaxFileBytes) return false;
+    if (bytes_.rest().size() <= kMaxFileBytes) return false;
     return damaged(fmt::format("a file of more than {} bytes: send a stream, which may be of any size", kMaxFileBytes));
   }
-  const std::size_t bytes = ORTHANT_TRY(read_message(rest()));
-  used_ += bytes;
+  const std::size_t bytes = ORTHANT_TRY(read_message(bytes_.rest()));
+  bytes_.take(bytes);
   return bytes > 0;
 }
 
@@ -175,7 +168,7 @@ Result<std::size_t> ArrowReader::read_message(std::string_view bytes) {
 
 // ARROW1 00 00, messages, the footer, i32 its bytes, ARROW1.
 Status ArrowReader::open_file() {
-  const std::string_view file = pending_;
+  const std::string_view file = bytes_.rest();
   constexpr std::size_t kTailBytes = 4 + kFileMagic.size();
   if (file.size() < kFileHeadBytes + kTailBytes || !file.ends_with(kFileMagic)) return damaged("the file has no end");
   std::uint32_t footer_bytes = 0;
@@ -206,7 +199,7 @@ Status ArrowReader::finish_file(DocumentBatch& batch) {
       continue;
     }
     if (next_message_ == messages_.size()) return {};
-    const std::size_t bytes = ORTHANT_TRY(read_message(std::string_view(pending_).substr(messages_[next_message_++])));
+    const std::size_t bytes = ORTHANT_TRY(read_message(bytes_.rest().substr(messages_[next_message_++])));
     if (bytes == 0) return damaged("a message outside of the file");
   }
   return {};

@@ -13,7 +13,7 @@
 
 #include "api/bulk/arrow_format.h"
 #include "api/bulk/point_reader.h"
-#include "api/http/content_coding.h"
+#include "api/bulk/unpacked_bytes.h"
 #include "api/json/json_writer.h"
 
 namespace orthant::bulk {
@@ -61,12 +61,9 @@ class ArrowReader final : public PointReader {
   Result<Chosen> choose(const ArrowSchema& schema) const;
   void take_row(DocumentBatch& batch);
   Result<PointInput> parse_row(std::size_t row, std::size_t& bytes) const;
-  std::string_view rest() const { return std::string_view(pending_).substr(used_); }
 
-  Decompressor decompressor_;
+  UnpackedBytes bytes_;
   const ColumnMapping mapping_;
-  std::string pending_;  // decompressed
-  std::size_t used_ = 0;
   bool begun_ = false;  // past the magic of a file
   bool is_file_ = false;
   bool ended_ = false;                 // past the end of the stream: what follows is a file's footer

@@ -10,7 +10,6 @@
 namespace orthant::bulk {
 namespace {
 
-constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
 // Nothing has to be encoded, so a batch may be larger than one of texts; each is synced on its own.
 constexpr std::size_t kBatchPoints = 2048;
 constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
@@ -27,14 +26,14 @@ std::size_t payload_bytes_of(std::string_view head) {
 }  // namespace
 
 VectorReader::VectorReader(ContentCoding coding, std::string vector_name, const IndexConfig& config, std::size_t max_payload_bytes)
-    : decompressor_(coding),
+    : bytes_(coding),
       vector_name_(std::move(vector_name)),
       config_(config),
       vector_bytes_(orthant::vector_bytes(config.form, config.dim)),
       max_payload_bytes_(max_payload_bytes) {}
 
 void VectorReader::feed(std::string_view bytes) {
-  decompressor_.feed(bytes);
+  bytes_.feed(bytes);
 }
 
 Result<PointReader::Progress> VectorReader::read(DocumentBatch& batch) {
@@ -44,28 +43,22 @@ Result<PointReader::Progress> VectorReader::read(DocumentBatch& batch) {
     while (!batch.full() && ORTHANT_TRY(take_point(batch))) {
     }
     if (batch.full()) break;
-    pending_.erase(0, used_);
-    used_ = 0;
-    const std::size_t before = pending_.size();
-    pending_.resize(before + kPieceBytes);
-    const Result<std::size_t> count = decompressor_.read(std::span(pending_).subspan(before));
-    pending_.resize(before + count.value_or(0));
-    if (!count) return std::unexpected(count.error());
-    if (*count == 0) return Progress::kNeedsInput;
-    done += *count;
+    const std::size_t count = ORTHANT_TRY(bytes_.unpack());
+    if (count == 0) return Progress::kNeedsInput;
+    done += count;
   }
   return Progress::kPaused;
 }
 
 Status VectorReader::finish(DocumentBatch& /*batch*/) {
-  if (!decompressor_.at_end()) return invalid_argument("the compressed data ends too early");
+  if (!bytes_.at_end()) return invalid_argument("the compressed data ends too early");
   if (!header_read_) return invalid_argument("the body ends inside its header");
-  if (!rest().empty()) return invalid_argument(fmt::format("the body ends inside point {}", points_ + 1));
+  if (!bytes_.rest().empty()) return invalid_argument(fmt::format("the body ends inside point {}", points_ + 1));
   return {};
 }
 
 Status VectorReader::read_header() {
-  const qdrant::PointsHeader header = ORTHANT_TRY(qdrant::parse_points_header(rest()));
+  const qdrant::PointsHeader header = ORTHANT_TRY(qdrant::parse_points_header(bytes_.rest()));
   if (header.form != config_.form) {
     return invalid_argument(fmt::format("form {}, the collection's vector `{}` has form {}", static_cast<int>(header.form),
                                         vector_name_, static_cast<int>(config_.form)));
@@ -74,17 +67,17 @@ Status VectorReader::read_header() {
     return invalid_argument(
         fmt::format("{} dimensions, the collection's vector `{}` has {}", header.dim, vector_name_, config_.dim));
   }
-  used_ += qdrant::kPointsHeaderBytes;
+  bytes_.take(qdrant::kPointsHeaderBytes);
   header_read_ = true;
   return {};
 }
 
 Result<bool> VectorReader::take_point(DocumentBatch& batch) {
   if (!header_read_) {
-    if (rest().size() < qdrant::kPointsHeaderBytes) return false;
+    if (bytes_.rest().size() < qdrant::kPointsHeaderBytes) return false;
     ORTHANT_TRY(read_header());
   }
-  const std::string_view bytes = rest();
+  const std::string_view bytes = bytes_.rest();
   if (bytes.size() < qdrant::kPointHeadBytes) return false;
   const std::size_t payload_bytes = payload_bytes_of(bytes);
   if (payload_bytes > max_payload_bytes_) {
@@ -93,7 +86,7 @@ Result<bool> VectorReader::take_point(DocumentBatch& batch) {
   }
   const std::size_t point_bytes = qdrant::kPointHeadBytes + vector_bytes_ + payload_bytes;
   if (bytes.size() < point_bytes) return false;
-  used_ += point_bytes;
+  bytes_.take(point_bytes);
   ++points_;
   batch.last_line = points_;
   auto point = parse_point(bytes.substr(0, qdrant::kPointHeadBytes), bytes.substr(qdrant::kPointHeadBytes, vector_bytes_),

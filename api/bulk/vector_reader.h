@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "api/bulk/point_reader.h"
-#include "api/http/content_coding.h"
+#include "api/bulk/unpacked_bytes.h"
 #include "index/index_config.h"
 
 namespace orthant::bulk {
@@ -24,19 +24,16 @@ class VectorReader final : public PointReader {
 
  private:
   Status read_header();
-  // Takes points off the front of pending_; false: there is no whole one.
+  // Takes points off the front of bytes_; false: there is no whole one.
   Result<bool> take_point(DocumentBatch& batch);
   Result<PointInput> parse_point(std::string_view head, std::string_view vector, std::string_view payload) const;
   VectorInput parse_vector(std::string_view bytes) const;
-  std::string_view rest() const { return std::string_view(pending_).substr(used_); }
 
-  Decompressor decompressor_;
+  UnpackedBytes bytes_;
   const std::string vector_name_;
   const IndexConfig config_;
   const std::size_t vector_bytes_;
   const std::size_t max_payload_bytes_;
-  std::string pending_;  // decompressed
-  std::size_t used_ = 0;
   bool header_read_ = false;
   std::uint64_t points_ = 0;
 };
