@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cmath>
 #include <optional>
 
@@ -10,6 +9,7 @@
 #include "index/candidates/flat_scan.h"
 #include "index/row_distances.h"
 #include "index/top_k.h"
+#include "index/trace_timer.h"
 
 namespace orthant {
 namespace {
@@ -18,34 +18,6 @@ namespace {
 constexpr std::size_t kReadRows = 256;
 // An exact search over floats on disk reads row by row when at most one in so many takes part, else it scans.
 constexpr std::size_t kSparseFraction = 8;
-
-using Clock = std::chrono::steady_clock;
-
-// Adds what happened since its construction to the trace; does nothing without one.
-class StageTimer {
- public:
-  StageTimer(SearchTrace* trace, std::string_view name, std::size_t candidates_in) : trace_(trace) {
-    if (trace_ == nullptr) return;
-    stage_.name = name;
-    stage_.candidates_in = candidates_in;
-    begin_ = Clock::now();
-  }
-  // For the trace alone.
-  SearchTrace::Stage& stage() { return stage_; }
-  void finish(std::size_t candidates_out, const SourceTrace& source = {}) {
-    if (trace_ == nullptr) return;
-    stage_.visited = source.visited;
-    if (source.compared != 0) stage_.compared = source.compared;
-    stage_.candidates_out = candidates_out;
-    stage_.microseconds = std::chrono::duration<double, std::micro>(Clock::now() - begin_).count();
-    trace_->stages.push_back(std::move(stage_));
-  }
-
- private:
-  SearchTrace* trace_;
-  SearchTrace::Stage stage_;
-  Clock::time_point begin_;
-};
 
 // Queries that share a pass over the codes: their tables stay in the first-level cache.
 constexpr std::size_t kQueriesAPass = 8;
@@ -109,7 +81,7 @@ class PlanRun {
 
  private:
   Result<std::vector<Candidate>> first_stage() {
-    StageTimer timer(trace_, first_stage_name(), mask_.row_count());
+    TraceTimer timer(trace_, first_stage_name(), mask_.row_count());
     std::vector<Candidate> candidates = ORTHANT_TRY(scan());
     if (plan_.first == FirstStage::kInt8) cut_behind_limit(candidates, plan_.first_margin);
     if (trace_ != nullptr && candidates.size() < mask_.count()) note_bound(timer.stage(), candidates);
@@ -196,7 +168,7 @@ class PlanRun {
   }
 
   void rescore_int8(std::vector<Candidate>& candidates) {
-    StageTimer timer(trace_, "int8 rescoring", candidates.size());
+    TraceTimer timer(trace_, "int8 rescoring", candidates.size());
     if (parts_.config.metric == Metric::kManhattan) {
       rescore(candidates, DecodedDistances(parts_.tables, parts_.kernels, query_));
     } else {
@@ -236,14 +208,14 @@ class PlanRun {
   }
 
   void rescore_decoded(std::vector<Candidate>& candidates) {
-    StageTimer timer(trace_, "float query rescoring", candidates.size());
+    TraceTimer timer(trace_, "float query rescoring", candidates.size());
     rescore(candidates, DecodedDistances(parts_.tables, parts_.kernels, query_));
     timer.stage().compared = candidates.size();
     timer.finish(std::min(plan_.limit, candidates.size()));
   }
 
   Status rescore_floats(std::vector<Candidate>& candidates) {
-    StageTimer timer(trace_, "float rescoring", candidates.size());
+    TraceTimer timer(trace_, "float rescoring", candidates.size());
     if (resident_.rows() != nullptr) {
       rescore(candidates, FloatDistances(*resident_.rows(), parts_.kernels, query_));
     } else {

@@ -1,9 +1,10 @@
 #include "index/multi/multi_index.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
+
+#include "index/trace_timer.h"
 
 namespace orthant {
 namespace {
@@ -15,27 +16,6 @@ constexpr std::size_t kReadRows = 32;
 // Rows that examples compare by floats, beside a multiple of the limit: their scores have no margins.
 constexpr std::size_t kExampleOversampling = 4;
 constexpr std::size_t kExampleMinimum = 64;
-
-class StageClock {
- public:
-  StageClock(SearchTrace* trace, const char* name, std::size_t candidates) : trace_(trace) {
-    if (trace == nullptr) return;
-    begin_ = std::chrono::steady_clock::now();
-    stage_ = {.name = name, .candidates_in = candidates};
-  }
-  void stop(std::size_t candidates, std::size_t compared) {
-    if (trace_ == nullptr) return;
-    stage_.candidates_out = candidates;
-    stage_.compared = compared;
-    stage_.microseconds = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - begin_).count();
-    trace_->stages.push_back(stage_);
-  }
-
- private:
-  SearchTrace* trace_;
-  SearchTrace::Stage stage_;
-  std::chrono::steady_clock::time_point begin_;
-};
 
 }  // namespace
 
@@ -167,21 +147,21 @@ Result<std::vector<ScoredOrdinal>> MultiIndex::search(std::span<const float> que
   if (params.exact) {
     for (const Ordinal row : rows) candidates.push_back({row, {0, std::numeric_limits<float>::infinity()}});
   } else {
-    StageClock clock(trace, "max_sim int8", rows.size());
+    TraceTimer timer(trace, "max_sim int8", rows.size());
     candidates = estimate_rows(rows, query, params.helpers);
     if (params.rescore == false) {
       for (const Estimated& row : candidates) best.offer(row.ordinal, rank_of(row.estimate.similarity));
       std::vector<ScoredOrdinal> found = give_back(std::move(best));
-      clock.stop(found.size(), rows.size());
+      timer.finish(found.size(), {.compared = rows.size()});
       return found;
     }
     candidates = promising(std::move(candidates), params);
-    clock.stop(candidates.size(), rows.size());
+    timer.finish(candidates.size(), {.compared = rows.size()});
   }
-  StageClock clock(trace, "max_sim float32", candidates.size());
+  TraceTimer timer(trace, "max_sim float32", candidates.size());
   const std::size_t compared = ORTHANT_TRY(compare(candidates, query, best));
   std::vector<ScoredOrdinal> found = give_back(std::move(best));
-  clock.stop(found.size(), compared);
+  timer.finish(found.size(), {.compared = compared});
   return found;
 }
 
