@@ -1,6 +1,7 @@
 #include "base/point_id.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "base/bytes.h"
@@ -38,6 +39,14 @@ PointId PointId::uuid(const Uuid& bytes) {
   id.is_uuid_ = true;
   id.bytes_ = bytes;
   return id;
+}
+
+std::optional<PointId> PointId::parse(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+  if (whole && (text.size() == 1 || text.front() != '0')) return number(value);
+  return parse_uuid(text);
 }
 
 std::optional<PointId> PointId::parse_uuid(std::string_view text) {

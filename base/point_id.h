@@ -21,6 +21,8 @@ class PointId {
   static PointId uuid(const Uuid& bytes);
   // Hyphenated, simple (32 digits), braced or urn:uuid: form, any case. Nothing for any other text.
   static std::optional<PointId> parse_uuid(std::string_view text);
+  // A number as it would be printed ("007" is none: it would collide with "7"), or a UUID. Nothing for any other text.
+  static std::optional<PointId> parse(std::string_view text);
   // UUIDv5 (RFC 4122, section 4.3, SHA-1) in the URL namespace: the stable id of a document that has a string id.
   static PointId from_name(std::string_view name);
 

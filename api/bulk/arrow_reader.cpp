@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "api/bulk/column_values.h"
+#include "base/trimmed.h"
 
 namespace orthant::bulk {
 namespace {
@@ -312,7 +313,7 @@ Result<PointInput> ArrowReader::parse_row(std::size_t row, std::size_t& bytes) c
     const bool has_title = chosen_.title && !columns[*chosen_.title].is_null(row);
     std::string text = has_title ? std::string(columns[*chosen_.title].text(row)) + ' ' : std::string();
     if (!columns[*chosen_.text].is_null(row)) text += columns[*chosen_.text].text(row);
-    text = stripped(text);
+    text = std::string(trimmed(text));
     if (text.empty() && point.vectors.empty()) return invalid_argument("the text is empty");
     bytes += text.size();
     if (!text.empty()) point.vectors.emplace_back(mapping_.target_vector, TextInput{std::move(text), mapping_.model});

@@ -1,10 +1,10 @@
 #include "api/bulk/column_values.h"
 
-#include <charconv>
 #include <cmath>
 #include <cstring>
 
 #include <fmt/format.h>
+#include <simdjson.h>
 
 #include "base/date_text.h"
 
@@ -13,41 +13,6 @@ namespace {
 
 std::unexpected<Error> bad_value(const ArrowColumn& column, std::string_view what) {
   return invalid_argument(fmt::format("column `{}`: {}", column.field().name, what));
-}
-
-// As in lines of JSON: "007" is no number, it would collide with "7".
-std::optional<std::uint64_t> canonical_number(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
-  if (text.size() > 1 && text.front() == '0') return std::nullopt;
-  return number;
-}
-
-// Bytes of a UTF-8 sequence by its first byte; 0: it begins none.
-std::size_t sequence_bytes(unsigned char first) {
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first < 0xe0) return 2;
-  if (first >= 0xe0 && first < 0xf0) return 3;
-  if (first >= 0xf0 && first < 0xf5) return 4;
-  return 0;
-}
-
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const std::size_t bytes = sequence_bytes(static_cast<unsigned char>(text[i]));
-    if (bytes == 0 || text.size() - i < bytes) return false;
-    std::uint32_t letter = static_cast<unsigned char>(text[i]) & (bytes == 1 ? 0x7fU : 0xffU >> (bytes + 1));
-    for (std::size_t k = 1; k < bytes; ++k) {
-      const auto next = static_cast<unsigned char>(text[i + k]);
-      if ((next & 0xc0U) != 0x80U) return false;
-      letter = (letter << 6) | (next & 0x3fU);
-    }
-    constexpr std::uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (letter < kLeast[bytes] || letter > 0x10ffff || (letter >= 0xd800 && letter < 0xe000)) return false;
-    i += bytes;
-  }
-  return true;
 }
 
 Status write_list(JsonWriter& json, const ArrowColumn& list, std::size_t row) {
@@ -93,8 +58,7 @@ Result<PointId> id_of(const ArrowColumn& column, std::size_t row) {
   if (column.is_null(row)) return bad_value(column, "the id is null");
   if (column.field().kind == ArrowKind::kText) {
     const std::string_view text = column.text(row);
-    if (const auto number = canonical_number(text)) return PointId::number(*number);
-    if (const auto uuid = PointId::parse_uuid(text)) return *uuid;
+    if (const auto id = PointId::parse(text)) return *id;
     return bad_value(column, fmt::format("'{}' is neither a number nor a UUID", text));
   }
   const std::int64_t number = column.integer(row);
@@ -133,7 +97,7 @@ Status write_value(JsonWriter& json, const ArrowColumn& given, std::size_t row) 
     case ArrowKind::kBool: json.boolean(column.boolean(row)); return {};
     case ArrowKind::kText:
     case ArrowKind::kBytes:
-      if (!is_utf8(column.text(row))) return bad_value(given, "the text is no UTF-8");
+      if (!simdjson::validate_utf8(column.text(row))) return bad_value(given, "the text is no UTF-8");
       json.string(column.text(row));
       return {};
     case ArrowKind::kList: return write_list(json, column, row);
@@ -151,13 +115,6 @@ Status write_value(JsonWriter& json, const ArrowColumn& given, std::size_t row) 
     case ArrowKind::kOther: json.null(); return {};
   }
   return {};
-}
-
-std::string stripped(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n";
-  const std::size_t begin = text.find_first_not_of(kSpace);
-  if (begin == std::string_view::npos) return {};
-  return std::string(text.substr(begin, text.find_last_not_of(kSpace) - begin + 1));
 }
 
 }  // namespace orthant::bulk

@@ -18,7 +18,5 @@ Result<PointId> id_of(const ArrowColumn& column, std::size_t row);
 Result<std::vector<float>> floats_of(const ArrowColumn& column, std::size_t row);
 // invalid_argument: bytes that are no UTF-8.
 Status write_value(JsonWriter& json, const ArrowColumn& column, std::size_t row);
-// Without space at both ends.
-std::string stripped(std::string_view text);
 
 }  // namespace orthant::bulk

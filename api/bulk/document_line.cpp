@@ -1,24 +1,13 @@
 #include "api/bulk/document_line.h"
 
-#include <charconv>
-#include <optional>
-
 #include <fmt/format.h>
 
 #include "api/json/json_reader.h"
 #include "api/json/json_writer.h"
+#include "base/trimmed.h"
 
 namespace orthant::bulk {
 namespace {
-
-// The whole of a decimal number as it would be printed: "007" is no number, it would collide with "7".
-std::optional<std::uint64_t> parse_canonical_number(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
-  if (text.size() > 1 && text.front() == '0') return std::nullopt;
-  return number;
-}
 
 Result<PointId> parse_id(JsonValue line) {
   auto value = line.find("id");
@@ -27,16 +16,8 @@ Result<PointId> parse_id(JsonValue line) {
   if (value->is_integer()) return PointId::number(ORTHANT_TRY(value->as_uint()));
   if (!value->is_string()) return value->expected("a number or a UUID");
   const std::string text = ORTHANT_TRY(value->as_string());
-  if (const auto number = parse_canonical_number(text)) return PointId::number(*number);
-  if (const auto uuid = PointId::parse_uuid(text)) return *uuid;
+  if (const auto id = PointId::parse(text)) return *id;
   return value->format_error(fmt::format("'{}' is neither a number nor a UUID", text));
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n";
-  const std::size_t begin = text.find_first_not_of(kSpace);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
 }
 
 // Title, a space, text, stripped.

@@ -10,6 +10,7 @@
 
 #include "api/bulk/column_values.h"
 #include "api/exchange/parquet_file.h"
+#include "base/trimmed.h"
 
 namespace orthant::bulk {
 namespace {
@@ -122,7 +123,7 @@ Status ParquetBody::add_rows(DocumentBatch& batch) {
       const auto begin = read->floats.begin() + static_cast<std::ptrdiff_t>(i * dim);
       point.vectors.emplace_back(vector_name_, std::vector<float>(begin, begin + static_cast<std::ptrdiff_t>(dim)));
     } else {
-      std::string text = read->texts.empty() ? std::string() : stripped(read->texts[i]);
+      std::string text = read->texts.empty() ? std::string() : std::string(trimmed(read->texts[i]));
       if (text.empty()) {
         batch.errors.push_back({rows_, "the text is empty"});
         continue;

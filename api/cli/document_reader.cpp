@@ -162,13 +162,7 @@ Result<std::vector<std::string>> parse_header(const std::filesystem::path& path,
 }  // namespace
 
 MappedId map_id(std::string_view given) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), number);
-  // Only the canonical form is the number itself: "007" and "7" stay two documents.
-  if (error == std::errc{} && end == given.data() + given.size() && std::to_string(number) == given) {
-    return {PointId::number(number), false};
-  }
-  if (const auto uuid = PointId::parse_uuid(given)) return {*uuid, false};
+  if (const auto id = PointId::parse(given)) return {*id, false};
   return {PointId::from_name(given), true};
 }
 

@@ -12,6 +12,8 @@
 #include <fmt/ranges.h>
 #include <simdjson.h>
 
+#include "base/trimmed.h"
+
 namespace orthant {
 namespace {
 
@@ -21,14 +23,8 @@ constexpr double kMaxLabel = 1e6;
 
 using Names = std::initializer_list<std::string_view>;
 
-std::string_view stripped(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
-
 Result<std::string> usable_text(std::string_view text, std::string_view field) {
-  const std::string_view kept = stripped(text);
+  const std::string_view kept = trimmed(text);
   if (kept.empty()) return invalid_argument(fmt::format("{}: empty", field));
   return std::string(kept);
 }
@@ -117,7 +113,7 @@ std::vector<std::string_view> columns_of(std::string_view line) {
 }
 
 Result<double> parse_number(std::string_view text, std::string_view field) {
-  const std::string_view kept = stripped(text);
+  const std::string_view kept = trimmed(text);
   double number = 0;
   const auto [end, error] = std::from_chars(kept.data(), kept.data() + kept.size(), number);
   if (error == std::errc() && end == kept.data() + kept.size() && std::isfinite(number)) return number;
