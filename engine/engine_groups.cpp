@@ -238,9 +238,6 @@ Result<MatrixResult> make_matrix(const Collection& collection, const MatrixReque
   return result;
 }
 
-// A query whose model was replaced while its text was encoded begins anew.
-constexpr unsigned kAttempts = 3;
-
 // One call of Engine::query_groups on its way. Passed from thread to thread.
 class GroupsCall : public std::enable_shared_from_this<GroupsCall> {
  public:
@@ -268,7 +265,7 @@ class GroupsCall : public std::enable_shared_from_this<GroupsCall> {
  private:
   void collect() {
     Result<GroupsResult> groups = collect_groups(engine_, *collection_, *inputs_, request_, context_);
-    if (!groups && is_another_model_serving(groups.error()) && ++attempts_ < kAttempts) return start();
+    if (!groups && is_another_model_serving(groups.error()) && ++attempts_ < kQueryAttempts) return start();
     done_(std::move(groups));
   }
 

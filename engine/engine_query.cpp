@@ -27,9 +27,6 @@ double microseconds_since(Clock::time_point begin) {
 // Queries of one call that one pass over the codes serves at most.
 constexpr std::size_t kQueriesTogether = 8;
 
-// A query whose model was replaced while its text was encoded begins anew.
-constexpr unsigned kAttempts = 3;
-
 // What points that nothing ranks are scored with, as Qdrant does.
 constexpr float kUnranked = 1;
 
@@ -179,7 +176,7 @@ void QueryCall::search_all() {
     for (std::size_t i = begin; i < end; ++i) run_group(grouped[i], statuses);
   });
   if (std::ranges::any_of(statuses, [](const Status& status) { return !status && is_another_model_serving(status.error()); }) &&
-      ++attempts_ < kAttempts) {
+      ++attempts_ < kQueryAttempts) {
     inputs_ = std::make_shared<QueryInputs>(engine_, collection_);
     results_.assign(queries_.size(), {});
     return encode();

@@ -17,6 +17,9 @@
 
 namespace orthant {
 
+// A query whose model was replaced while its text was encoded begins anew, so often in all.
+inline constexpr unsigned kQueryAttempts = 3;
+
 class QueryInputs : public std::enable_shared_from_this<QueryInputs> {
  public:
   QueryInputs(Engine::Impl& engine, std::shared_ptr<Collection> collection) : engine_(engine), collection_(std::move(collection)) {}

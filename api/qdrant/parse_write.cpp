@@ -15,12 +15,6 @@ Result<std::string> find_payload(JsonValue object, std::string_view name) {
   return payload_text(*payload);
 }
 
-// Qdrant takes either name.
-std::optional<JsonValue> find_vector(JsonValue point) {
-  const auto vector = point.find("vector");
-  return vector ? vector : point.find("vectors");
-}
-
 Result<PointInput> parse_point(JsonValue value, const CodeForms& forms) {
   ORTHANT_TRY(value.expect_object());
   PointInput point;
@@ -125,6 +119,11 @@ Result<WriteRequest> parse_operation(JsonValue operation, const CodeForms& forms
 }
 
 }  // namespace
+
+std::optional<JsonValue> find_vector(JsonValue point) {
+  const auto vector = point.find("vector");
+  return vector ? vector : point.find("vectors");
+}
 
 Result<UpsertRequest> parse_upsert(JsonValue body, const CodeForms& forms) {
   ORTHANT_TRY(body.expect_object());

@@ -1,6 +1,7 @@
 #pragma once
 // Bodies of write requests -> engine values. Errors as in api/json/json_reader.h. Pure functions, any thread.
 
+#include <optional>
 #include <vector>
 
 #include "api/json/json_reader.h"
@@ -8,6 +9,9 @@
 #include "engine/requests.h"
 
 namespace orthant::qdrant {
+
+// Of a point: Qdrant takes `vector` and `vectors`.
+std::optional<JsonValue> find_vector(JsonValue point);
 
 // {"points": [{id, vector, payload}]} or {"batch": {ids, vectors, payloads}}, with update_filter and update_mode.
 Result<UpsertRequest> parse_upsert(JsonValue body, const CodeForms& forms);

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "api/qdrant/envelope.h"
+#include "api/qdrant/parse_write.h"
 #include "base/machine_memory.h"
 
 namespace orthant::qdrant {
@@ -299,9 +300,7 @@ Status StrictMode::check_vectors(JsonValue body) const {
   const auto points = body.find("points");
   if (!points) return {};
   for (const JsonValue point : points->items()) {
-    auto vector = point.find("vector");
-    if (!vector) vector = point.find("vectors");
-    if (vector) ORTHANT_TRY(check_named(*vector, false));
+    if (const auto vector = find_vector(point)) ORTHANT_TRY(check_named(*vector, false));
   }
   return {};
 }

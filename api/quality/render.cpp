@@ -3,8 +3,9 @@
 #include <chrono>
 #include <ctime>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
+
+#include "base/date_text.h"
 
 namespace orthant::quality {
 namespace {
@@ -74,7 +75,7 @@ void write_judged(JsonWriter& json, const JudgedQuality& judged) {
 }
 
 std::string utc_time(std::chrono::system_clock::time_point time) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
+  return timestamp_text(std::chrono::system_clock::to_time_t(time), 1, true);
 }
 
 std::string csv_line(const QualityPoint& point, bool served) {

@@ -6,7 +6,6 @@
 #include <map>
 #include <string>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "api/http/dispatcher.h"
@@ -14,6 +13,7 @@
 #include "api/qdrant/envelope.h"
 #include "api/service/process_metrics.h"
 #include "api/service/routes.h"
+#include "base/date_text.h"
 
 namespace orthant::service {
 namespace {
@@ -31,7 +31,7 @@ std::uint64_t microseconds(double seconds) {
 }
 
 std::string time_text(std::chrono::system_clock::time_point time) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
+  return timestamp_text(std::chrono::system_clock::to_time_t(time), 1, true);
 }
 
 void write_figures(JsonWriter& json, const AnswerFigures& figures) {

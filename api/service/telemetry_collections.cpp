@@ -24,10 +24,7 @@ void write_no_answers(JsonWriter& json) {
 
 std::uint64_t memory_bytes(const CollectionInfo& info) {
   std::uint64_t bytes = 0;
-  for (const auto& [name, index] : info.indexes) {
-    const IndexMemory& memory = index.memory;
-    bytes += memory.binary_bytes + memory.int8_bytes + memory.float_bytes + memory.structure_bytes + memory.other_bytes;
-  }
+  for (const auto& [name, index] : info.indexes) bytes += index.memory.total();
   return bytes;
 }
 

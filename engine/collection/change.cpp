@@ -120,7 +120,7 @@ Result<std::vector<Row>> ChangeBuilder::read_rows(const std::vector<PointId>& gi
 Status ChangeBuilder::check_slots(const std::vector<PreparedPoint>& points) const {
   for (const PreparedPoint& point : points) {
     for (const PreparedVector& vector : point.vectors) {
-      if (!slot_names->has(is_shadow(vector.slot) ? vector.slot - kFirstShadowSlot : vector.slot))
+      if (!slot_names->has(without_shadow(vector.slot)))
         return invalid_argument("Not existing vector name error: the vector was deleted meanwhile");
     }
   }

@@ -100,7 +100,7 @@ Status Collection::Impl::store_shadows(const UnencodedTexts& texts, const std::v
   ORTHANT_TRY(check_in_charge());
   const std::shared_ptr<TableView> current = ORTHANT_TRY(view());
   if (shadows.empty()) return {};
-  const Slot slot = static_cast<Slot>(shadows.front().slot - kFirstShadowSlot);
+  const Slot slot = without_shadow(shadows.front().slot);
   if (!record_.slot_names.has(slot)) return no_reembedding(name, std::to_string(slot));
   const VectorConfig& config = record_.config.vectors.at(record_.slot_names[slot]);
   if (!config.reembedding || config.last_generation != texts.generation) return no_reembedding(name, record_.slot_names[slot]);

@@ -43,7 +43,7 @@ Status settle(PreparedPoint& point, const std::vector<Generations>& generations)
   }
   std::erase_if(point.vectors, [&](const PreparedVector& vector) {
     if (!is_shadow(vector.slot)) return false;
-    const std::size_t slot = vector.slot - kFirstShadowSlot;
+    const Slot slot = without_shadow(vector.slot);
     return slot >= generations.size() || vector.generation != generations[slot].coming;
   });
   return {};

@@ -28,6 +28,10 @@ constexpr Slot shadow_of(Slot slot) {
 constexpr bool is_shadow(Slot slot) {
   return slot >= kFirstShadowSlot && slot != kAllSlots;
 }
+// The slot itself, or that of which it is the shadow.
+constexpr Slot without_shadow(Slot slot) {
+  return is_shadow(slot) ? static_cast<Slot>(slot - kFirstShadowSlot) : slot;
+}
 
 // The store keeps keys in families, each with block size, compression and filters for its kind of value.
 enum class Family : std::uint8_t {
