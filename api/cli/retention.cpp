@@ -8,36 +8,17 @@
 
 #include <fmt/format.h>
 
+#include "encoder/embedding_rows.h"
+
 namespace orthant {
 namespace {
 
 constexpr std::size_t kDepth = 10;
 
-void normalize_rows(EmbeddingMatrix& matrix) {
-  for (std::size_t i = 0; i < matrix.rows; ++i) {
-    double sum = 0;
-    for (const float value : matrix.row(i)) sum += static_cast<double>(value) * value;
-    const auto factor = static_cast<float>(1 / std::max(std::sqrt(sum), 1e-12));
-    for (float& value : matrix.row(i)) value *= factor;
-  }
-}
-
-// Partial sums side by side, so that compilers make vectors of it.
-float dot(std::span<const float> a, std::span<const float> b) {
-  constexpr std::size_t kLanes = 16;
-  float sums[kLanes] = {};
-  std::size_t i = 0;
-  for (; i + kLanes <= a.size(); i += kLanes) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] += a[i + lane] * b[i + lane];
-  }
-  for (; i < a.size(); ++i) sums[0] += a[i] * b[i];
-  return std::accumulate(std::begin(sums), std::end(sums), 0.0F);
-}
-
 // The `count` nearest rows, best first; of equal ones the first.
 std::vector<Ordinal> nearest(const EmbeddingMatrix& documents, std::span<const float> query, std::size_t count) {
   std::vector<float> scores(documents.rows);
-  for (std::size_t i = 0; i < documents.rows; ++i) scores[i] = dot(documents.row(i), query);
+  for (std::size_t i = 0; i < documents.rows; ++i) scores[i] = inner_product(documents.row(i), query);
   std::vector<Ordinal> order(documents.rows);
   std::iota(order.begin(), order.end(), Ordinal{0});
   count = std::min(count, order.size());
@@ -104,8 +85,8 @@ std::vector<bool> wanted_documents(const BeirDataset& set, std::span<const std::
 
 std::vector<std::vector<Ordinal>> exact_rankings(EmbeddingMatrix documents, EmbeddingMatrix queries, std::size_t count,
                                                  ThreadPool* pool) {
-  normalize_rows(documents);
-  normalize_rows(queries);
+  scale_rows_to_unit_length(documents);
+  scale_rows_to_unit_length(queries);
   std::vector<std::vector<Ordinal>> rankings(queries.rows);
   parallel_for(pool, queries.rows, 8, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) rankings[i] = nearest(documents, queries.row(i), count);

@@ -8,39 +8,19 @@
 
 #include <fmt/format.h>
 
+#include "encoder/embedding_rows.h"
+
 namespace orthant {
 namespace {
 
 constexpr std::size_t kRanked = 10;
 constexpr std::size_t kScored = 30;
 
-void normalize_rows(EmbeddingMatrix& matrix) {
-  for (std::size_t i = 0; i < matrix.rows; ++i) {
-    const std::span<float> row = matrix.row(i);
-    double sum = 0;
-    for (const float value : row) sum += static_cast<double>(value) * value;
-    const auto factor = static_cast<float>(1 / std::max(std::sqrt(sum), 1e-12));
-    for (float& value : row) value *= factor;
-  }
-}
-
-// Partial sums side by side, so that compilers make vectors of it.
-float dot(std::span<const float> a, std::span<const float> b) {
-  constexpr std::size_t kLanes = 16;
-  float sums[kLanes] = {};
-  std::size_t i = 0;
-  for (; i + kLanes <= a.size(); i += kLanes) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] += a[i + lane] * b[i + lane];
-  }
-  for (; i < a.size(); ++i) sums[0] += a[i] * b[i];
-  return std::accumulate(std::begin(sums), std::end(sums), 0.0F);
-}
-
 std::vector<float> all_scores(const EmbeddingMatrix& matrix) {
   std::vector<float> scores(matrix.rows * matrix.rows);
   for (std::size_t i = 0; i < matrix.rows; ++i) {
     for (std::size_t j = i; j < matrix.rows; ++j) {
-      scores[i * matrix.rows + j] = scores[j * matrix.rows + i] = dot(matrix.row(i), matrix.row(j));
+      scores[i * matrix.rows + j] = scores[j * matrix.rows + i] = inner_product(matrix.row(i), matrix.row(j));
     }
   }
   return scores;
@@ -94,7 +74,7 @@ Result<EmbeddingComparison> EmbeddingComparison::make(EmbeddingMatrix reference)
     return invalid_argument(fmt::format("{} texts to compare embeddings on: expected {} or more", reference.rows, kMinTexts));
   }
   EmbeddingComparison comparison(std::move(reference));
-  normalize_rows(comparison.reference_);
+  scale_rows_to_unit_length(comparison.reference_);
   comparison.scores_ = all_scores(comparison.reference_);
   const std::size_t texts = comparison.texts();
   comparison.neighbour_count_ = std::min(kScored, texts - 1);
@@ -107,11 +87,11 @@ Result<EmbeddingComparison> EmbeddingComparison::make(EmbeddingMatrix reference)
 
 EmbeddingShift EmbeddingComparison::shift_of(EmbeddingMatrix changed) const {
   assert(changed.rows == reference_.rows && changed.dim == reference_.dim);
-  normalize_rows(changed);
+  scale_rows_to_unit_length(changed);
   const std::vector<float> scores = all_scores(changed);
   EmbeddingShift shift{.overlap_at_10 = 0, .neighbour_ndcg_at_10 = 0};
   for (std::size_t i = 0; i < texts(); ++i) {
-    const double distance = std::max(0.0, 1 - static_cast<double>(dot(reference_.row(i), changed.row(i))));
+    const double distance = std::max(0.0, 1 - static_cast<double>(inner_product(reference_.row(i), changed.row(i))));
     shift.mean_distance += distance;
     shift.max_distance = std::max(shift.max_distance, distance);
     const auto row = std::span(scores).subspan(i * texts(), texts());
