@@ -131,7 +131,7 @@ Awaitable<Response> StrictGate::pass_and_reload(Engine& engine, Request& request
   Response response = co_await next(request);
   // Without one the daemon was restored as a whole; what was accepted only will change later.
   if (name.empty() || response.status == 202) {
-    loaded_.store(false);
+    wanted_.fetch_add(1);
   } else {
     reload(engine, name);
   }
@@ -139,7 +139,7 @@ Awaitable<Response> StrictGate::pass_and_reload(Engine& engine, Request& request
 }
 
 std::shared_ptr<const StrictMode> StrictGate::find(Engine& engine, std::string_view name) {
-  if (!loaded_.load(std::memory_order_acquire)) load_all(engine);
+  if (loaded_.load(std::memory_order_acquire) != wanted_.load(std::memory_order_acquire)) load_all(engine);
   if (!any_.load(std::memory_order_relaxed)) return nullptr;
   const auto collection = engine.resolve_name(name);
   const std::lock_guard lock(mutex_);
@@ -147,9 +147,13 @@ std::shared_ptr<const StrictMode> StrictGate::find(Engine& engine, std::string_v
   return found == modes_.end() ? nullptr : found->second;
 }
 
+// Requests wait for who loads: none passes unchecked meanwhile.
 void StrictGate::load_all(Engine& engine) {
-  loaded_.store(true, std::memory_order_release);
+  const std::lock_guard lock(loading_);
+  const std::uint64_t wanted = wanted_.load();
+  if (loaded_.load() == wanted) return;
   for (const std::string& name : engine.collection_names()) reload(engine, name);
+  loaded_.store(wanted, std::memory_order_release);
 }
 
 void StrictGate::reload(Engine& engine, const std::string& name) {

@@ -4,6 +4,7 @@
 // any io thread.
 
 #include <atomic>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -43,7 +44,10 @@ class StrictGate {
   void load_all(Engine& engine);
   void reload(Engine& engine, const std::string& name);
 
-  std::atomic<bool> loaded_{false};
+  // Counts the times that all configurations have to be looked at, and the last of them that was done.
+  std::atomic<std::uint64_t> wanted_{1};
+  std::atomic<std::uint64_t> loaded_{0};
+  std::mutex loading_;
   std::atomic<bool> any_{false};
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<StrictMode>, std::less<>> modes_;  // guarded by mutex_
