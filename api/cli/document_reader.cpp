@@ -1,7 +1,6 @@
 #include "api/cli/document_reader.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 #include <vector>
 
@@ -9,6 +8,7 @@
 
 #include "api/json/json_reader.h"
 #include "api/json/json_writer.h"
+#include "base/mapped_id.h"
 
 namespace orthant {
 namespace {
@@ -160,11 +160,6 @@ Result<std::vector<std::string>> parse_header(const std::filesystem::path& path,
 }
 
 }  // namespace
-
-MappedId map_id(std::string_view given) {
-  if (const auto id = PointId::parse(given)) return {*id, false};
-  return {PointId::from_name(given), true};
-}
 
 std::string joined_text(std::string_view title, std::string_view text) {
   return std::string(stripped(fmt::format("{} {}", title, text)));

@@ -21,13 +21,6 @@ struct Document {
   std::string payload = "{}";  // a JSON object
 };
 
-// A user's id: an integer, a UUID, or any other text, which then gets the UUIDv5 of its name.
-struct MappedId {
-  PointId id;
-  bool from_name = false;
-};
-MappedId map_id(std::string_view given);
-
 // `title`, a space, `text`, stripped.
 std::string joined_text(std::string_view title, std::string_view text);
 

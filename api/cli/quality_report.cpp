@@ -11,6 +11,7 @@
 #include "api/cli/document_reader.h"
 #include "api/cli/progress.h"
 #include "api/json/json_writer.h"
+#include "base/mapped_id.h"
 
 namespace orthant {
 namespace {

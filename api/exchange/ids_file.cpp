@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
-#include "api/cli/document_reader.h"
 #include "api/json/json_writer.h"
 #include "base/bytes.h"
+#include "base/mapped_id.h"
 #include "base/npy_header.h"
 
 namespace orthant {

@@ -6,13 +6,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "api/cli/document_reader.h"
 #include "api/exchange/ids_file.h"
 #include "api/exchange/input_file.h"
 #include "api/exchange/parquet_column.h"
 #include "api/exchange/parquet_json.h"
 #include "api/json/json_reader.h"
 #include "api/json/json_writer.h"
+#include "base/mapped_id.h"
 
 namespace orthant {
 namespace {

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/mapped_id.h"
+
 namespace orthant {
 namespace {
 
@@ -48,6 +50,23 @@ TEST(PointId, OfANameIsTheUuid5ThatPythonMakes) {
   EXPECT_EQ(PointId::from_name("doc-1").to_string(), "3f622591-baa6-5888-8a4f-6b3813e16a44");
   EXPECT_EQ(PointId::from_name("MED-10").to_string(), "8809c25c-823f-5c80-b4f2-ca0a71a37797");
   EXPECT_EQ(PointId::from_name("\xC3\xBC\x62\x65r \xE4\xB8\xAD").to_string(), "05903aff-5dd5-5043-89b5-4b39a86bb913");
+}
+
+TEST(PointId, TakesOnlyCanonicalNumbersAsNumbers) {
+  for (const std::string_view text : {"0", "42", "18446744073709551615"}) {
+    const auto id = PointId::parse(text);
+    ASSERT_TRUE(id && !id->is_uuid()) << text;
+    EXPECT_EQ(id->to_string(), text);
+    EXPECT_EQ(map_id(text).id, *id);
+    EXPECT_FALSE(map_id(text).from_name);
+  }
+  EXPECT_EQ(PointId::parse(kText), PointId::parse_uuid(kText));
+  EXPECT_FALSE(map_id(kText).from_name);
+  for (const std::string_view text : {"", "042", "00", "-1", "+1", " 1", "1 ", "18446744073709551616", "1e3", "1.0", "abc-1"}) {
+    EXPECT_FALSE(PointId::parse(text)) << text;
+    EXPECT_TRUE(map_id(text).from_name) << text;
+    EXPECT_EQ(map_id(text).id, PointId::from_name(text)) << text;
+  }
 }
 
 TEST(PointId, OrdersNumbersFirstThenUuids) {

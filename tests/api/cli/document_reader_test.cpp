@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/mapped_id.h"
 #include "tests/support/temporary_directory.h"
 
 namespace orthant {
@@ -62,21 +63,8 @@ TEST_F(DocumentReaderTest, PayloadObjectStandsWhereNamesMeet) {
 
 TEST_F(DocumentReaderTest, GivesOtherTextsAUuidAndKeepsThem) {
   const MappedId mapped = map_id("abc-1");
-  EXPECT_TRUE(mapped.from_name);
-  EXPECT_TRUE(mapped.id.is_uuid());
-  EXPECT_EQ(mapped.id, map_id("abc-1").id);
-  EXPECT_NE(mapped.id, map_id("abc-2").id);
   const auto path = write("a.jsonl", R"({"_id": "abc-1", "text": "t"})");
   EXPECT_EQ(lines_of(path), (std::vector<std::string>{"1 " + mapped.id.to_string() + R"( t {"_id":"abc-1"})"}));
-}
-
-TEST_F(DocumentReaderTest, TakesOnlyCanonicalNumbersAsNumbers) {
-  EXPECT_EQ(map_id("42").id, PointId::number(42));
-  EXPECT_TRUE(map_id("042").from_name);
-  EXPECT_TRUE(map_id("-1").from_name);
-  EXPECT_TRUE(map_id("18446744073709551616").from_name);
-  EXPECT_TRUE(map_id("1e3").from_name);
-  EXPECT_FALSE(map_id("550e8400-e29b-41d4-a716-446655440000").from_name);
 }
 
 TEST_F(DocumentReaderTest, WithoutAnIdTheLineNamesItself) {
