@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "base/hex_digit.h"
+#include "base/parse_number.h"
 
 namespace orthant {
 namespace {
@@ -287,17 +288,11 @@ double json_to_double(std::string_view number) {
 }
 
 std::optional<std::int64_t> json_to_int(std::string_view number) {
-  std::int64_t value = 0;
-  const char* end = number.data() + number.size();
-  const auto [p, error] = std::from_chars(number.data(), end, value);
-  return error == std::errc() && p == end ? std::optional(value) : std::nullopt;
+  return parse_number<std::int64_t>(number);
 }
 
 std::optional<std::uint64_t> json_to_uint(std::string_view number) {
-  std::uint64_t value = 0;
-  const char* end = number.data() + number.size();
-  const auto [p, error] = std::from_chars(number.data(), end, value);
-  return error == std::errc() && p == end ? std::optional(value) : std::nullopt;
+  return parse_number<std::uint64_t>(number);
 }
 
 const char* skip_checked_string(const char* p, const char* end) {

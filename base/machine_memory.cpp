@@ -1,11 +1,12 @@
 #include "base/machine_memory.h"
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
 #include <limits>
 #include <string>
 #include <string_view>
+
+#include "base/parse_number.h"
 
 namespace orthant {
 namespace {
@@ -16,10 +17,8 @@ constexpr std::size_t kUnknown = std::numeric_limits<std::size_t>::max();
 std::size_t read_limit(const std::filesystem::path& file) {
   std::ifstream in(file);
   std::string text;
-  std::size_t bytes = 0;
-  if (!(in >> text)) return kUnknown;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
-  return error == std::errc() && end == text.data() + text.size() ? bytes : kUnknown;
+  in >> text;
+  return parse_number<std::size_t>(text).value_or(kUnknown);
 }
 
 std::size_t machine_total(const std::filesystem::path& root) {

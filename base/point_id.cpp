@@ -1,12 +1,12 @@
 #include "base/point_id.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
 #include "base/bytes.h"
 #include "base/digest.h"
 #include "base/hex_digit.h"
+#include "base/parse_number.h"
 
 namespace orthant {
 namespace {
@@ -42,10 +42,8 @@ PointId PointId::uuid(const Uuid& bytes) {
 }
 
 std::optional<PointId> PointId::parse(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool whole = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
-  if (whole && (text.size() == 1 || text.front() != '0')) return number(value);
+  const auto value = parse_number<std::uint64_t>(text);
+  if (value && (text.size() == 1 || text.front() != '0')) return number(*value);
   return parse_uuid(text);
 }
 

@@ -1,9 +1,10 @@
 #include "api/bulk/operation.h"
 
-#include <charconv>
 #include <random>
 
 #include <fmt/format.h>
+
+#include "base/parse_number.h"
 
 namespace orthant::bulk {
 namespace {
@@ -26,8 +27,8 @@ Result<std::optional<Operation>> Operation::of(const Request& request) {
   }
   std::uint64_t first = 1;
   if (from) {
-    const auto parsed = std::from_chars(from->data(), from->data() + from->size(), first);
-    if (parsed.ec != std::errc() || parsed.ptr != from->data() + from->size() || first == 0 || first > kMostLines) {
+    first = parse_number<std::uint64_t>(*from).value_or(0);
+    if (first == 0 || first > kMostLines) {
       return invalid_argument(fmt::format("from: found '{}', expected the number of a line", *from));
     }
   }

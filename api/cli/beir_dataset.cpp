@@ -1,6 +1,5 @@
 #include "api/cli/beir_dataset.h"
 
-#include <charconv>
 #include <map>
 #include <optional>
 #include <unordered_map>
@@ -11,6 +10,7 @@
 #include "api/cli/document_reader.h"
 #include "api/cli/line_source.h"
 #include "api/json/json_reader.h"
+#include "base/parse_number.h"
 
 namespace orthant {
 namespace {
@@ -78,13 +78,6 @@ Status read_records(const fs::path& path, std::vector<Record>& records) {
   });
 }
 
-std::optional<std::int32_t> parse_relevance(std::string_view text) {
-  std::int32_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 Result<Qrels> read_qrels(const fs::path& path) {
   Qrels qrels;
   bool first = true;
@@ -93,7 +86,7 @@ Result<Qrels> read_qrels(const fs::path& path) {
     const std::size_t one = line.find('\t');
     const std::size_t two = one == std::string_view::npos ? one : line.find('\t', one + 1);
     if (two == std::string_view::npos) return invalid_argument("expected query-id, corpus-id and score, with tabs between");
-    const auto relevance = parse_relevance(line.substr(two + 1));
+    const auto relevance = parse_number<std::int32_t>(line.substr(two + 1));
     if (relevance) {
       qrels[std::string(line.substr(0, one))][std::string(line.substr(one + 1, two - one - 1))] = *relevance;
     } else if (!may_be_header) {

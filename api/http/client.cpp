@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <optional>
 #include <span>
@@ -21,6 +20,7 @@
 
 #include "api/http/tls_client.h"
 #include "base/ascii_case.h"
+#include "base/parse_number.h"
 
 namespace orthant {
 namespace {
@@ -69,10 +69,8 @@ Result<Endpoint> parse_base_url(std::string_view url) {
     return invalid_argument(fmt::format("address {}: expected http://host:port", url));
   }
   if (after_host.empty()) return endpoint;
-  unsigned port = 0;
-  const auto parsed = std::from_chars(after_host.data() + 1, after_host.data() + after_host.size(), port);
-  if (after_host[0] != ':' || parsed.ec != std::errc() || parsed.ptr != after_host.data() + after_host.size() || port == 0 ||
-      port > 65'535) {
+  const auto port = parse_number<unsigned>(after_host.substr(1));
+  if (after_host[0] != ':' || !port || *port == 0 || *port > 65'535) {
     return invalid_argument(fmt::format("address {}: the port must be a number from 1 to 65535", url));
   }
   endpoint.port = after_host.substr(1);

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/parse_number.h"
 
 namespace orthant {
 namespace {
@@ -43,13 +44,6 @@ class FileSource final : public BodySource {
   std::uint64_t given_ = 0;
 };
 
-std::optional<std::uint64_t> parse_position(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 RangeChoice suffix_of(std::uint64_t count, std::uint64_t size) {
   if (count == 0 || size == 0) return {.kind = RangeKind::kUnsatisfiable, .range = {}};
   count = std::min(count, size);
@@ -75,11 +69,11 @@ RangeChoice choose_range(std::string_view header, std::uint64_t size) {
   const std::string_view begin = header.substr(0, dash);
   const std::string_view end = header.substr(dash + 1);
   if (begin.empty()) {
-    const auto count = parse_position(end);
+    const auto count = parse_number<std::uint64_t>(end);
     return count ? suffix_of(*count, size) : whole;
   }
-  const auto first = parse_position(begin);
-  const auto last = end.empty() ? std::optional<std::uint64_t>(UINT64_MAX) : parse_position(end);
+  const auto first = parse_number<std::uint64_t>(begin);
+  const auto last = end.empty() ? std::optional<std::uint64_t>(UINT64_MAX) : parse_number<std::uint64_t>(end);
   if (!first || !last || *last < *first) return whole;
   if (*first >= size) return {.kind = RangeKind::kUnsatisfiable, .range = {}};
   return {.kind = RangeKind::kPart, .range = {*first, std::min(*last, size - 1) - *first + 1}};

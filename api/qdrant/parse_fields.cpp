@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <limits>
 #include <utility>
 
@@ -11,6 +10,7 @@
 #include "api/qdrant/bm25_options.h"
 #include "api/qdrant/envelope.h"
 #include "api/qdrant/parse_filter.h"
+#include "base/parse_number.h"
 
 namespace orthant::qdrant {
 namespace {
@@ -256,15 +256,12 @@ Result<std::size_t> find_size(JsonValue body, std::string_view name, std::size_t
 Result<std::optional<std::chrono::seconds>> parse_timeout(const Request& request) {
   const auto text = request.query.find("timeout");
   if (!text) return std::optional<std::chrono::seconds>();
-  std::uint32_t seconds = 0;
-  const auto parsed = std::from_chars(text->data(), text->data() + text->size(), seconds);
-  if (parsed.ec != std::errc() || parsed.ptr != text->data() + text->size()) {
-    return bad_parameter("timeout", *text, "a number of seconds");
-  }
-  if (seconds == 0) {
+  const auto seconds = parse_number<std::uint32_t>(*text);
+  if (!seconds) return bad_parameter("timeout", *text, "a number of seconds");
+  if (*seconds == 0) {
     return invalid_argument("Validation error in query parameters: [timeout: value 0 invalid, must be 1 or larger]");
   }
-  return std::optional<std::chrono::seconds>(seconds);
+  return std::optional<std::chrono::seconds>(*seconds);
 }
 
 Result<WriteOptions> parse_write_options(const Request& request) {

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 
@@ -9,6 +8,7 @@
 #include "api/qdrant/point_bytes.h"
 #include "api/qdrant/prepare_read.h"
 #include "api/qdrant/render.h"
+#include "base/parse_number.h"
 
 namespace orthant::qdrant {
 namespace {
@@ -30,9 +30,7 @@ Response render_as_bytes(const ScrollResult& result) {
 }
 
 Result<PointId> parse_path_id(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (parsed.ec == std::errc() && parsed.ptr == text.data() + text.size()) return PointId::number(number);
+  if (const auto number = parse_number<std::uint64_t>(text)) return PointId::number(*number);
   if (const auto uuid = PointId::parse_uuid(text)) return *uuid;
   return bad_request(fmt::format("Can not recognize \"{}\" as point id", text));
 }

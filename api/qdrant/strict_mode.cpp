@@ -13,6 +13,7 @@
 #include "api/qdrant/envelope.h"
 #include "api/qdrant/parse_write.h"
 #include "base/machine_memory.h"
+#include "base/parse_number.h"
 
 namespace orthant::qdrant {
 namespace {
@@ -132,9 +133,7 @@ std::shared_ptr<StrictMode> StrictMode::make(const JsonFields& config) {
   auto mode = std::make_shared<StrictMode>();
   for (const auto& [name, text] : config) {
     if (text == "true" || text == "false") mode->limits_[name] = text == "true" ? 1 : 0;
-    double number = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (parsed.ec == std::errc() && parsed.ptr == text.data() + text.size()) mode->limits_[name] = number;
+    if (const auto number = parse_number<double>(text)) mode->limits_[name] = *number;
   }
   mode->most_rows_ = nested_limits(config, "multivector_config", "max_vectors");
   mode->most_indices_ = nested_limits(config, "sparse_config", "max_length");

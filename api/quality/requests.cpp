@@ -1,7 +1,6 @@
 #include "api/quality/requests.h"
 
 #include <algorithm>
-#include <charconv>
 #include <initializer_list>
 #include <limits>
 #include <map>
@@ -10,19 +9,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/parse_number.h"
+
 namespace orthant::quality {
 namespace {
 
 std::unexpected<Error> bad_parameter(std::string_view name, std::string_view value, std::string_view expected) {
   return invalid_argument(fmt::format("Format error in query parameters: {}: found '{}', expected {}", name, value, expected));
-}
-
-template <typename Number>
-std::optional<Number> whole_number(std::string_view text) {
-  Number value = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
-  return value;
 }
 
 std::string sample_bounds() {
@@ -45,7 +38,7 @@ Status expect_members(JsonValue object, std::initializer_list<std::string_view> 
 // As point ids stand in the members' names of JSON: digits, or a UUID.
 Result<PointId> parse_point(JsonValue relevance) {
   const std::string name = relevance.key();
-  if (const auto number = whole_number<std::uint64_t>(name)) return PointId::number(*number);
+  if (const auto number = parse_number<std::uint64_t>(name)) return PointId::number(*number);
   if (const auto uuid = PointId::parse_uuid(name)) return *uuid;
   return relevance.format_error(fmt::format("`{}` is not a point id: expected an integer or a UUID", name));
 }
@@ -126,7 +119,7 @@ Result<CollectionQualityRequest> parse_parameters(const Request& request) {
   CollectionQualityRequest wanted;
   wanted.vector_name = request.query.find("vector").value_or("");
   if (const auto samples = request.query.find("samples")) {
-    const auto number = whole_number<std::uint64_t>(*samples);
+    const auto number = parse_number<std::uint64_t>(*samples);
     if (!number) return bad_parameter("samples", *samples, "a whole number");
     if (!is_sample_size(*number)) {
       return invalid_argument(

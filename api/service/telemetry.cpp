@@ -1,6 +1,5 @@
 #include "api/service/telemetry.h"
 
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <map>
@@ -14,6 +13,7 @@
 #include "api/service/process_metrics.h"
 #include "api/service/routes.h"
 #include "base/date_text.h"
+#include "base/parse_number.h"
 
 namespace orthant::service {
 namespace {
@@ -77,9 +77,7 @@ void write_memory(JsonWriter& json) {
 Result<std::size_t> details_level(const Request& request) {
   const auto given = request.query.find("details_level");
   if (!given) return std::size_t{0};
-  std::size_t level = 0;
-  const auto parsed = std::from_chars(given->data(), given->data() + given->size(), level);
-  if (parsed.ec == std::errc() && parsed.ptr == given->data() + given->size()) return level;
+  if (const auto level = parse_number<std::size_t>(*given)) return *level;
   return invalid_argument(fmt::format("Format error in query parameters: details_level: found '{}', expected a number", *given));
 }
 
