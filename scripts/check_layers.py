@@ -35,7 +35,7 @@ OURS = {
     "engine": ({"base", "engine"}, INDEX_DOORS | ENCODER_DOORS),
     "api": ({"base", "api"}, ENGINE_DOORS | ENCODER_DOORS | INDEX_DOORS),
     "api/train": ({"base", "api"}, ENCODER_DOORS | TRAINING_DOORS),
-    "api/cli": ({"base", "api"}, ENGINE_DOORS | ENCODER_DOORS | INDEX_DOORS | {"encoder/quantize/quantize.h"}),
+    "api/cli": ({"base", "api"}, ENGINE_DOORS | ENCODER_DOORS | INDEX_DOORS | {"encoder/quantize/quantize.h", "encoder/embedding_rows.h"}),
     "tests": ({"base", "index", "encoder", "engine", "api", "tests"}, set()),
     "bench": ({"base", "index", "encoder", "engine", "api", "bench"}, set()),
 }
