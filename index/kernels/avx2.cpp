@@ -3,6 +3,9 @@
 #include <immintrin.h>
 
 #include "index/kernels/distance_kernels.h"
+#include "index/kernels/hamming_rows_body.h"
+#include "index/kernels/pending_blocks.h"
+#include "index/kernels/row_loops.h"
 
 namespace orthant {
 namespace {
@@ -88,46 +91,6 @@ void store_sums(const BlockSums& sums, std::uint16_t* out) {
 void table_sums_block(const std::uint8_t* tables, const std::uint8_t* block, std::size_t code_bytes, std::uint16_t* sums) {
   store_sums(sum_block(tables, block, code_bytes), sums);
 }
-
-// The smallest integer that is not below the bound, for comparisons of sums: sum < bound exactly if sum < integer_bound.
-std::uint32_t integer_bound(float bound) {
-  if (!(bound > 0)) return 0;
-  if (bound > 65535) return 65536;
-  const auto floor = static_cast<std::uint32_t>(bound);
-  return floor + (static_cast<float>(floor) < bound ? 1 : 0);
-}
-
-// Blocks with rows below the bound, written out together: whether a block has some cannot be predicted, and is not branched on.
-struct PendingBlocks {
-  static constexpr std::size_t kBlocks = 16;
-  // Sums in the order of rows; room for one block more than is counted.
-  alignas(64) std::uint16_t sums[kBlocks + 1][kBlockRows];
-  std::uint64_t rows[kBlocks + 1];
-  std::size_t first_rows[kBlocks + 1];
-  std::size_t count = 0;
-
-  std::uint16_t* next() { return sums[count]; }
-  void add(std::uint64_t rows_below, std::size_t first_row) {
-    rows[count] = rows_below;
-    first_rows[count] = first_row;
-    count += rows_below != 0 ? 1 : 0;
-  }
-  bool full() const { return count == kBlocks; }
-  // Writes the rows as candidates; distance_of(sum, row).
-  template <typename Distance>
-  std::size_t flush(std::uint32_t first_ordinal, Candidate* found, const Distance& distance_of) {
-    std::size_t written = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      for (std::uint64_t left = rows[i]; left != 0; left &= left - 1) {
-        const auto lane = static_cast<std::size_t>(__builtin_ctzll(left));
-        const std::size_t row = first_rows[i] + lane;
-        found[written++] = {distance_of(sums[i][lane], row), first_ordinal + static_cast<std::uint32_t>(row)};
-      }
-    }
-    count = 0;
-    return written;
-  }
-};
 
 // Bit r: the sum of row r of a half block is below the bound. The low bytes of the lanes of even rows and the high bytes of those
 // of odd rows together stand in the order of rows.
@@ -282,76 +245,10 @@ void f32_group(const float* query, const float* const* rows, std::size_t dim, fl
 
 // ---- rows and lists ----
 
-constexpr int kFirstLevel = 3;
-constexpr int kSecondLevel = 2;
-
-template <int cache>
-void prefetch_row(const void* row, std::size_t bytes) {
-  for (std::size_t offset = 0; offset < bytes; offset += 64) {
-    __builtin_prefetch(static_cast<const char*>(row) + offset, 0, cache);
-  }
-}
-
-constexpr int kGroup = 4;
-// Listed rows lie anywhere in memory: they are fetched into the second-level cache, which has more fetches under way than the
-// first, so many bytes ahead, and into the first when they are next. 1.2 times the rows a second of fetching into the first only.
-constexpr std::size_t kPrefetchBytes = 24 * 384;
-constexpr std::size_t kFewestRowsAhead = 4;
-
-template <auto group, auto single, typename Query, typename Element, typename Out>
-void over_rows(const Query* query, const Element* rows, std::size_t dim, std::size_t count, Out* out) {
-  std::size_t row = 0;
-  for (; row + kGroup <= count; row += kGroup) {
-    const Element* pointers[kGroup];
-    for (int i = 0; i < kGroup; ++i) pointers[i] = rows + (row + static_cast<std::size_t>(i)) * dim;
-    group(query, pointers, dim, out + row);
-  }
-  for (; row < count; ++row) {
-    const Element* pointer = rows + row * dim;
-    single(query, &pointer, dim, out + row);
-  }
-}
-
-template <auto group, auto single, typename Query, typename Element, typename Out>
-void over_list(const Query* query, const Element* const* rows, std::size_t dim, std::size_t count, Out* out) {
-  const std::size_t row_bytes = dim * sizeof(Element);
-  const std::size_t ahead = kPrefetchBytes / row_bytes < kFewestRowsAhead ? kFewestRowsAhead : kPrefetchBytes / row_bytes;
-  for (std::size_t row = 0; row < count && row < ahead; ++row) prefetch_row<kSecondLevel>(rows[row], row_bytes);
-  std::size_t row = 0;
-  for (; row + kGroup <= count; row += kGroup) {
-    for (std::size_t far = row + ahead; far < row + ahead + kGroup && far < count; ++far) {
-      prefetch_row<kSecondLevel>(rows[far], row_bytes);
-    }
-    for (std::size_t next = row + kGroup; next < row + 2 * kGroup && next < count; ++next) {
-      prefetch_row<kFirstLevel>(rows[next], row_bytes);
-    }
-    group(query, rows + row, dim, out + row);
-  }
-  for (; row < count; ++row) single(query, rows + row, dim, out + row);
-}
-
 void dot_i8_near(const std::int8_t* query, const std::uint8_t* const* rows, std::size_t dim, std::size_t count, std::int32_t* out) {
   std::size_t row = 0;
   for (; row + kGroup <= count; row += kGroup) dot_i8_group<kGroup>(query, rows + row, dim, out + row);
   for (; row < count; ++row) dot_i8_group<1>(query, rows + row, dim, out + row);
-}
-
-void hamming_rows(const std::uint8_t* query, const std::uint8_t* rows, std::size_t code_bytes, std::size_t count,
-                  std::uint32_t* out) {
-  for (std::size_t row = 0; row < count; ++row) {
-    const std::uint8_t* code = rows + row * code_bytes;
-    std::uint64_t sum = 0;
-    std::size_t byte = 0;
-    for (; byte + 8 <= code_bytes; byte += 8) {
-      std::uint64_t a = 0;
-      std::uint64_t b = 0;
-      __builtin_memcpy(&a, query + byte, 8);
-      __builtin_memcpy(&b, code + byte, 8);
-      sum += static_cast<std::uint64_t>(__builtin_popcountll(a ^ b));
-    }
-    for (; byte < code_bytes; ++byte) sum += static_cast<std::uint64_t>(__builtin_popcount(query[byte] ^ code[byte]));
-    out[row] = static_cast<std::uint32_t>(sum);
-  }
 }
 
 void decode_i8(const std::uint8_t* code, std::size_t dim, float scale, float* out) {

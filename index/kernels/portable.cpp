@@ -1,6 +1,7 @@
 // The reference of every other level: plain loops.
 
 #include "index/kernels/distance_kernels.h"
+#include "index/kernels/hamming_rows_body.h"
 
 namespace orthant {
 namespace {
@@ -82,24 +83,6 @@ void over_rows(const Query* query, const Element* rows, std::size_t dim, std::si
 template <auto distance, typename Query, typename Element, typename Out>
 void over_list(const Query* query, const Element* const* rows, std::size_t dim, std::size_t count, Out* out) {
   for (std::size_t row = 0; row < count; ++row) out[row] = distance(query, rows[row], dim);
-}
-
-void hamming_rows(const std::uint8_t* query, const std::uint8_t* rows, std::size_t code_bytes, std::size_t count,
-                  std::uint32_t* out) {
-  for (std::size_t row = 0; row < count; ++row) {
-    const std::uint8_t* code = rows + row * code_bytes;
-    std::uint32_t sum = 0;
-    std::size_t byte = 0;
-    for (; byte + 8 <= code_bytes; byte += 8) {
-      std::uint64_t a = 0;
-      std::uint64_t b = 0;
-      __builtin_memcpy(&a, query + byte, 8);
-      __builtin_memcpy(&b, code + byte, 8);
-      sum += static_cast<std::uint32_t>(__builtin_popcountll(a ^ b));
-    }
-    for (; byte < code_bytes; ++byte) sum += static_cast<std::uint32_t>(__builtin_popcount(query[byte] ^ code[byte]));
-    out[row] = sum;
-  }
 }
 
 void decode_i8(const std::uint8_t* code, std::size_t dim, float scale, float* out) {
