@@ -1,8 +1,8 @@
 """qdrant-client against orthantd: the same calls go to the client's own in-memory mode, and the answers are compared."""
 
+import pathlib
 import random
 import sys
-import time
 import unittest
 import uuid
 
@@ -11,9 +11,11 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import UnexpectedResponse
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
+from random_seed import random_seed  # noqa: E402
+
 URL = sys.argv.pop(1)
-SEED = int(time.time())
-print(f"SEED={SEED}", flush=True)
+SEED = random_seed()
 MODEL = "all-MiniLM-L6-v2"
 COUNT = 300
 DIM = 24

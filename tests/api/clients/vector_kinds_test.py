@@ -1,17 +1,19 @@
 """Sparse vectors, multivectors, datatypes and vector names through qdrant-client, beside the client's own in-memory mode."""
 
+import pathlib
 import random
 import sys
-import time
 import unittest
 
 import numpy as np
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
+from random_seed import random_seed  # noqa: E402
+
 URL = sys.argv.pop(1)
-SEED = int(time.time())
-print(f"SEED={SEED}", flush=True)
+SEED = random_seed()
 DIM = 12
 COUNT = 200
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import pathlib
 import random
 import signal
@@ -15,9 +14,11 @@ import unittest
 import urllib.error
 import urllib.request
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
+from random_seed import random_seed  # noqa: E402
+
 DAEMON = sys.argv.pop(1)
-SEED = int(os.environ.get("ORTHANT_TEST_SEED", "0")) if os.environ.get("ORTHANT_TEST_SEED", "").isdigit() else int(time.time())
-print(f"SEED={SEED}", flush=True)
+SEED = random_seed()
 DIM = 8
 
 
