@@ -23,6 +23,12 @@
 namespace orthant {
 namespace {
 
+#ifdef __clang__
+constexpr std::string_view kCompiler = __VERSION__;  // "Clang 19.1.7 ..."
+#else
+constexpr std::string_view kCompiler = "GCC " __VERSION__;
+#endif
+
 namespace fs = std::filesystem;
 
 struct DoctorArguments {
@@ -137,7 +143,7 @@ Result<int> run_doctor(const DoctorArguments& arguments) {
   const WeightPrecision weights = ORTHANT_TRY(parse_weight_precision(arguments.weights));
   const fs::path data = arguments.data_folder.empty() ? orthant_home() / "data" : fs::path(arguments.data_folder);
   const std::vector<Finding> findings = {
-      {Verdict::kGood, "version", fmt::format("orthant {}, built with {}", kVersion, __VERSION__)},
+      {Verdict::kGood, "version", fmt::format("orthant {}, built with {}", kVersion, kCompiler)},
       examine_cpu(),
       examine_memory(),
       examine_open_files(),

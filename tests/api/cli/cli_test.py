@@ -75,6 +75,7 @@ class Usage(unittest.TestCase):
         text = run("--help").stdout
         for command in ("serve", "ingest", "import", "export", "search", "info", "quality", "doctor", "encode", "tokenize", "eval", "quantize", "bench", "fetch-model", "version"):
             self.assertIn(command, text)
+        self.assertEqual(run("help").stdout, text)
         for command in ("ingest", "import", "export", "search", "encode", "tokenize", "eval", "quantize", "doctor", "fetch-model"):
             help_text = run(command, "--help").stdout
             self.assertIn("Example", help_text, command)
@@ -90,6 +91,10 @@ class Usage(unittest.TestCase):
         done = run("eval", "/no/such/folder", expect=1)
         self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
         self.assertIn("/no/such/folder", done.stderr)
+
+    def test_a_misspelt_command_is_named(self):
+        self.assertIn("serch: unknown command (did you mean search?", run("serch", "text", expect=2).stderr)
+        self.assertIn("banana: unknown command (--help", run("banana", expect=2).stderr)
 
     def test_a_daemon_that_is_not_there_is_named(self):
         for arguments in (("search", "text", "--collection", "c"), ("info",), ("quality", "c")):
@@ -508,6 +513,7 @@ class EvalDemo(Eval):
         self.assertAlmostEqual(stages["binary"]["ndcg@10"], 0.9068, delta=0.006)
         self.assertAlmostEqual(stages["asymmetric"]["ndcg@10"], 0.9250, delta=0.006)
 
+    test_a_cross_encoder_reads_the_first_documents_again = None
     test_a_deeper_first_stage_finds_more = None
     test_a_second_run_gives_the_same_quality = None
     test_sets_that_are_incomplete_are_refused = None
