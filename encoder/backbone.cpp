@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/cpu.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "encoder/kernels/weight_compute.h"
 #include "encoder/model/safetensors.h"
@@ -65,7 +66,10 @@ Result<Backbone> load_backbone(const std::filesystem::path& transformer_folder, 
   Transformer transformer = ORTHANT_TRY(Transformer::load(std::move(weights), config, options.weights, cpu_level()));
   const std::size_t limit =
       ORTHANT_TRY(sequence_limit(transformer_folder, max_seq_length, config.max_positions, options, *tokenizer));
-  return Backbone{std::move(tokenizer), std::move(transformer), limit, ORTHANT_TRY(digest.get())};
+  std::string sha256 = ORTHANT_TRY(digest.get());
+  if (transformer.adapters() != nullptr)
+    sha256 = sha256_hex(fmt::format("{} {}", sha256, ORTHANT_TRY(transformer.adapters()->identity())));
+  return Backbone{std::move(tokenizer), std::move(transformer), limit, std::move(sha256)};
 }
 
 EncoderInfo describe_backbone(const std::filesystem::path& folder, const EncoderOptions& options, const Backbone& backbone) {

@@ -44,7 +44,7 @@ struct EncoderInfo {
   std::string pooling;             // "mean", "cls", ...; of rerankers "sigmoid" or "identity"
   std::string weight_precision;    // "float32", ...; "mixed" where the layers differ
   std::string weight_compute;      // how they are multiplied: "bfloat16 stored, float32 multiplied", ...
-  std::string model_sha256;        // of model.safetensors, lower-case hex
+  std::string model_sha256;        // of model.safetensors, and of adapters beside it; lower-case hex
   std::size_t dim = 0;             // of the embeddings given out, untruncated; 1 for rerankers
   std::size_t max_seq_length = 0;  // tokens, special ones included
   std::size_t parameter_count = 0;

@@ -17,11 +17,14 @@ namespace fs = std::filesystem;
 // Weights in other formats, and what belongs to the model as it was.
 constexpr std::string_view kOtherWeights[] = {".bin", ".h5", ".ot", ".msgpack", ".onnx", ".gguf", ".pt", ".pth", ".tflite"};
 constexpr std::string_view kRangesPrefix = "orthant-ranges-";
+// Of LoRA: writers merge what they change the weights of (encoder/model/lora_adapters.h).
+constexpr std::string_view kAdapters[] = {"adapter_config.json", "adapter_model.safetensors"};
 
 bool is_left_out(const fs::path& file) {
   const std::string extension = file.extension().string();
   const bool other_weights = std::ranges::find(kOtherWeights, extension) != std::end(kOtherWeights);
-  return other_weights || file.filename().string().starts_with(kRangesPrefix);
+  const bool adapters = std::ranges::find(kAdapters, file.filename().string()) != std::end(kAdapters);
+  return other_weights || adapters || file.filename().string().starts_with(kRangesPrefix);
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ class FolderBeside {
   std::filesystem::path path_;
 };
 
-// All files of the folder `source` but `weights`, weights in other formats, hidden files and what was measured on the old model.
+// All files of the folder `source` but `weights`, adapters, weights in other formats, hidden files and what was measured on the old
+// model.
 // Links are followed: caches of other tools keep files elsewhere.
 void copy_model_files(const std::filesystem::path& source, const std::filesystem::path& target, const SafeTensors& weights);
 

@@ -51,6 +51,9 @@ Result<Transformer> Transformer::load(SafeTensors weights, const TransformerConf
   model.kernels_ = &float_kernels_for(level);
   model.weights_ = std::make_unique<SafeTensors>(std::move(weights));
   model.arena_ = std::make_unique<WeightArena>();
+  if (auto adapters = ORTHANT_TRY(LoraAdapters::open_if_there(model.weights_->file().parent_path()))) {
+    model.adapters_ = std::make_unique<LoraAdapters>(std::move(*adapters));
+  }
   Loader loader(model, precision);
   ORTHANT_TRY(loader.load());
   // Everything but the word embeddings has been copied; those come back page by page.
@@ -58,9 +61,10 @@ Result<Transformer> Transformer::load(SafeTensors weights, const TransformerConf
   return model;
 }
 
-std::size_t Transformer::add_linear(LinearTensors tensors, const LinearWeights& weights, std::vector<float> bias,
-                                    Activation activation) {
-  linears_.push_back(Linear::make(weights, bias, activation, level_, *arena_));
+std::size_t Transformer::add_linear(LinearTensors tensors, const LinearWeights& weights, const LowRankUpdate* beside,
+                                    std::vector<float> bias, Activation activation) {
+  linears_.push_back(beside != nullptr ? make_adapted_linear(weights, *beside, bias, activation, level_, *arena_)
+                                       : Linear::make(weights, bias, activation, level_, *arena_));
   infos_.push_back({tensors.name, weights.outputs, weights.inputs, weights.precision(), linears_.back()->memory_bytes()});
   tensors_.push_back(std::move(tensors));
   biases_.push_back(std::move(bias));
@@ -70,7 +74,10 @@ std::size_t Transformer::add_linear(LinearTensors tensors, const LinearWeights& 
 }
 
 Result<LinearWeights> Transformer::linear_weights(std::size_t linear) const {
-  return read_linear_weights(*weights_, tensors_[linear]);
+  LinearWeights weights = ORTHANT_TRY(read_linear_weights(*weights_, tensors_[linear]));
+  if (!adapters_) return weights;
+  const auto update = ORTHANT_TRY(adapters_->update_for(tensors_[linear], prefix_));
+  return update ? with_update(weights, *update) : std::move(weights);
 }
 
 void Transformer::replace_linear(std::size_t linear, const LinearWeights& weights) {

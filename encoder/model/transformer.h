@@ -16,6 +16,7 @@
 #include "encoder/kernels/linear.h"
 #include "encoder/model/embedding_table.h"
 #include "encoder/model/linear_tensors.h"
+#include "encoder/model/lora_adapters.h"
 #include "encoder/model/rotary_table.h"
 #include "encoder/model/safetensors.h"
 #include "encoder/model/transformer_config.h"
@@ -47,8 +48,8 @@ struct BlockState {
 
 class Transformer {
  public:
-  // Finds the tensors with and without the family's prefix. `precision` kAuto: as config.json says, else as the file holds them.
-  // The caller checks cpu_supports(level).
+  // Finds the tensors with and without the family's prefix, and adapters (lora_adapters.h) beside their file. `precision` kAuto: as
+  // config.json says, else as the file holds them. The caller checks cpu_supports(level).
   static Result<Transformer> load(SafeTensors weights, const TransformerConfig& config, WeightPrecision precision, CpuLevel level);
 
   // The last hidden states: (sum of lengths) x hidden_size, valid until the workspace is used again. invalid_argument for a
@@ -65,6 +66,8 @@ class Transformer {
 
   const TransformerConfig& config() const { return config_; }
   const SafeTensors& weights() const { return *weights_; }
+  // Null where there are none.
+  const LoraAdapters* adapters() const { return adapters_.get(); }
   // Of the names that were found in the file: "" or "bert.".
   const std::string& prefix() const { return prefix_; }
   const EmbeddingTable& word_embeddings() const { return word_embeddings_; }
@@ -76,7 +79,7 @@ class Transformer {
 
   // For quantizers. `linear` is a place in linears().
   std::span<const LinearInfo> linears() const { return infos_; }
-  // As the file holds them, fused.
+  // As the file holds them, fused; with the update of adapters added (then in float32).
   Result<LinearWeights> linear_weights(std::size_t linear) const;
   const LinearTensors& linear_tensors(std::size_t linear) const { return tensors_[linear]; }
   // Empty where the layer has none.
@@ -110,7 +113,8 @@ class Transformer {
 
   Transformer() = default;
   // Gives the place of the new layer.
-  std::size_t add_linear(LinearTensors tensors, const LinearWeights& weights, std::vector<float> bias, Activation activation);
+  std::size_t add_linear(LinearTensors tensors, const LinearWeights& weights, const LowRankUpdate* beside, std::vector<float> bias,
+                         Activation activation);
   Status check(std::span<const TokenSequence> sequences) const;
   Activations prepare(std::span<const TokenSequence> sequences, Workspace& workspace) const;
   void embed(std::span<const TokenSequence> sequences, const Activations& activations) const;
@@ -133,6 +137,7 @@ class Transformer {
   CpuLevel level_ = CpuLevel::kPortable;
   const FloatKernels* kernels_ = nullptr;
   std::unique_ptr<SafeTensors> weights_;
+  std::unique_ptr<LoraAdapters> adapters_;
   std::string prefix_;
   std::size_t parameter_count_ = 0;
   EmbeddingTable word_embeddings_;

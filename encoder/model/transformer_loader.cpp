@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -22,6 +23,7 @@ Status Transformer::Loader::load() {
   model_.layers_.resize(config_.layers.size());
   for (std::size_t i = 0; i < config_.layers.size(); ++i) ORTHANT_TRY(layer(i));
   ORTHANT_TRY(check_quantized_layers());
+  if (model_.adapters_) ORTHANT_TRY(model_.adapters_->check_all_belong(model_.tensors_, model_.prefix_));
   for (std::size_t i = 0; i < config_.layers.size(); ++i) ORTHANT_TRY(layer_norms(i));
   return {};
 }
@@ -186,8 +188,18 @@ Result<std::size_t> Transformer::Loader::linear(std::size_t layer, const TensorN
   std::vector<float> values = ORTHANT_TRY(read_linear_bias(*model_.weights_, tensors));
   model_.parameter_count_ += weights.outputs * weights.inputs + values.size();
   const WeightPrecision wanted = precision_for(tensors, weights);
+  std::optional<LowRankUpdate> update;
+  if (model_.adapters_) update = ORTHANT_TRY(model_.adapters_->update_for(tensors, model_.prefix_));
+  if (update && !stays_beside(tensors, wanted)) weights = with_update(weights, *std::exchange(update, std::nullopt));
   if (wanted != weights.precision()) weights = convert_weights(std::move(weights), wanted);
-  return model_.add_linear(std::move(tensors), weights, std::move(values), activation);
+  return model_.add_linear(std::move(tensors), weights, update ? &*update : nullptr, std::move(values), activation);
+}
+
+// Updates are added to the weights where that loses nothing. Codes of 4 bits stay those that the update was trained over: rounding
+// the sum would lose what it corrects.
+bool Transformer::Loader::stays_beside(const LinearTensors& tensors, WeightPrecision held) {
+  const bool integers = held == WeightPrecision::kInt8 && tensors.quantized.has_value();
+  return integers || held == WeightPrecision::kInt4 || held == WeightPrecision::kNf4;
 }
 
 // A quantized folder stays as it is unless another precision is asked for: config.json's dtype is that of its other tensors.

@@ -35,6 +35,7 @@ class Transformer::Loader {
   // The place of the new layer in linears(). `outputs` has one entry a part, or their sum where the file holds one tensor.
   Result<std::size_t> linear(std::size_t layer, const TensorNames::Product& product, std::span<const std::size_t> outputs,
                              std::size_t inputs, bool bias, Activation activation);
+  static bool stays_beside(const LinearTensors& tensors, WeightPrecision held);
   WeightPrecision precision_for(const LinearTensors& tensors, const LinearWeights& weights) const;
   std::string in_layer(std::size_t layer, std::string_view name) const;
 
