@@ -9,6 +9,8 @@
 #include <string>
 
 #include <fmt/format.h>
+#include <malloc.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <CLI/CLI.hpp>
 
@@ -89,9 +91,17 @@ class Reporter {
 
 std::string forecast_text(const MemoryForecast& forecast) {
   const auto mebibytes = [](std::size_t bytes) { return (bytes + (std::size_t{1} << 19)) >> 20; };
-  return fmt::format("{} MiB of memory at the peak: weights {}, gradients {}, optimizer {}, activations {}, other {}",
-                     mebibytes(forecast.all()), mebibytes(forecast.weights), mebibytes(forecast.gradients),
-                     mebibytes(forecast.optimizer), mebibytes(forecast.activations), mebibytes(forecast.other));
+  std::string text = fmt::format("{} MiB of memory at the peak: weights {}, gradients {}, optimizer {}, activations {}, other {}",
+                                 mebibytes(forecast.all()), mebibytes(forecast.weights), mebibytes(forecast.gradients),
+                                 mebibytes(forecast.optimizer), mebibytes(forecast.activations), mebibytes(forecast.other));
+  if (!forecast.fitted.empty()) text += fmt::format("; to fit the budget: {}", forecast.fitted);
+  return text;
+}
+
+std::size_t peak_mebibytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::size_t>(usage.ru_maxrss) >> 10;
 }
 
 std::string data_digest(const TrainingData& data) {
@@ -165,6 +175,8 @@ class Run {
                              scores_text(outcome.best->scores), outcome.best->step,
                              outcome.stopped_early ? ", stopped early" : ""));
     }
+    print_line(fmt::format("{} MiB of memory at the peak of this process, {} foretold", peak_mebibytes(),
+                           trainer->forecast().all() >> 20));
     print_line(fmt::format("{}: {} steps in {}; loss {:.4g} at the end", (output / "model").string(), outcome.steps,
                            format_duration(outcome.seconds), outcome.last_loss));
     return {};
@@ -185,6 +197,8 @@ int fail_with(const Error& error) {
 }  // namespace orthant
 
 int main(int argc, char** argv) {
+  // Tensors of a chunk are given back to the system when it is done, instead of leaving holes that the next one does not fit.
+  mallopt(M_MMAP_THRESHOLD, 128 << 10);
   CLI::App program("Makes an embedding model better when its embeddings are quantized. docs/training.md explains recipes.",
                    "orthant-train");
   orthant::Arguments arguments;

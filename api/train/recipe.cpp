@@ -15,6 +15,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uintmax_t kMaxRecipeBytes = 1 << 20;
+// Of the published runs.
+constexpr std::size_t kDefaultRank = 8;
+constexpr std::size_t kMostMebibytes = std::size_t{1} << 40;
 
 // The parser's own message does not say where: with_place adds the key.
 template <typename T, typename Parse>
@@ -122,6 +125,29 @@ Status read_head(RecipeMap& parent, HeadOptions& options) {
   return map->finish();
 }
 
+Status read_lora(RecipeMap& parent, LoraOptions& options) {
+  std::optional<RecipeMap> map = ORTHANT_TRY(parent.map("lora"));
+  if (!map) return {};
+  if (options.rank == 0) options.rank = kDefaultRank;
+  ORTHANT_TRY(map->take("rank", options.rank));
+  ORTHANT_TRY(map->take("alpha", options.alpha));
+  ORTHANT_TRY(map->take("dropout", options.dropout));
+  ORTHANT_TRY(map->take("targets", options.targets));
+  ORTHANT_TRY(take_name(*map, "base", options.base, parse_weight_precision));
+  ORTHANT_TRY(map->take("merge", options.merge));
+  return map->finish();
+}
+
+Status read_memory(RecipeMap& map, MemoryOptions& options) {
+  ORTHANT_TRY(take_name(map, "moments", options.moments, parse_moment_form));
+  ORTHANT_TRY(map.take("paged_moments", options.paged_moments));
+  std::size_t mebibytes = options.budget >> 20;
+  ORTHANT_TRY(map.take("memory_budget", mebibytes));
+  if (mebibytes > kMostMebibytes) return map.mismatch("memory_budget", "MiB");
+  options.budget = mebibytes << 20;
+  return {};
+}
+
 Status read_trained(RecipeMap& map, TrainingOptions& options) {
   std::string trained;
   ORTHANT_TRY(map.take("train", trained));
@@ -136,6 +162,8 @@ Status read_options(RecipeMap& map, const fs::path& folder, TrainingOptions& opt
   ORTHANT_TRY(read_head(map, options.head));
   ORTHANT_TRY(read_trained(map, options));
   ORTHANT_TRY(take_name(map, "weights", options.weights, parse_weight_precision));
+  ORTHANT_TRY(read_lora(map, options.lora));
+  ORTHANT_TRY(read_memory(map, options.memory));
   ORTHANT_TRY(take_path(map, "teacher", folder, options.teacher));
   ORTHANT_TRY(map.take("max_seq_length", options.max_seq_length));
   ORTHANT_TRY(map.take("batch_size", options.batch_size));

@@ -64,6 +64,18 @@ Status RecipeMap::take(std::string_view key, std::vector<std::int64_t>& values) 
   return {};
 }
 
+Status RecipeMap::take(std::string_view key, std::vector<std::string>& values) {
+  const YAML::Node found = node(key);
+  if (!found.IsDefined()) return {};
+  if (!found.IsSequence()) return mismatch(key, "a list of names");
+  values.clear();
+  for (const YAML::Node& entry : found) {
+    if (!entry.IsScalar()) return mismatch(key, "a list of names");
+    values.push_back(entry.Scalar());
+  }
+  return {};
+}
+
 Result<std::optional<RecipeMap>> RecipeMap::map(std::string_view key) {
   const YAML::Node found = node(key);
   if (!found.IsDefined()) return std::optional<RecipeMap>();

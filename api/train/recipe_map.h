@@ -26,6 +26,7 @@ class RecipeMap {
   Status take(std::string_view key, double& value);
   Status take(std::string_view key, std::size_t& value);
   Status take(std::string_view key, std::vector<std::int64_t>& values);
+  Status take(std::string_view key, std::vector<std::string>& values);
   // Any node; undefined where the key is absent.
   YAML::Node node(std::string_view key);
   // A map below this one; nothing where the key is absent.

@@ -56,7 +56,7 @@ std::string SafeTensorsWriter::header(std::span<const std::pair<const std::strin
   return header;
 }
 
-Status SafeTensorsWriter::write(const std::filesystem::path& file) const {
+Status SafeTensorsWriter::write(const std::filesystem::path& file, const std::function<void()>& tensor_written) const {
   std::vector<const std::pair<const std::string, Tensor>*> order;
   for (const auto& entry : tensors_) order.push_back(&entry);
   std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
@@ -67,7 +67,10 @@ Status SafeTensorsWriter::write(const std::filesystem::path& file) const {
   const std::unique_ptr<std::FILE, CloseFile> out(std::fopen(file.c_str(), "wb"));
   const auto put = [&](const void* data, std::size_t bytes) { return std::fwrite(data, 1, bytes, out.get()) == bytes; };
   bool written = out != nullptr && put(&header_bytes, sizeof header_bytes) && put(text.data(), text.size());
-  for (const auto* entry : order) written = written && put(entry->second.bytes.data(), entry->second.bytes.size());
+  for (const auto* entry : order) {
+    written = written && put(entry->second.bytes.data(), entry->second.bytes.size());
+    tensor_written();
+  }
   written = written && std::fflush(out.get()) == 0 && fsync(fileno(out.get())) == 0;
   if (!written) return io_error(fmt::format("{}: cannot be written: {}", file.string(), std::strerror(errno)));
   return {};

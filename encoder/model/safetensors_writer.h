@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -29,7 +30,8 @@ class SafeTensorsWriter {
 
   // Types of larger elements first, so that all tensors are aligned in a mapped file; then by name. The file is synced to disk.
   // io_error when it cannot be written.
-  Status write(const std::filesystem::path& file) const;
+  // `tensor_written` is called after each tensor: what the writer read of it is not read again.
+  Status write(const std::filesystem::path& file, const std::function<void()>& tensor_written = [] {}) const;
 
  private:
   struct Tensor {

@@ -48,6 +48,15 @@ Status copy_into(const SafeTensors& file, const std::string& name, std::span<con
   return {};
 }
 
+Status copy_bytes(const SafeTensors& file, const std::string& name, std::string_view type, std::span<std::uint8_t> out) {
+  const TensorView* tensor = file.find(name);
+  if (tensor == nullptr || tensor->type_name != type || tensor->bytes.size() != out.size()) {
+    return data_corruption(fmt::format("{}: tensor \"{}\": expected {} bytes of {}", file.file().string(), name, out.size(), type));
+  }
+  std::ranges::copy(tensor->bytes, out.begin());
+  return {};
+}
+
 Status restore_weights(const SafeTensors& file, const ParameterSet& parameters) {
   for (const Parameter& parameter : parameters.all()) {
     ORTHANT_TRY(copy_into(file, parameter.name, shape_of(parameter.tensor), parameter.tensor.data_ptr<float>()));
@@ -117,13 +126,14 @@ Status write_checkpoint(const fs::path& output, const RunState& state, const Par
     add_weights(writer, parameters);
     for (std::size_t i = 0; i < parameters.all().size(); ++i) {
       const Parameter& parameter = parameters.all()[i];
-      writer.add("adam.first." + parameter.name, "F32", shape_of(parameter.tensor), optimizer.moments()[i].first);
-      writer.add("adam.second." + parameter.name, "F32", shape_of(parameter.tensor), optimizer.moments()[i].second);
+      for (const AdamW::Array& array : optimizer.arrays(i)) {
+        writer.add(fmt::format("{}.{}", array.name, parameter.name), array.type, {array.count}, array.bytes);
+      }
     }
     const at::Tensor random = at::detail::getDefaultCPUGenerator().get_state();
     writer.add(std::string(kRandomName), "U8", shape_of(random),
                {random.data_ptr<std::uint8_t>(), static_cast<std::size_t>(random.numel())});
-    ORTHANT_TRY(writer.write(beside.path() / "state.safetensors"));
+    ORTHANT_TRY(writer.write(beside.path() / "state.safetensors", [&] { optimizer.forget_pages(); }));
     ORTHANT_TRY(write_whole_file(beside.path() / "state.json", state_json(state)));
     fs::remove_all(target);
     fs::rename(beside.path(), target);
@@ -145,11 +155,11 @@ Status restore_checkpoint(const fs::path& output, const RunState& state, const P
   const SafeTensors file = ORTHANT_TRY(SafeTensors::open(folder_of(output, state.step) / "state.safetensors"));
   ORTHANT_TRY(restore_weights(file, parameters));
   for (std::size_t i = 0; i < parameters.all().size(); ++i) {
-    const Parameter& parameter = parameters.all()[i];
-    const std::vector<std::size_t> shape = shape_of(parameter.tensor);
-    AdamW::Moments& moments = optimizer.moments()[i];
-    ORTHANT_TRY(copy_into(file, "adam.first." + parameter.name, shape, moments.first.data()));
-    ORTHANT_TRY(copy_into(file, "adam.second." + parameter.name, shape, moments.second.data()));
+    for (const AdamW::Array& array : optimizer.arrays(i)) {
+      ORTHANT_TRY(copy_bytes(file, fmt::format("{}.{}", array.name, parameters.all()[i].name), array.type, array.bytes));
+    }
+    optimizer.forget_pages();
+    file.release_pages();
   }
   optimizer.set_steps(state.step);
   const TensorView* random = file.find(kRandomName);

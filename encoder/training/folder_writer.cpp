@@ -11,6 +11,7 @@
 #include "encoder/model/folder_copy.h"
 #include "encoder/model/json_quote.h"
 #include "encoder/model/weight_files.h"
+#include "encoder/training/adapter_writer.h"
 
 namespace orthant {
 namespace {
@@ -93,11 +94,21 @@ Status FolderWriter::write_into(const fs::path& folder) const {
   fs::create_directories(folder);
   copy_model_files(model_.folder_, folder, original);
   const fs::path inner = folder / fs::relative(model_.files_.transformer_folder, model_.folder_);
+  if (model_.lora_ && !model_.lora_->options().merge) {
+    ORTHANT_TRY(keep_transformer(original, inner));
+    return write_stages(folder);
+  }
   fs::remove(inner / "model.safetensors.index.json");
   const std::string config = ORTHANT_TRY(read_whole_file(inner / "config.json"));
   ORTHANT_TRY(write_whole_file(inner / "config.json", with_float32(config)));
   ORTHANT_TRY(write_transformer(original, inner));
   return write_stages(folder);
+}
+
+// The weights stay as they were: files are copied, whatever they hold.
+Status FolderWriter::keep_transformer(const SafeTensors& original, const fs::path& folder) const {
+  for (const fs::path& part : original.parts()) fs::copy_file(part, folder / part.filename());
+  return write_adapters(*model_.lora_, model_.files_.transformer_folder, folder);
 }
 
 // The tensors of the original file under their names: those that are trained with their new values, all others (a pooler, a head)
@@ -111,11 +122,13 @@ Status FolderWriter::write_transformer(const SafeTensors& original, const fs::pa
     written.insert(name);
   }
   std::vector<at::Tensor> parts;  // views of the fused weights, until they are written
-  for (const TrainableTransformer::Linear& linear : transformer.linears()) {
+  for (std::size_t i = 0; i < transformer.linears().size(); ++i) {
+    const TrainableTransformer::Linear& linear = transformer.linears()[i];
+    const at::Tensor weight = model_.lora_ ? model_.lora_->merged(i) : linear.weight.detach();
     std::int64_t first = 0;
     for (const LinearTensors::Part& part : linear.tensors.parts) {
       const auto outputs = static_cast<std::int64_t>(part.outputs);
-      parts.push_back(linear.weight.detach().narrow(0, first, outputs));
+      parts.push_back(weight.narrow(0, first, outputs));
       add_tensor(writer, part.name + ".weight", parts.back());
       written.insert(part.name + ".weight");
       if (linear.bias.defined()) {

@@ -1,6 +1,7 @@
 #pragma once
 // FolderWriter: writes a trained encoder as a Sentence Transformers folder: a copy of the folder it came from with
-// model.safetensors in float32, the weights of its Dense modules, and those modules that were appended. Private to training.
+// model.safetensors in float32 (or its own weights with adapters beside them), the weights of its Dense modules, and those modules
+// that were appended. Private to training.
 
 #include <filesystem>
 #include <string>
@@ -23,6 +24,7 @@ class FolderWriter {
  private:
   Status write_into(const std::filesystem::path& folder) const;
   Status write_transformer(const SafeTensors& original, const std::filesystem::path& folder) const;
+  Status keep_transformer(const SafeTensors& original, const std::filesystem::path& folder) const;
   Status write_stages(const std::filesystem::path& folder) const;
   Status write_dense(const TrainableEncoder::Dense& dense, const std::filesystem::path& folder, bool with_config) const;
 

@@ -1,7 +1,8 @@
 #pragma once
-// What a training run takes at its peak, computed before it starts. Free function.
+// What a training run takes at its peak, computed before it starts, and what is done so that it fits. Free functions.
 
 #include <cstddef>
+#include <string>
 
 #include "encoder/training/parameter_set.h"
 #include "encoder/training/trainable_encoder.h"
@@ -9,8 +10,19 @@
 
 namespace orthant {
 
-// `longest` tokens of a text at most; `checkpointing` as in ForwardOptions.
-MemoryForecast forecast_memory(const TrainableEncoder& model, const ParameterSet& parameters, const TrainingOptions& options,
-                               std::size_t longest, std::size_t data_bytes);
+// What the figures depend on beside the options.
+struct MemoryNeed {
+  const TrainableEncoder& model;
+  const ParameterSet& parameters;
+  std::size_t longest = 0;     // tokens of a text at most
+  std::size_t data_bytes = 0;  // texts, and models beside the one that is trained
+};
+
+MemoryForecast forecast_memory(const MemoryNeed& need, const TrainingOptions& options);
+
+// Pages moments, lowers chunk_tokens and sets checkpointing, in this order, until the forecast fits
+// options.memory.budget; without a budget nothing. What is computed stays the same but for the order of sums. Gives what was done,
+// in words, or nothing. resource_exhausted with the figures when the forecast exceeds `limit` bytes nevertheless.
+Result<std::string> fit_memory(const MemoryNeed& need, std::size_t limit, TrainingOptions& options);
 
 }  // namespace orthant

@@ -70,6 +70,7 @@ Result<at::Tensor> TextEmbedder::embed(std::span<const PurposedText> texts) cons
   if (frozen_ != nullptr) return model_.apply_appended(ORTHANT_TRY(frozen_->rows(texts)));
   ForwardOptions forward = forward_;
   forward.dropout = 0;
+  forward.adapter_dropout = 0;
   std::vector<at::Tensor> parts;
   std::vector<std::int64_t> places;
   for (const Chunk& chunk : cut(texts)) {

@@ -42,7 +42,8 @@ at::Tensor pooled(PoolingMode mode, const at::Tensor& rows) {
 
 }  // namespace
 
-Result<TrainableEncoder> TrainableEncoder::load(const std::filesystem::path& folder, std::size_t max_seq_length) {
+Result<TrainableEncoder> TrainableEncoder::load(const std::filesystem::path& folder, std::size_t max_seq_length,
+                                                const LoraOptions& lora, std::uint64_t seed) {
   TrainableEncoder model;
   model.folder_ = folder;
   if (ORTHANT_TRY(read_static_model_files(folder))) {
@@ -55,11 +56,20 @@ Result<TrainableEncoder> TrainableEncoder::load(const std::filesystem::path& fol
   }
   EncoderOptions options;
   options.max_seq_length = max_seq_length;
-  options.weights = WeightPrecision::kFloat32;
+  // With adapters nothing multiplies the weights that are packed here: they take the least memory.
+  options.weights = lora.used() ? WeightPrecision::kNf4 : WeightPrecision::kFloat32;
   Backbone backbone =
       ORTHANT_TRY(load_backbone(model.files_.transformer_folder, model.files_.transformer, model.files_.max_seq_length, options));
   model.max_seq_length_ = backbone.max_seq_length;
-  model.transformer_ = std::make_unique<TrainableTransformer>(ORTHANT_TRY(TrainableTransformer::make(backbone.transformer)));
+  if (lora.used()) {
+    if (backbone.transformer.adapters() != nullptr && !lora.merge) {
+      return invalid_argument(
+          fmt::format("{}: lora.merge: the model has adapters already: new ones have to be merged", folder.string()));
+    }
+    model.lora_ = std::make_unique<LoraLinears>(ORTHANT_TRY(LoraLinears::make(backbone.transformer, lora, seed)));
+  }
+  model.transformer_ =
+      std::make_unique<TrainableTransformer>(ORTHANT_TRY(TrainableTransformer::make(backbone.transformer, model.lora_.get())));
   model.tokenizer_ = std::move(backbone.tokenizer);
   ORTHANT_TRY(model.load_stages());
   return model;

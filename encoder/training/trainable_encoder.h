@@ -24,7 +24,10 @@ class TrainableEncoder {
  public:
   // `max_seq_length` 0: what the model's files say. Errors as Encoder::load, and invalid_argument for models that are not trained
   // (TrainableTransformer::make, static models, quantized folders).
-  static Result<TrainableEncoder> load(const std::filesystem::path& folder, std::size_t max_seq_length);
+  // With `lora.used()` the linear layers are frozen in lora.base, and adapters that start from `seed` are what is trained of the
+  // transformer; invalid_argument where they are to be kept beside a model that has adapters already.
+  static Result<TrainableEncoder> load(const std::filesystem::path& folder, std::size_t max_seq_length,
+                                       const LoraOptions& lora = {}, std::uint64_t seed = 0);
 
   // As Encoder::tokenize().
   TokenizedText tokenize(std::string_view text, Purpose purpose) const;
@@ -38,6 +41,8 @@ class TrainableEncoder {
   const TransformerConfig& config() const { return transformer_->config(); }
   TrainableTransformer& transformer() { return *transformer_; }
   const TrainableTransformer& transformer() const { return *transformer_; }
+  // Null where the weights themselves are trained.
+  const LoraLinears* lora() const { return lora_.get(); }
 
   // A Dense module behind all others: `weight` is outputs x dim(). Saved as one.
   void append_dense(at::Tensor weight, at::Tensor bias);
@@ -50,8 +55,8 @@ class TrainableEncoder {
   };
   ParameterSet parameters(const Trained& trained) const;
 
-  // A copy of the folder with these weights, in float32. It appears whole or not at all. already_exists when `target` is something
-  // else than an empty folder.
+  // A copy of the folder with these weights, in float32, or with its own and adapters beside them. It appears whole or not at all.
+  // already_exists when `target` is something else than an empty folder.
   Status save(const std::filesystem::path& target) const;
 
  private:
@@ -73,6 +78,7 @@ class TrainableEncoder {
   ModelFiles files_;
   std::size_t max_seq_length_ = 0;
   std::unique_ptr<Tokenizer> tokenizer_;
+  std::unique_ptr<LoraLinears> lora_;
   std::unique_ptr<TrainableTransformer> transformer_;  // its address stays: gradients refer to it
   std::vector<Stage> stages_;
 

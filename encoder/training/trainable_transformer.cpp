@@ -9,6 +9,7 @@
 
 #include "encoder/kernels/linear_weights.h"
 #include "encoder/model/relative_bias.h"
+#include "encoder/model/weight_files.h"
 
 namespace orthant {
 namespace {
@@ -49,8 +50,9 @@ class TrainableTransformer::Checkpointed : public torch::autograd::Function<Trai
     context->saved_data["block"] = block;
     context->saved_data["lengths"] = pass->lengths;
     context->saved_data["dropout"] = pass->options.dropout;
+    context->saved_data["adapter_dropout"] = pass->options.adapter_dropout;
     context->saved_data["bfloat16"] = pass->options.bfloat16;
-    if (pass->options.dropout > 0) context->saved_data["random"] = at::detail::getDefaultCPUGenerator().get_state();
+    if (pass->options.draws()) context->saved_data["random"] = at::detail::getDefaultCPUGenerator().get_state();
     const NoGradients guard;
     return model->run_block(static_cast<std::size_t>(block), hidden, *pass);
   }
@@ -59,13 +61,14 @@ class TrainableTransformer::Checkpointed : public torch::autograd::Function<Trai
     const auto* model = reinterpret_cast<const TrainableTransformer*>(context->saved_data["model"].toInt());
     Pass pass;
     pass.options.dropout = context->saved_data["dropout"].toDouble();
+    pass.options.adapter_dropout = context->saved_data["adapter_dropout"].toDouble();
     pass.options.bfloat16 = context->saved_data["bfloat16"].toBool();
     pass.lengths = context->saved_data["lengths"].toIntVector();
     at::Tensor hidden = context->get_saved_variables()[0].detach();
     hidden.set_requires_grad(true);
     at::Generator generator = at::detail::getDefaultCPUGenerator();
     const at::Tensor now = generator.get_state();
-    if (pass.options.dropout > 0) generator.set_state(context->saved_data["random"].toTensor());
+    if (pass.options.draws()) generator.set_state(context->saved_data["random"].toTensor());
     {
       const at::AutoGradMode recording(true);
       const auto block = static_cast<std::size_t>(context->saved_data["block"].toInt());
@@ -77,10 +80,11 @@ class TrainableTransformer::Checkpointed : public torch::autograd::Function<Trai
   }
 };
 
-Result<TrainableTransformer> TrainableTransformer::make(const Transformer& model) {
+Result<TrainableTransformer> TrainableTransformer::make(const Transformer& model, const LoraLinears* lora) {
   ORTHANT_TRY(check_family(model.config()));
   TrainableTransformer trainable;
   trainable.config_ = model.config();
+  trainable.lora_ = lora;
   ORTHANT_TRY(trainable.read(model));
   return trainable;
 }
@@ -88,7 +92,7 @@ Result<TrainableTransformer> TrainableTransformer::make(const Transformer& model
 Status TrainableTransformer::read(const Transformer& model) {
   const TensorNames& names = config_.layouts.front();
   const std::int64_t hidden = size(config_.hidden_size);
-  word_embeddings_ = ORTHANT_TRY(tensor(model, names.word_embeddings + ".weight", {size(config_.vocabulary_size), hidden}));
+  ORTHANT_TRY(read_words(model, names.word_embeddings));
   if (config_.learned_positions) {
     const std::int64_t positions = size(config_.max_positions + config_.position_offset);
     position_embeddings_ = ORTHANT_TRY(tensor(model, names.position_embeddings + ".weight", {positions, hidden}));
@@ -112,8 +116,11 @@ Status TrainableTransformer::read(const Transformer& model) {
   }
   for (std::size_t i = 0; i < model.linears().size(); ++i) {
     const LinearInfo& info = model.linears()[i];
-    const std::vector<float> weights = dequantize(ORTHANT_TRY(model.linear_weights(i)));
-    Linear linear{model.linear_tensors(i), tensor_from(weights, {size(info.outputs), size(info.inputs)}), {}};
+    Linear linear{model.linear_tensors(i), {}, {}};
+    if (lora_ == nullptr) {
+      const std::vector<float> weights = dequantize(ORTHANT_TRY(model.linear_weights(i)));
+      linear.weight = tensor_from(weights, {size(info.outputs), size(info.inputs)});
+    }
     if (!model.linear_bias(i).empty()) linear.bias = tensor_from(model.linear_bias(i), {size(info.outputs)});
     linears_.push_back(std::move(linear));
   }
@@ -126,6 +133,19 @@ Status TrainableTransformer::read(const Transformer& model) {
     block.feed_forward_norm = ORTHANT_TRY(norm(model, prefix + names.feed_forward_norm));
     blocks_.push_back(std::move(block));
   }
+  return {};
+}
+
+// Frozen ones are half of a small model: they stay in the file, mapped a second time as `model` does not live on.
+Status TrainableTransformer::read_words(const Transformer& model, const std::string& name) {
+  const std::int64_t hidden = size(config_.hidden_size);
+  if (lora_ == nullptr) {
+    word_embeddings_ = ORTHANT_TRY(tensor(model, name + ".weight", {size(config_.vocabulary_size), hidden}));
+    return {};
+  }
+  const SafeTensors& weights = model.weights();
+  mapped_ = std::make_unique<SafeTensors>(ORTHANT_TRY(open_weights({weights.file(), weights.parts()})));
+  mapped_words_ = ORTHANT_TRY(EmbeddingTable::open(*mapped_, model.prefix() + name, config_.vocabulary_size, config_.hidden_size));
   return {};
 }
 
@@ -146,6 +166,7 @@ Result<TrainableTransformer::Norm> TrainableTransformer::norm(const Transformer&
 }
 
 void TrainableTransformer::add_parameters(bool with_embeddings, ParameterSet& set) const {
+  if (lora_ != nullptr) return lora_->add_parameters(set);
   for (const NamedTensor& other : others_) {
     if (!with_embeddings && other.tensor.is_same(word_embeddings_)) continue;
     set.add(other.name, other.tensor, other.tensor.dim() > 1);
@@ -184,11 +205,23 @@ at::Tensor TrainableTransformer::embed(std::span<const TokenSequence> sequences,
       position += padding ? 0 : 1;
     }
   }
-  at::Tensor hidden = at::embedding(word_embeddings_, at::tensor(ids, at::kLong));
+  at::Tensor hidden = word_rows(ids);
   if (position_embeddings_.defined()) hidden = hidden + at::embedding(position_embeddings_, at::tensor(positions, at::kLong));
   if (token_type_embeddings_.defined()) hidden = hidden + at::embedding(token_type_embeddings_, at::tensor(types, at::kLong));
   hidden = normalize(embedding_norm_, hidden);
   return options.dropout > 0 ? at::dropout(hidden, options.dropout, true) : hidden;
+}
+
+at::Tensor TrainableTransformer::word_rows(const std::vector<std::int64_t>& ids) const {
+  if (word_embeddings_.defined()) return at::embedding(word_embeddings_, at::tensor(ids, at::kLong));
+  at::Tensor rows = at::empty({size(ids.size()), size(config_.hidden_size)}, at::kFloat);
+  float* row = rows.data_ptr<float>();
+  for (const std::int64_t id : ids) {
+    mapped_words_.copy_row(static_cast<std::size_t>(id), row);
+    row += config_.hidden_size;
+  }
+  mapped_->release_pages();  // a few rows bring in most of the table, which would stay at the peak
+  return rows;
 }
 
 at::Tensor TrainableTransformer::run_block(std::size_t block, const at::Tensor& hidden, const Pass& pass) const {
@@ -229,6 +262,7 @@ at::Tensor TrainableTransformer::relative_bias(std::int64_t tokens) const {
 }
 
 at::Tensor TrainableTransformer::multiply(std::size_t linear, const at::Tensor& input, const Pass& pass) const {
+  if (lora_ != nullptr) return lora_->multiply(linear, input, pass.options.adapter_dropout, pass.options.bfloat16);
   const Linear& layer = linears_[linear];
   const at::Tensor weight = weight_form_ ? weight_form_(linear, layer.weight) : layer.weight;
   if (!pass.options.bfloat16) return at::linear(input, weight, layer.bias);

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,6 +14,7 @@
 
 #include "base/result.h"
 #include "encoder/model/transformer.h"
+#include "encoder/training/lora_linears.h"
 #include "encoder/training/parameter_set.h"
 #include "encoder/training/torch_api.h"
 
@@ -21,7 +23,11 @@ namespace orthant {
 struct ForwardOptions {
   double dropout = 0;          // of hidden states and attention probabilities; drawn from libtorch's default generator
   bool bfloat16 = false;       // linear layers multiply in bfloat16; weights, sums of residuals, norms and softmax stay float32
+  double adapter_dropout = 0;  // of what LoRA adapters see
   bool checkpointing = false;  // keeps the inputs of the blocks alone and computes the rest again for the gradients
+
+  // Whether a pass draws random numbers.
+  bool draws() const { return dropout > 0 || adapter_dropout > 0; }
 };
 
 class TrainableTransformer {
@@ -31,7 +37,8 @@ class TrainableTransformer {
 
   // Copies the weights of `model`. invalid_argument for families that are not trained: those with rotary positions, gates or norms
   // before the blocks.
-  static Result<TrainableTransformer> make(const Transformer& model);
+  // `lora`: linear layers are those, which must outlive it, and nothing else is trained; word embeddings stay in the mapped file.
+  static Result<TrainableTransformer> make(const Transformer& model, const LoraLinears* lora = nullptr);
 
   // The last hidden states, (sum of lengths) x hidden_size. Sequences are checked as by Transformer (asserted here).
   at::Tensor forward(std::span<const TokenSequence> sequences, const ForwardOptions& options) const;
@@ -44,7 +51,7 @@ class TrainableTransformer {
   // One linear layer: query, key and value fused. `tensors` says how the file holds it.
   struct Linear {
     LinearTensors tensors;
-    at::Tensor weight;  // outputs x inputs
+    at::Tensor weight;  // outputs x inputs; undefined with adapters: LoraLinears holds it
     at::Tensor bias;    // undefined: none
   };
   std::span<const Linear> linears() const { return linears_; }
@@ -54,6 +61,8 @@ class TrainableTransformer {
     at::Tensor tensor;
   };
   std::span<const NamedTensor> others() const { return others_; }
+  // Of word embeddings that stay in the file.
+  std::size_t mapped_bytes() const { return mapped_words_.memory_bytes(); }
 
  private:
   struct Norm {
@@ -70,9 +79,11 @@ class TrainableTransformer {
 
   TrainableTransformer() = default;
   Status read(const Transformer& model);
+  Status read_words(const Transformer& model, const std::string& name);
   Result<at::Tensor> tensor(const Transformer& model, const std::string& name, at::IntArrayRef shape);
   Result<Norm> norm(const Transformer& model, const std::string& name);
   at::Tensor embed(std::span<const TokenSequence> sequences, const ForwardOptions& options) const;
+  at::Tensor word_rows(const std::vector<std::int64_t>& ids) const;
   at::Tensor relative_bias(std::int64_t tokens) const;
   at::Tensor run_block(std::size_t block, const at::Tensor& hidden, const Pass& pass) const;
   at::Tensor attend(const at::Tensor& query_key_value, const Pass& pass) const;
@@ -81,7 +92,10 @@ class TrainableTransformer {
   at::Tensor normalize(const Norm& norm, const at::Tensor& input) const;
 
   TransformerConfig config_;
-  at::Tensor word_embeddings_;
+  at::Tensor word_embeddings_;  // undefined with adapters
+  std::unique_ptr<SafeTensors> mapped_;
+  EmbeddingTable mapped_words_;
+  const LoraLinears* lora_ = nullptr;
   at::Tensor position_embeddings_;    // undefined: none
   at::Tensor token_type_embeddings_;  // undefined: none
   at::Tensor relative_weights_;       // buckets x heads; undefined: none

@@ -107,6 +107,10 @@ Status check_numbers(const TrainingOptions& options) {
   if (options.weights != WeightPrecision::kFloat32 && !options.train_transformer) {
     return invalid_argument("weights: the transformer is not trained, so that its precision would change nothing");
   }
+  ORTHANT_TRY(check_lora(options.lora));
+  if (options.lora.used() && (options.weights != WeightPrecision::kFloat32 || !options.train_transformer)) {
+    return invalid_argument("lora: adapters are trained over frozen weights (lora.base), with train: all and weights: float32");
+  }
   if (!options.train_transformer && options.head.kind == HeadKind::kNone) {
     return invalid_argument("head: nothing would be trained: neither the transformer nor a head");
   }
@@ -130,6 +134,7 @@ class TorchTrainer final : public Trainer {
   Result<TrainingOutcome> run(const Observer& observer) override;
 
  private:
+  Status fit(std::size_t limit);
   Status append_head();
   Result<at::Tensor> rows_at_start(std::span<const PurposedText> texts);
   Status take_up();
@@ -177,8 +182,6 @@ Status TorchTrainer::prepare(std::size_t memory_limit) {
       frozen_ = std::make_unique<FrozenEmbeddings>(ORTHANT_TRY(Encoder::load(options_.model, float_weights())));
     }
   }
-  const ForwardOptions forward{options_.dropout, options_.bfloat16, options_.checkpointing};
-  embedder_.emplace(model_, frozen_.get(), forward, options_.chunk_tokens);
   ORTHANT_TRY(append_head());
   for (const std::int64_t length : options_.loss.lengths) {
     if (length >= 1 && length <= static_cast<std::int64_t>(model_.dim())) continue;
@@ -189,20 +192,28 @@ Status TorchTrainer::prepare(std::size_t memory_limit) {
   const double examples = options_.epochs * static_cast<double>(batches_.batches_an_epoch());
   const double steps = std::ceil(examples / static_cast<double>(options_.accumulate));
   all_steps_ = options_.max_steps != 0 ? options_.max_steps : static_cast<std::uint64_t>(std::clamp(steps, 1.0, double{kMaxSteps}));
-  forecast_ = forecast_memory(model_, parameters_, options_, model_.max_seq_length(), text_bytes(train_) + text_bytes(dev_data_));
-  const std::size_t limit = memory_limit != 0 ? memory_limit : machine_memory_bytes();
-  if (forecast_.all() > limit) {
-    return fail(ErrorCode::kResourceExhausted,
-                fmt::format("training would take {} MiB of memory ({} of them activations), there are {}: lower chunk_tokens "
-                            "({} now) or max_seq_length, set checkpointing, or train without word_embeddings",
-                            forecast_.all() >> 20, forecast_.activations >> 20, limit >> 20, options_.chunk_tokens));
-  }
-  optimizer_.emplace(parameters_, AdamWOptions{.weight_decay = options_.weight_decay});
+  ORTHANT_TRY(fit(memory_limit != 0 ? memory_limit : machine_memory_bytes()));
+  const ForwardOptions forward{options_.dropout, options_.bfloat16, options_.lora.used() ? options_.lora.dropout : 0,
+                               options_.checkpointing};
+  embedder_.emplace(model_, frozen_.get(), forward, options_.chunk_tokens);
+  optimizer_.emplace(parameters_, AdamWOptions{.weight_decay = options_.weight_decay, .moments = options_.memory.moments});
   if (options_.weights != WeightPrecision::kFloat32) {
     weight_form_ = std::make_unique<FakeQuantizedWeights>(options_.weights, model_.transformer().linears().size());
     model_.transformer().set_weight_form(
         [form = weight_form_.get()](std::size_t linear, const at::Tensor& weight) { return (*form)(linear, weight); });
   }
+  return {};
+}
+
+Status TorchTrainer::fit(std::size_t limit) {
+  std::size_t beside = text_bytes(train_) + text_bytes(dev_data_);
+  for (const auto& model : {frozen_.get(), teacher_.get()}) {
+    if (model != nullptr) beside += model->encoder().info().memory_bytes;
+  }
+  const MemoryNeed need{model_, parameters_, model_.max_seq_length(), beside};
+  const std::string fitted = ORTHANT_TRY(fit_memory(need, limit, options_));
+  forecast_ = forecast_memory(need, options_);
+  forecast_.fitted = fitted;
   return {};
 }
 
@@ -261,6 +272,7 @@ Status TorchTrainer::take_up() {
   fs::create_directories(options_.output, error);
   if (error) return io_error(fmt::format("{}: {}", options_.output.string(), error.message()));
   const std::uint64_t step = ORTHANT_TRY(checkpointed_step());
+  if (options_.memory.paged_moments) ORTHANT_TRY(optimizer_->page_to(options_.output));
   log_.emplace(ORTHANT_TRY(MetricsLog::open(options_.output / "metrics.jsonl", step)));
   if (step == 0) {
     state_.fingerprint = options_.fingerprint;
@@ -417,7 +429,7 @@ Result<std::unique_ptr<Trainer>> Trainer::make(TrainingOptions options, Training
     return invalid_argument(fmt::format("dev_metric: found \"{}\", expected float, int8 or binary", options.dev_metric));
   }
   try {
-    TrainableEncoder model = ORTHANT_TRY(TrainableEncoder::load(options.model, options.max_seq_length));
+    TrainableEncoder model = ORTHANT_TRY(TrainableEncoder::load(options.model, options.max_seq_length, options.lora, options.seed));
     auto trainer = std::make_unique<TorchTrainer>(std::move(options), std::move(train), std::move(dev), std::move(model));
     ORTHANT_TRY(trainer->prepare(memory_limit));
     return trainer;

@@ -52,6 +52,7 @@ struct MemoryForecast {
   std::size_t optimizer = 0;
   std::size_t activations = 0;
   std::size_t other = 0;  // libtorch itself, the data, a copy while a model is written
+  std::string fitted;     // what was changed to fit the budget, in words
   std::size_t all() const { return weights + gradients + optimizer + activations + other; }
 };
 
@@ -73,8 +74,8 @@ class Trainer {
   };
 
   // `dev` may be empty: then the last model is the best. invalid_argument names the option that does not fit the data;
-  // resource_exhausted gives the forecast when it exceeds `memory_limit` bytes (0: machine_memory_bytes()); errors of folders as
-  // Encoder::load gives them.
+  // resource_exhausted gives the forecast when it exceeds `memory_limit` bytes (0: machine_memory_bytes()) or
+  // options.memory.budget; errors of folders as Encoder::load gives them.
   static Result<std::unique_ptr<Trainer>> make(TrainingOptions options, TrainingData train, TrainingData dev,
                                                std::size_t memory_limit = 0);
   virtual ~Trainer() = default;

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "encoder/training/lora_options.h"
+#include "encoder/training/memory_options.h"
 #include "encoder/training/search_form.h"
 #include "encoder/weight_precision.h"
 
@@ -69,6 +71,8 @@ struct TrainingOptions {
   HeadOptions head;
   // What linear layers multiply while training: rounded to this precision (FakeQuantizedWeights). kFloat32: as they are.
   WeightPrecision weights = WeightPrecision::kFloat32;
+  LoraOptions lora;
+  MemoryOptions memory;
   bool train_transformer = true;  // else the head alone, on embeddings that are computed once
   bool train_word_embeddings = true;
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,8 +51,8 @@ tolerated_float_loss: 1
 
   fs::path path(const std::string& name) const { return directory_.path() / name; }
 
-  pid_t start(const std::string& output) const {
-    const std::vector<std::string> words = {kProgram.string(), path("recipe.yaml").string(), "--output", path(output).string()};
+  pid_t start(const std::string& output, const std::string& recipe = "recipe.yaml") const {
+    const std::vector<std::string> words = {kProgram.string(), path(recipe).string(), "--output", path(output).string()};
     std::vector<char*> arguments;
     for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
@@ -72,6 +73,15 @@ tolerated_float_loss: 1
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
   std::string log(const std::string& output) const { return read_whole_file(path(output + ".log")).value(); }
+  std::string adapters(const std::string& output) const {
+    return read_whole_file(path(output) / "model" / "adapter_model.safetensors").value();
+  }
+  void add_to_recipe(const std::string& name, const std::string& lines) {
+    std::string text = read_whole_file(path("recipe.yaml")).value();
+    const std::size_t steps = lines.find("max_steps");
+    if (steps != std::string::npos) text.erase(text.find("max_steps: 400\n"), std::string("max_steps: 400\n").size());
+    ASSERT_TRUE(write_whole_file(path(name), text + lines).has_value());
+  }
   std::string weights(const std::string& output) const {
     return read_whole_file(path(output) / "model" / "model.safetensors").value();
   }
@@ -94,6 +104,42 @@ TEST_F(OrthantTrain, KilledAndStartedAgainGivesTheSameWeights) {
   EXPECT_NE(log("killed").find("going on from step "), std::string::npos) << log("killed");
   EXPECT_TRUE(weights("killed") == weights("whole"));
   EXPECT_TRUE(fs::exists(path("killed") / "curves.svg"));
+}
+
+TEST_F(OrthantTrain, AdaptersGoOnToTheBitAfterAKillToo) {
+  add_to_recipe("lora.yaml", "lora: {rank: 4, base: nf4}\nmoments: 8bit\npaged_moments: true\n");
+  ASSERT_EQ(wait_for(start("whole", "lora.yaml")), 0) << log("whole");
+  const pid_t child = start("killed", "lora.yaml");
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (!fs::exists(path("killed") / "checkpoints" / "step-00000100") && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  kill(child, SIGKILL);
+  EXPECT_EQ(wait_for(child), -1) << log("killed");
+  ASSERT_FALSE(fs::exists(path("killed") / "model")) << "it ended before it was killed";
+  ASSERT_EQ(wait_for(start("killed", "lora.yaml")), 0) << log("killed");
+  EXPECT_NE(log("killed").find("going on from step "), std::string::npos) << log("killed");
+  EXPECT_TRUE(adapters("killed") == adapters("whole"));
+}
+
+// What the process took at its peak, as the system counts it, is no more than was foretold, and not much less.
+TEST_F(OrthantTrain, TakesTheMemoryThatItForetells) {
+  add_to_recipe("short.yaml", "max_steps: 3\nlora: {rank: 4, base: nf4}\nmoments: 8bit\n");
+  const pid_t child = start("short", "short.yaml");
+  int status = 0;
+  rusage usage{};
+  ASSERT_EQ(wait4(child, &status, 0, &usage), child);
+  ASSERT_EQ(status, 0) << log("short");
+  const std::string said = log("short");
+  const auto figure = [&said](const std::string& before) {
+    const std::size_t place = said.find(before);
+    return place == std::string::npos ? 0 : std::stol(said.substr(place + before.size()));
+  };
+  const long foretold = figure("training: 3 steps; ");
+  const long peak = usage.ru_maxrss >> 10;
+  EXPECT_LE(peak, foretold) << said;
+  EXPECT_GE(2 * peak, foretold) << said;
+  EXPECT_NE(said.find(" MiB of memory at the peak of this process, "), std::string::npos) << said;
 }
 
 TEST_F(OrthantTrain, SaysWhatIsWrongAndFails) {

@@ -71,6 +71,34 @@ stages:
   EXPECT_EQ(second.loss.forms[1].weight, 2);
 }
 
+TEST_F(Recipes, SayHowAdaptersAreTrainedAndWhatMayBeTaken) {
+  const auto recipe = read(std::string(kHead) + R"(
+lora: {rank: 4, alpha: 16, dropout: 0, targets: [query, value], base: float32, merge: true}
+moments: 8bit
+paged_moments: true
+memory_budget: 300
+stages:
+  - {lora: {base: nf4}}
+)");
+  ASSERT_TRUE(recipe.has_value()) << recipe.error().message;
+  const TrainingOptions& options = recipe->stages[0].options;
+  EXPECT_EQ(options.lora.rank, 4U);
+  EXPECT_EQ(options.lora.alpha, 16);
+  EXPECT_EQ(options.lora.dropout, 0);
+  EXPECT_EQ(options.lora.targets, (std::vector<std::string>{"query", "value"}));
+  EXPECT_EQ(options.lora.base, WeightPrecision::kNf4);
+  EXPECT_TRUE(options.lora.merge);
+  EXPECT_EQ(options.memory.moments, MomentForm::kDynamic8);
+  EXPECT_TRUE(options.memory.paged_moments);
+  EXPECT_EQ(options.memory.budget, std::size_t{300} << 20);
+  EXPECT_FALSE(read(kHead)->stages[0].options.lora.used());
+  EXPECT_TRUE(read(std::string(kHead) + "lora: {}\n")->stages[0].options.lora.used());
+  EXPECT_EQ(error_of(std::string(kHead) + "moments: 7bit\n"),
+            "recipe.yaml line 3: moments: found \"7bit\", expected moments: found \"7bit\", expected float32 or 8bit");
+  EXPECT_EQ(error_of(std::string(kHead) + "lora: {targets: query}\n"),
+            "recipe.yaml line 3: lora.targets: found \"query\", expected a list of names");
+}
+
 TEST_F(Recipes, SlipsAreNamedWithTheirLine) {
   const std::string head(kHead);
   EXPECT_EQ(error_of(head + "batch_size: many\n"),
