@@ -70,6 +70,7 @@ class Reporter {
 
  private:
   void step(const StepReport& report) {
+    malloc_trim(0);  // what smaller tensors left
     const double share = static_cast<double>(report.step) / static_cast<double>(report.all_steps);
     if (!started_)
       progress_.start_from(report.step - 1, static_cast<double>(report.step - 1) / static_cast<double>(report.all_steps));
@@ -197,7 +198,8 @@ int fail_with(const Error& error) {
 }  // namespace orthant
 
 int main(int argc, char** argv) {
-  // Tensors of a chunk are given back to the system when it is done, instead of leaving holes that the next one does not fit.
+  // Tensors of a chunk are given back to the system when it is done, instead of leaving holes that the next one does not fit:
+  // without a limit of its own the allocator raises it to the largest block that was ever freed.
   mallopt(M_MMAP_THRESHOLD, 128 << 10);
   CLI::App program("Makes an embedding model better when its embeddings are quantized. docs/training.md explains recipes.",
                    "orthant-train");

@@ -10,7 +10,7 @@ namespace orthant {
 namespace {
 
 // libtorch and its libraries, touched.
-constexpr std::size_t kLibraryBytes = std::size_t{190} << 20;
+constexpr std::size_t kLibraryBytes = std::size_t{180} << 20;
 // Buffers that products and gradients take beside what is kept: a few of the largest ones.
 constexpr std::size_t kTransientBlocks = 3;
 // Fewer tokens at once are slower by more than they save.
@@ -34,7 +34,7 @@ std::size_t tensor_bytes(const at::Tensor& tensor) {
 }
 
 std::size_t weight_bytes(const MemoryNeed& need) {
-  std::size_t bytes = need.model.transformer().mapped_bytes();
+  std::size_t bytes = 0;
   for (const auto& other : need.model.transformer().others()) bytes += tensor_bytes(other.tensor);
   for (const auto& linear : need.model.transformer().linears()) bytes += tensor_bytes(linear.weight);
   if (need.model.lora() == nullptr) return std::max(bytes, need.parameters.value_count() * sizeof(float));
@@ -85,7 +85,8 @@ MemoryForecast forecast_memory(const MemoryNeed& need, const TrainingOptions& op
   const std::size_t block = block_floats(config, options, need.longest) * tokens * sizeof(float);
   const std::size_t blocks = config.layers.size();
   const std::size_t inputs = config.hidden_size * tokens * sizeof(float);
-  forecast.activations = options.checkpointing ? block + blocks * inputs : block * blocks;
+  // A block that is computed again holds gradients of what it kept beside it.
+  forecast.activations = options.checkpointing ? block + block / 2 + blocks * inputs : block * blocks;
   if (options.bfloat16) {
     const LoraLinears* lora = need.model.lora();
     const std::size_t cast = lora != nullptr ? lora->largest_layer_bytes() : forecast.weights;
@@ -93,9 +94,9 @@ MemoryForecast forecast_memory(const MemoryNeed& need, const TrainingOptions& op
   }
   forecast.other += kTransientBlocks * config.intermediate_size * tokens * sizeof(float) + forecast.gradients / 2;
   if (need.model.lora() != nullptr) forecast.other += 2 * need.model.lora()->largest_layer_bytes();
-  // Activations are gone by then.
-  const std::size_t written = written_bytes(need);
-  forecast.other += written > forecast.activations ? written - forecast.activations : 0;
+  // Before and after activations: mapped word embeddings are let go of once they are looked up, weights are merged at the end.
+  const std::size_t outside = std::max(need.model.transformer().mapped_bytes(), written_bytes(need));
+  forecast.other += outside > forecast.activations ? outside - forecast.activations : 0;
   return forecast;
 }
 
