@@ -16,12 +16,13 @@ constexpr std::size_t kTransientBlocks = 3;
 // Fewer tokens at once are slower by more than they save.
 constexpr std::size_t kFewestChunkTokens = 256;
 
-// Floats that one block keeps of one token for its gradients: query, key, value (as made, and as heads), context, two sums and two
-// norms of the residual stream, the intermediate values before and after their activation; of each head a row of probabilities.
+// Floats that one block keeps of one token for its gradients: query, key, value and the scaled queries, context, both sums of the
+// residual stream and their norms (and two to be safe), the intermediate values before and after their activation; of each head a
+// row of probabilities.
 std::size_t block_floats(const TransformerConfig& config, const TrainingOptions& options, std::size_t tokens_of_text) {
   const bool dropout = options.dropout > 0;
-  const std::size_t streams = 3 + 3 + 2 + (dropout ? 8 : 6);
-  const std::size_t scores = config.heads * tokens_of_text * (dropout ? 3 : 2);
+  const std::size_t streams = 3 + 1 + 1 + 4 + 2 + (dropout ? 2 : 0);
+  const std::size_t scores = config.heads * tokens_of_text * (dropout ? 3 : 1);
   std::size_t floats = streams * config.hidden_size + 2 * config.intermediate_size + scores;
   // Adapters see dropped inputs of their own, and masks are a byte a value.
   if (options.lora.used() && options.lora.dropout > 0) floats += (3 * config.hidden_size + config.intermediate_size) * 5 / 4;
@@ -81,7 +82,7 @@ MemoryForecast forecast_memory(const MemoryNeed& need, const TrainingOptions& op
   forecast.other = kLibraryBytes + need.data_bytes;
   if (options.weights != WeightPrecision::kFloat32) forecast.other += forecast.weights;
   if (!options.train_transformer) return forecast;
-  const std::size_t tokens = std::max(options.chunk_tokens, need.longest);
+  const std::size_t tokens = std::max(std::min(options.chunk_tokens, need.batch_tokens), need.longest);
   const std::size_t block = block_floats(config, options, need.longest) * tokens * sizeof(float);
   const std::size_t blocks = config.layers.size();
   const std::size_t inputs = config.hidden_size * tokens * sizeof(float);

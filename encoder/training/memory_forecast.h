@@ -14,8 +14,9 @@ namespace orthant {
 struct MemoryNeed {
   const TrainableEncoder& model;
   const ParameterSet& parameters;
-  std::size_t longest = 0;     // tokens of a text at most
-  std::size_t data_bytes = 0;  // texts, and models beside the one that is trained
+  std::size_t longest = 0;       // tokens of a text at most
+  std::size_t batch_tokens = 0;  // of all texts of a batch
+  std::size_t data_bytes = 0;    // texts, and models beside the one that is trained
 };
 
 MemoryForecast forecast_memory(const MemoryNeed& need, const TrainingOptions& options);

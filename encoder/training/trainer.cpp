@@ -30,6 +30,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::uint64_t kMaxSteps = 100'000'000;
 // Texts that a rotation is learned from.
 constexpr std::size_t kRotationTexts = 4096;
+// Batches whose tokens are counted for the forecast of memory.
+constexpr std::uint64_t kForecastBatches = 8;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -135,6 +137,7 @@ class TorchTrainer final : public Trainer {
 
  private:
   Status fit(std::size_t limit);
+  std::size_t batch_tokens();
   Status append_head();
   Result<at::Tensor> rows_at_start(std::span<const PurposedText> texts);
   Status take_up();
@@ -210,11 +213,22 @@ Status TorchTrainer::fit(std::size_t limit) {
   for (const auto& model : {frozen_.get(), teacher_.get()}) {
     if (model != nullptr) beside += model->encoder().info().memory_bytes;
   }
-  const MemoryNeed need{model_, parameters_, model_.max_seq_length(), beside};
+  const MemoryNeed need{model_, parameters_, model_.max_seq_length(), batch_tokens(), beside};
   const std::string fitted = ORTHANT_TRY(fit_memory(need, limit, options_));
   forecast_ = forecast_memory(need, options_);
   forecast_.fitted = fitted;
   return {};
+}
+
+// From the first batches, and a quarter more as others may have longer texts.
+std::size_t TorchTrainer::batch_tokens() {
+  std::size_t most = 0;
+  for (std::uint64_t i = 0; i < std::min<std::uint64_t>(kForecastBatches, batches_.batches_an_epoch()); ++i) {
+    std::size_t tokens = 0;
+    for (const PurposedText& text : batches_.batch(i).texts) tokens += model_.tokenize(text.text, text.purpose).ids.size();
+    most = std::max(most, tokens);
+  }
+  return most + most / 4;
 }
 
 Status TorchTrainer::append_head() {

@@ -18,6 +18,7 @@
 #include "encoder/training/text_embedder.h"
 #include "encoder/training/trainer.h"
 #include "tests/encoder/training/training_fixtures.h"
+#include "tests/support/paths.h"
 #include "tests/support/random.h"
 #include "tests/support/temporary_directory.h"
 
@@ -266,25 +267,39 @@ TEST(QLora, RepeatsAndGoesOnFromACheckpointToTheBit) {
   EXPECT_FALSE(adapters_of(options.output) == expected);
 }
 
-TEST(QLora, IsFittedIntoABudgetOrRefusedWithTheFigures) {
+// All weights of the default model, in batches of some thousand tokens.
+TEST(Training, IsFittedIntoABudgetOrRefusedWithTheFigures) {
+  ORTHANT_REQUIRE_DEFAULT_MODEL();
   const test::TemporaryDirectory directory;
-  TrainingOptions options = lora_run(directory.path());
-  options.lora.rank = 0;
-  options.memory = {};
-  options.chunk_tokens = 8192;
-  const auto whole = Trainer::make(options, word_pairs(), {});
-  ASSERT_TRUE(whole.has_value());
-  const std::size_t all = (*whole)->forecast().all();
-  EXPECT_TRUE((*whole)->forecast().fitted.empty());
-  options.memory.budget = all;
-  EXPECT_TRUE((*Trainer::make(options, word_pairs(), {}))->forecast().fitted.empty());
-  options.memory.budget = all - (std::size_t{20} << 20);
-  const auto fitted = Trainer::make(options, word_pairs(), {});
-  ASSERT_TRUE(fitted.has_value()) << fitted.error().message;
-  EXPECT_LE((*fitted)->forecast().all(), options.memory.budget);
-  EXPECT_TRUE((*fitted)->forecast().fitted.starts_with("chunk_tokens ")) << (*fitted)->forecast().fitted;
-  options.memory.budget = std::size_t{1} << 20;
-  const auto refused = Trainer::make(options, word_pairs(), {});
+  TrainingData data{ExampleKind::kPairs, {}};
+  for (int i = 0; i < 32; ++i) {
+    std::string text;
+    for (int word = 0; word < 60; ++word) text += "river " + std::to_string(i) + " ";
+    data.examples.push_back({{text, text}});
+  }
+  TrainingOptions options;
+  options.model = test::default_model_dir();
+  options.output = directory.path();
+  options.max_seq_length = 64;
+  const auto forecast = [&](std::size_t budget) {
+    options.memory.budget = budget;
+    return Trainer::make(options, data, {}).value()->forecast();
+  };
+  const std::size_t all = forecast(0).all();
+  constexpr std::size_t kMebibyte = std::size_t{1} << 20;
+  EXPECT_EQ(forecast(0).fitted, "");
+  EXPECT_EQ(forecast(all).fitted, "");
+  const MemoryForecast paged = forecast(all - 20 * kMebibyte);
+  EXPECT_EQ(paged.fitted, "moments in a file");
+  EXPECT_LE(paged.all(), all - 20 * kMebibyte);
+  const MemoryForecast chunked = forecast(paged.all() - kMebibyte);
+  EXPECT_NE(chunked.fitted.find("chunk_tokens "), std::string::npos) << chunked.fitted;
+  EXPECT_LE(chunked.all(), paged.all() - kMebibyte);
+  options.chunk_tokens = 256;
+  options.memory.paged_moments = true;
+  EXPECT_EQ(forecast(forecast(0).all() - 10 * kMebibyte).fitted, "checkpointing");
+  options.memory.budget = kMebibyte;
+  const auto refused = Trainer::make(options, data, {});
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, ErrorCode::kResourceExhausted);
   EXPECT_NE(refused.error().message.find("there are 1 (memory_budget)"), std::string::npos) << refused.error().message;
