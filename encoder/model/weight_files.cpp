@@ -39,6 +39,12 @@ Result<WeightFiles> find_weight_files(const std::filesystem::path& folder) {
   std::error_code ignored;
   if (std::filesystem::exists(single, ignored)) return WeightFiles{single, {single}};
   const auto index = ORTHANT_TRY(ConfigFile::open_if_there(folder / "model.safetensors.index.json"));
+  if (!index && std::filesystem::exists(folder / "adapter_config.json", ignored)) {
+    return not_found(
+        fmt::format("{}: no such file, there are adapters alone: put them beside the weights and config.json of their "
+                    "base model",
+                    single.string()));
+  }
   if (!index) {
     return not_found(fmt::format("{}: no such file, nor model.safetensors.index.json (weights are read from safetensors only)",
                                  single.string()));

@@ -20,6 +20,7 @@
 #include "encoder/model/safetensors_writer.h"
 #include "encoder/model/transformer.h"
 #include "encoder/quantize/convert_weights.h"
+#include "encoder/quantize/quantized_folder.h"
 #include "tests/support/temporary_directory.h"
 
 namespace orthant {
@@ -168,6 +169,24 @@ TEST_F(Adapters, AreAddedToTheWeightsThatQuantizersRead) {
   }
 }
 
+TEST_F(Adapters, AreInTheWeightsOfAQuantizedFolderAndNotBesideThem) {
+  const fs::path folder = with("all");
+  const ModelFiles files = read_model_files(folder).value();
+  const Transformer model = Transformer::load(SafeTensors::open(folder / "model.safetensors").value(), files.transformer,
+                                              WeightPrecision::kFloat32, cpu_level())
+                                .value();
+  std::vector<LinearWeights> layers;
+  for (std::size_t i = 0; i < model.linears().size(); ++i) layers.push_back(model.linear_weights(i).value());
+  const fs::path target = directory_.path() / "quantized";
+  ASSERT_TRUE(write_quantized_folder(model, folder, layers, EmbeddingForm::kAsStored, target).has_value());
+  EXPECT_FALSE(fs::exists(target / kAdapterConfigName));
+  EXPECT_FALSE(fs::exists(target / kAdapterWeightsName));
+  const std::vector<std::string_view> texts = {"a river", "the bridge stands over cold water ."};
+  const EmbeddingMatrix expected = load(folder)->encode(texts, {}).value().embeddings;
+  const EmbeddingMatrix found = load(target)->encode(texts, {}).value().embeddings;
+  for (std::size_t i = 0; i < expected.values.size(); ++i) EXPECT_NEAR(found.values[i], expected.values[i], 1e-5);
+}
+
 TEST_F(Adapters, ThatDoNotFitAreNamed) {
   const fs::path folder = with("attention");
   const fs::path config = folder / kAdapterConfigName;
@@ -202,6 +221,10 @@ TEST_F(Adapters, ThatDoNotFitAreNamed) {
       << error_of(folder).message;
   write(kQuery, {4, 16}, {16, 4});
   EXPECT_EQ(error_of(folder).message, "accepted");
+  fs::rename(folder / "model.safetensors", folder / "elsewhere");
+  EXPECT_EQ(error_of(folder).code, ErrorCode::kNotFound);
+  EXPECT_NE(error_of(folder).message.find("there are adapters alone"), std::string::npos) << error_of(folder).message;
+  fs::rename(folder / "elsewhere", folder / "model.safetensors");
   ASSERT_TRUE(write_whole_file(weights, bytes.substr(0, bytes.size() - 8)).has_value());
   EXPECT_EQ(error_of(folder).code, ErrorCode::kDataCorruption);
   fs::remove(weights);
