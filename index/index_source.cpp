@@ -51,6 +51,8 @@ Status IndexSource::build(const IndexParts& parts, ThreadPool* pool, const std::
     if (!owned_) replace(std::move(successor_));
   }
   CandidateSource& source = successor_ ? *successor_ : *owned_;
+  // First, so that new rows are not linked to rows that are about to go, nor find these in the places of others.
+  if (is_stale(source)) ORTHANT_TRY(source.repair(pool, stop));
   const std::size_t rows = parts.tables.row_count();
   if (source.covered_count() < rows) {
     // Centroids are trained on what the first piece holds.
@@ -62,7 +64,6 @@ Status IndexSource::build(const IndexParts& parts, ThreadPool* pool, const std::
   }
   if (stop.load(std::memory_order_relaxed) || rows - source.covered_count() >= kTailRows) return {};
   if (successor_) replace(std::move(successor_));
-  if (is_stale(*owned_)) return owned_->repair(pool, stop);
   return {};
 }
 
