@@ -1,7 +1,7 @@
 // graph_bench: a graph over real vectors: rate of building, memory, and recall@10 against time for several efforts, beside the flat
 // scan of the same rows. One thread, thread CPU time. Rescoring is int8, then floats for the last.
 //   graph_bench --base FILE.npy --queries FILE.npy|LAST:N [--rows N] [--degree R] [--build-beam L] [--smallest-beam L] [--alpha A]
-//   [--planes B]
+//   [--planes B] [--lean yes]
 //               [--efforts 32,64,...] [--depth D] [--threads T] [--metric cosine|dot|euclid] [--codes sign|learned] [--filters
 //               SHARE,...] [--truth TRUTH.npy] [--lists FILE]
 // TRUTH.npy as bench/peers/search/vectors.py makes it, for the unfiltered queries. FILE keeps the lists of the graph: read where it
@@ -205,6 +205,7 @@ class Bench {
 
   void build() {
     GraphOptions graph;
+    if (options_.get("lean", "no") == "yes") graph = kLeanGraph;
     graph.degree = options_.number("degree", graph.degree);
     graph.build_beam = options_.number("build-beam", graph.build_beam);
     graph.smallest_beam = options_.number("smallest-beam", std::min(graph.smallest_beam, graph.build_beam));
@@ -221,12 +222,13 @@ class Bench {
     std::printf(
         "%zu rows, degree %zu, build beam %zu, alpha %.2f, planes %zu: built in %.2f s of CPU, %.0f rows/s, graph %.1f bytes a "
         "row\n",
-        rows_, graph.degree, graph.build_beam, static_cast<double>(graph.alpha), graph.plane_count, seconds,
-        static_cast<double>(rows_) / seconds, static_cast<double>(graph_->memory_bytes()) / static_cast<double>(rows_));
+        rows_, graph.lean ? std::size_t{0} : graph.degree, graph.build_beam, static_cast<double>(graph.alpha), graph.plane_count,
+        seconds, static_cast<double>(rows_) / seconds, static_cast<double>(graph_->memory_bytes()) / static_cast<double>(rows_));
   }
 
-  // Rows to which few lists lead are those that walks miss.
+  // Rows to which few lists lead are those that walks miss. Lean lists are not read.
   void print_degrees() const {
+    if (options_.get("lean", "no") == "yes") return;
     std::vector<std::uint32_t> in(rows_);
     std::size_t links = 0;
     const SourceColumn lists = graph_->columns().front();

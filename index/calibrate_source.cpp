@@ -22,10 +22,8 @@ constexpr double kEffortStep = 1.3;
 // all lower targets together.
 constexpr double kFinestStep = 1.06;
 constexpr double kFineTargets = 0.99;
-// Of the misses that a target allows, what the sample must keep unused for its own error, and what the depths may miss: the smaller
-// shares where a source cannot make up for rows that shallow depths lost, all of them where only the shallowest depths keep the
-// estimate.
-constexpr double kSpared = 0.15;
+// Of the misses that a target allows, what the depths may miss: the smaller shares where a source cannot make up for rows that
+// shallow depths lost, all of them where only the shallowest depths keep the estimate.
 constexpr std::array kSharesOfDepths = {0.5, 0.25, 0.1, 1.0};
 // What is listed to see where a source with codes of its own puts neighbours: so many rows of so small a share of all it could
 // read.
@@ -75,7 +73,7 @@ class SourceCalibration {
   Result<SourcePlan> reach(double target, double target_of_depths, std::size_t effort) const {
     const StageDepths depths = depths_for(target_of_depths);
     if (depths.first != FirstStage::kEstimate) return SourcePlan{};
-    const double wanted = target + (1 - target) * kSpared;
+    const double wanted = target + (1 - target) * parts_.source->spared_misses();
     std::size_t too_small = 0;  // 0: none was
     while (true) {
       const Measured measured = ORTHANT_TRY(try_effort(effort, depths, wanted));

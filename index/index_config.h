@@ -57,10 +57,10 @@ std::string_view binary_codes_name(BinaryCodes codes);  // "auto", "sign", "rota
 
 // How the candidates of a search are found. Recorded like the rest.
 enum class IndexStructure : std::uint8_t {
-  kAuto = 0,   // a scan while it is fast, a graph beyond, lists where memory is short
+  kAuto = 0,   // a scan while it is fast, a graph beyond; lists where not even the page cache would hold the codes
   kFlat = 1,   // always a scan of the codes
   kGraph = 2,  // a graph over the codes, whatever the size
-  kLists = 3,  // inverted lists: the least memory
+  kLists = 3,  // inverted lists: the quickest to build
 };
 
 struct IndexConfig {

@@ -76,6 +76,7 @@ Result<std::unique_ptr<CandidateSource>> IndexSource::copy_for(const IndexParts&
   const std::vector<SourceColumn> from = owned_->columns();
   const std::vector<SourceColumn> to = copy->columns();
   for (std::size_t i = 0; i < from.size(); ++i) copy_rows(*from[i].column, *to[i].column, from[i].rows);
+  owned_->release_columns();
   return copy;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/machine_memory.h"
+
 namespace orthant {
 namespace {
 
@@ -9,7 +11,11 @@ namespace {
 // (docs/decisions/0006-short-codes-for-scans.md).
 constexpr std::size_t kGraphRows = 250'000;
 // Codes on disk are not scanned beyond.
-constexpr std::size_t kListRows = 150'000;
+constexpr std::size_t kMostScannedOnDisk = 150'000;
+// Building a graph reads codes here and there: it is for codes that the page cache can hold, and for ordinals that its lean lists
+// have room for. Lists are built in order.
+constexpr std::size_t kShareOfMemory = 2;
+constexpr std::size_t kLeanGraphRows = std::size_t{1} << 23;
 // A structure that was asked for is made from here on; fewer rows are scanned in a microsecond.
 constexpr std::size_t kForcedRows = 1'000;
 // Codes of fewer rows stay in memory whatever the budget: there is nothing to gain.
@@ -40,6 +46,12 @@ std::size_t bytes_of_lists(const IndexConfig& config) {
   return 2 * ((config.dim + 7) / 8 + 7);
 }
 
+IndexStructure structure_on_disk(const IndexConfig& config, std::size_t live_rows) {
+  static const std::size_t machine_bytes = machine_memory_bytes();
+  const bool cached = live_rows * bytes_of_codes(config) <= machine_bytes / kShareOfMemory;
+  return cached && live_rows <= kLeanGraphRows ? IndexStructure::kGraph : IndexStructure::kLists;
+}
+
 }  // namespace
 
 IndexStructure wanted_structure(const IndexConfig& config, std::size_t live_rows) {
@@ -48,8 +60,8 @@ IndexStructure wanted_structure(const IndexConfig& config, std::size_t live_rows
   switch (config.structure) {
     case IndexStructure::kFlat: break;
     case IndexStructure::kAuto:
-      if (live_rows < (on_disk ? kListRows : kGraphRows)) break;
-      return on_disk ? IndexStructure::kLists : IndexStructure::kGraph;
+      if (live_rows < (on_disk ? kMostScannedOnDisk : kGraphRows)) break;
+      return on_disk ? structure_on_disk(config, live_rows) : IndexStructure::kGraph;
     case IndexStructure::kGraph:
     case IndexStructure::kLists: return live_rows >= kForcedRows ? config.structure : IndexStructure::kFlat;
   }

@@ -1,7 +1,8 @@
 #pragma once
 // Which structure an index has, and where its codes live, by size and memory budget. While all fits: a scan, from 250,000 rows on a
-// graph. Where it does not: codes in files, and inverted lists from 150,000 rows on. What the configuration names is taken. Free
-// functions, any thread.
+// graph. Where it does not: codes in files, and from 150,000 rows on a graph with lean lists (candidates/graph_rows.h), or inverted
+// lists where the codes are more than half of what the machine has, or the rows more than 8,388,608. What the configuration names
+// is taken. Free functions, any thread.
 
 #include <cstddef>
 
@@ -11,7 +12,6 @@
 namespace orthant {
 
 // The structure that an index with so many live rows is to have: kFlat, kGraph or kLists. kFlat where the configuration has none.
-// Of kAuto, CodeResidency::kDisk asks for lists.
 IndexStructure wanted_structure(const IndexConfig& config, std::size_t live_rows);
 
 // How long codes are to be: as short as scans need where the choice is left to us and only scans read them. Lists have codes of

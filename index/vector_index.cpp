@@ -183,7 +183,9 @@ Result<std::unique_ptr<QualityMeasurement>> VectorIndex::measure_quality(Quality
 Status VectorIndex::save(const std::filesystem::path& file, const std::function<Status()>& before_commit) const {
   const auto lock = impl_->source_.hold_still();
   const IndexSource::Use source(impl_->source_);
-  return save_snapshot(file, impl_->snapshot_header(source.get()), impl_->tables_, source.get(), before_commit);
+  const Status saved = save_snapshot(file, impl_->snapshot_header(source.get()), impl_->tables_, source.get(), before_commit);
+  if (source.get() != nullptr) source.get()->release_columns();
+  return saved;
 }
 
 }  // namespace orthant

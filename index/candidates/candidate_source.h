@@ -66,6 +66,10 @@ class CandidateSource {
   // Its estimates come from codes of its own, which tell more than, or less than, those that scans read.
   virtual bool has_own_codes() const { return false; }
 
+  // Of the misses that a target allows, what calibration keeps unused: its queries are rows of the source, or near to some, which a
+  // source may find more easily than others.
+  virtual double spared_misses() const { return 0.15; }
+
   // What a search with this trace costs, in rows of a 1-bit scan that take as long.
   virtual double cost(const SourceTrace& trace) const {
     return static_cast<double>(trace.compared) + kVisitCost * static_cast<double>(trace.visited);
@@ -90,6 +94,8 @@ class CandidateSource {
   // What describes the structure besides its columns.
   virtual std::string parameters() const = 0;
   virtual std::vector<SourceColumn> columns() = 0;
+  // The columns were read; what was made for that alone may go.
+  virtual void release_columns() {}
   // For a loader, once it has filled the columns of a structure made from parameters: checks them and makes what is not stored.
   // data_corruption when they are damaged; the structure is of no use then.
   virtual Status finish_load() { return {}; }

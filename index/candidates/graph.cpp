@@ -16,7 +16,9 @@ namespace orthant {
 namespace {
 
 constexpr std::uint32_t kParametersVersion = 1;
+constexpr std::uint32_t kLeanVersion = 2;  // its lists are lean; otherwise as 1
 constexpr std::uint32_t kListsColumn = 1;
+constexpr std::uint32_t kLineSlotsColumn = 2;  // of lean lists
 // Rows linked between two publications of progress.
 constexpr Ordinal kBatchRows = 1'024;
 constexpr std::size_t kRowsPerTask = 8;
@@ -55,9 +57,10 @@ class Graph final : public CandidateSource {
  public:
   Graph(const IndexConfig& config, const CodeTables& tables, const BinaryQuantizer& quantizer, const GraphOptions& options)
       : metric_(config.metric),
+        codes_on_disk_(config.code_residency == CodeResidency::kDisk),
         tables_(tables),
         options_(options),
-        rows_(tables, config.metric, weight_count(config, quantizer), options.degree),
+        rows_(tables, config.metric, weight_count(config, quantizer), options.lean ? 0 : options.degree),
         landmarks_(config.metric),
         builder_(tables, quantizer, config.metric, options, rows_, landmarks_) {}
 
@@ -75,16 +78,23 @@ class Graph final : public CandidateSource {
   std::size_t memory_bytes() const override { return rows_.memory_bytes() + landmarks_.memory_bytes(); }
 
   bool outlives_codes() const override { return true; }
-  std::string parameters() const override;
-  std::vector<SourceColumn> columns() override {
-    return {{kListsColumn, &rows_.lists(), std::max(covered_count(), loading_count_)}};
+  // Measured on lean graphs: docs/decisions/0009-lean-graph.md.
+  double spared_misses() const override { return rows_.is_lean() ? 0.45 : CandidateSource::spared_misses(); }
+  // Before ordinals run out; or codes went to disk since it was made.
+  bool is_outgrown() const override {
+    if (!rows_.is_lean()) return codes_on_disk_;
+    return tables_.row_count() > GraphRows::kMostLeanRows - GraphRows::kMostLeanRows / 8;
   }
+  std::string parameters() const override;
+  std::vector<SourceColumn> columns() override;
+  void release_columns() override { line_slots_.reset(); }
   Status finish_load() override;
   // Makes room for a loader that fills columns().
   void reserve(Ordinal row_count) {
     rows_.lists().reserve(row_count);
     loading_count_ = row_count;
   }
+  std::size_t degree() const { return rows_.degree(); }
 
  private:
   template <typename Met>
@@ -96,12 +106,14 @@ class Graph final : public CandidateSource {
   Status check_lists() const;
 
   const Metric metric_;
+  const bool codes_on_disk_;
   const CodeTables& tables_;
   const GraphOptions options_;
   GraphRows rows_;
   GraphLandmarks landmarks_;
   GraphBuilder builder_;
   Ordinal loading_count_ = 0;                   // rows that a loader fills
+  std::unique_ptr<RowColumn> line_slots_;       // a copy for snapshots, while one is made or read
   std::atomic<std::size_t> unlinked_count_{0};  // buried rows below covered_count() without neighbours
   // Stored with release after all rows below it are linked.
   std::atomic<Ordinal> covered_count_{0};
@@ -168,6 +180,7 @@ std::vector<Candidate> Graph::walk_masked(const RowEstimate& estimate, const Row
 
 Status Graph::extend(Ordinal end, ThreadPool* pool, const std::atomic<bool>& stop) {
   if (end > tables_.row_count()) return internal_error("a graph is extended past the rows of its index");
+  if (rows_.is_lean() && end > GraphRows::kMostLeanRows) return internal_error("a lean graph is extended past its largest ordinal");
   while (covered_count() < end && !stop.load(std::memory_order_relaxed)) {
     const Ordinal first = covered_count();
     link_batch(first, std::min(end, first + kBatchRows), pool);
@@ -226,10 +239,23 @@ Status Graph::repair(ThreadPool* pool, const std::atomic<bool>& stop) {
   return {};
 }
 
+std::vector<SourceColumn> Graph::columns() {
+  const Ordinal count = std::max(covered_count(), loading_count_);
+  std::vector<SourceColumn> columns = {{kListsColumn, &rows_.lists(), count}};
+  if (!rows_.is_lean() || rows_.line_slot_bytes() == 0) return columns;
+  if (!line_slots_) {
+    line_slots_ = std::make_unique<RowColumn>(rows_.line_slot_bytes());
+    line_slots_->reserve(count);
+    rows_.copy_line_slots(covered_count(), *line_slots_);
+  }
+  columns.push_back({kLineSlotsColumn, line_slots_.get(), count});
+  return columns;
+}
+
 std::string Graph::parameters() const {
   std::string bytes;
-  append_value(bytes, kParametersVersion);
-  append_value(bytes, static_cast<std::uint32_t>(options_.degree));
+  append_value(bytes, rows_.is_lean() ? kLeanVersion : kParametersVersion);
+  append_value(bytes, static_cast<std::uint32_t>(rows_.degree()));
   append_value(bytes, static_cast<std::uint32_t>(covered_count()));
   return bytes;
 }
@@ -238,8 +264,10 @@ Status Graph::finish_load() {
   if (tables_.row_count() < loading_count_) {
     return data_corruption(fmt::format("graph: covers {} rows of {}", loading_count_, tables_.row_count()));
   }
-  ORTHANT_TRY(check_lists());
   rows_.grow(loading_count_, false);
+  if (line_slots_) rows_.put_line_slots(loading_count_, *line_slots_);
+  line_slots_.reset();
+  ORTHANT_TRY(check_lists());
   std::size_t unlinked = 0;
   for (Ordinal row = 0; row < loading_count_; ++row) unlinked += tables_.is_buried(row) && !rows_.has_list(row) ? 1 : 0;
   unlinked_count_.store(unlinked, std::memory_order_relaxed);
@@ -250,10 +278,9 @@ Status Graph::finish_load() {
 
 Status Graph::check_lists() const {
   for (Ordinal row = 0; row < loading_count_; ++row) {
-    std::uint32_t* slots = rows_.slots(row);
     bool ended = false;
     for (std::size_t i = 0; i < rows_.degree(); ++i) {
-      const Ordinal neighbour = GraphRows::slot(slots, i);
+      const Ordinal neighbour = rows_.slot(row, i);
       const bool right = neighbour == kNoOrdinal || (!ended && neighbour < loading_count_ && neighbour != row);
       if (!right)
         return data_corruption(fmt::format("graph: row {} of {} has {} as neighbour {}", row, loading_count_, neighbour, i));
@@ -277,15 +304,19 @@ Result<std::unique_ptr<CandidateSource>> load_graph(const IndexConfig& config, c
   const auto degree = reader.read<std::uint32_t>();
   const auto covered = reader.read<std::uint32_t>();
   if (!covered || !reader.at_end()) return data_corruption(fmt::format("graph: {} bytes of parameters", parameters.size()));
-  if (*version != kParametersVersion) {
-    return data_corruption(fmt::format("graph: version {}, expected {}", *version, kParametersVersion));
+  if (*version != kParametersVersion && *version != kLeanVersion) {
+    return data_corruption(fmt::format("graph: version {}, expected {} or {}", *version, kParametersVersion, kLeanVersion));
   }
-  if (*degree == 0 || *degree > kLargestDegree || *covered == kNoOrdinal) {
+  GraphOptions options = *version == kLeanVersion ? kLeanGraph : GraphOptions{};
+  options.degree = *degree;
+  const Ordinal most_rows = options.lean ? GraphRows::kMostLeanRows : kNoOrdinal;
+  if (*degree == 0 || *degree > kLargestDegree || *covered >= most_rows) {
     return data_corruption(fmt::format("graph: {} rows of degree {}", *covered, *degree));
   }
-  GraphOptions options;
-  options.degree = *degree;
   auto graph = std::make_unique<Graph>(config, tables, quantizer, options);
+  if (graph->degree() != *degree) {
+    return data_corruption(fmt::format("graph: lists of {}, expected {}", *degree, graph->degree()));
+  }
   graph->reserve(*covered);
   return graph;
 }

@@ -140,17 +140,18 @@ void GraphBuilder::link_back(Ordinal from, Ordinal to, Workspace& workspace) {
   workspace.ordinals.push_back(to);
   workspace.geometry.take(from);
   workspace.measure_ordinals();
-  const std::size_t count = prune(workspace.candidates, rows_.degree() * 3 / 4, options_.alpha, workspace.geometry);
+  const std::size_t kept = rows_.is_lean() ? rows_.degree() : rows_.degree() * 3 / 4;
+  const std::size_t count = prune(workspace.candidates, kept, options_.alpha, workspace.geometry);
   rows_.write_list(from, workspace.chosen(count));
 }
 
 void GraphBuilder::link_around(Ordinal ordinal, Ordinal end, const Bitmap& gone) {
   Workspace workspace(*this);
-  if (!replace_gone(ordinal, gone, workspace)) link(ordinal, end);
+  if (!replace_gone(ordinal, end, gone, workspace)) link(ordinal, end);
 }
 
 // False when hardly any neighbours are left.
-bool GraphBuilder::replace_gone(Ordinal ordinal, const Bitmap& gone, Workspace& workspace) {
+bool GraphBuilder::replace_gone(Ordinal ordinal, Ordinal end, const Bitmap& gone, Workspace& workspace) {
   std::lock_guard lock(rows_.lock_of(ordinal));
   std::vector<Ordinal> list(rows_.degree());
   list.resize(rows_.read_list(ordinal, list.data()));
@@ -164,7 +165,8 @@ bool GraphBuilder::replace_gone(Ordinal ordinal, const Bitmap& gone, Workspace& 
     }
     const std::size_t size = rows_.read_list(neighbour, workspace.list.data());
     for (Ordinal next : std::span(workspace.list.data(), size)) {
-      if (next != ordinal && !is_gone(next)) around.push_back(next);
+      // A lean slot that another thread is writing may give any ordinal.
+      if (next < end && next != ordinal && !is_gone(next)) around.push_back(next);
     }
   }
   std::ranges::sort(around);

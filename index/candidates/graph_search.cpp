@@ -42,19 +42,17 @@ void GraphSearch::add_list_of_mask(Ordinal ordinal) {
   // About what an expansion brings without a mask, less what was met before.
   const std::size_t enough = filling_->count + rows_.degree() * 3 / 4;
   const auto add_inside = [&](Ordinal row, bool keep_outside) {
-    std::uint32_t* slots = rows_.slots(row);
-    for (std::size_t i = 0; i < rows_.degree() && filling_->count < enough; ++i) {
-      const Ordinal neighbour = GraphRows::slot(slots, i);
-      if (neighbour == kNoOrdinal) break;
-      if (neighbour >= end_) continue;
+    rows_.visit_list(row, [&](Ordinal neighbour) {
+      if (neighbour >= end_) return true;
       if (mask_->contains(neighbour)) {
         add(neighbour);
       } else if (keep_outside && scratch_.visited.add(neighbour)) {
         scratch_.visited.remember(&neighbour, 1);
         scratch_.outside.push_back(neighbour);
-        prefetch_list(neighbour);
+        rows_.fetch_list(neighbour);
       }
-    }
+      return filling_->count < enough;
+    });
   };
   scratch_.outside.clear();
   add_inside(ordinal, true);

@@ -142,7 +142,7 @@ class GraphSearch {
   // The row to expand next; its list is on the way when this returns.
   void choose_next() {
     next_ = scratch_.frontier.expand_next();
-    if (next_ != kNoOrdinal) prefetch_list(next_);
+    if (next_ != kNoOrdinal) rows_.fetch_list(next_);
   }
   // Puts its unmet neighbours into a batch, whose lines are then on the way.
   void expand(Ordinal ordinal) {
@@ -155,18 +155,12 @@ class GraphSearch {
     fetch_lines();
   }
   void add_list(Ordinal ordinal) {
-    std::uint32_t* slots = rows_.slots(ordinal);
-    for (std::size_t i = 0; i < rows_.degree(); ++i) {
-      const Ordinal neighbour = GraphRows::slot(slots, i);
-      if (neighbour == kNoOrdinal) break;
+    rows_.visit_list(ordinal, [this](Ordinal neighbour) {
       if (neighbour < end_) add(neighbour);
-    }
+      return true;
+    });
   }
   void add_list_of_mask(Ordinal ordinal);
-  void prefetch_list(Ordinal ordinal) const {
-    const std::uint32_t* slots = rows_.slots(ordinal);
-    for (std::size_t i = 0; i < rows_.degree(); i += 16) fetch(slots + i);
-  }
   // Into the second-level cache: some two dozen lines may be on their way to the first at a time, and a list has more.
   static void fetch(const void* line) { __builtin_prefetch(line, 0, 2); }
 

@@ -196,13 +196,19 @@ std::size_t InvertedLists::stale_count() const {
   return in_lists - std::min(in_lists, live_rows(tables_, 0, state->covered()));
 }
 
+// Segments behind the first that lost rows are merged into it: copying its entries is most of the work, and a list that lies in one
+// piece is read in half the time of one in two.
 Status InvertedLists::repair(ThreadPool* pool, const std::atomic<bool>& stop) {
-  for (std::size_t i = 0; i < state_.latest().segments.size(); ++i) {
-    const ListSegment& segment = *state_.latest().segments[i];
-    if (segment.row_count() == live_rows(tables_, segment.first(), segment.end())) continue;
-    const ListSegment* const one = &segment;
-    if (!replace(i, i + 1, merge_segments(space(), {&one, 1}, pool, stop))) return {};
-  }
+  const auto& segments = state_.latest().segments;
+  const auto lost_rows = [this](const std::shared_ptr<ListSegment>& segment) {
+    return segment->row_count() != live_rows(tables_, segment->first(), segment->end());
+  };
+  const auto stale = std::ranges::find_if(segments, lost_rows);
+  if (stale == segments.end()) return {};
+  const auto first = static_cast<std::size_t>(stale - segments.begin());
+  std::vector<const ListSegment*> merged;
+  for (std::size_t i = first; i < segments.size(); ++i) merged.push_back(segments[i].get());
+  replace(first, segments.size(), merge_segments(space(), merged, pool, stop));
   return {};
 }
 

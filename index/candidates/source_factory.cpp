@@ -3,13 +3,21 @@
 #include <fmt/format.h>
 
 #include "index/candidates/graph.h"
+#include "index/candidates/graph_rows.h"
 #include "index/candidates/inverted_lists.h"
 
 namespace orthant {
 
+// A graph over codes on disk has lean lists. Those have no room for all ordinals: inverted lists take the place of a graph long
+// before these run out.
 std::unique_ptr<CandidateSource> make_source(IndexStructure structure, const IndexParts& parts) {
+  const bool lean = parts.config.code_residency == CodeResidency::kDisk;
+  if (lean && structure == IndexStructure::kGraph && parts.tables.row_count() > GraphRows::kMostLeanRows / 2) {
+    structure = IndexStructure::kLists;
+  }
   switch (structure) {
-    case IndexStructure::kGraph: return make_graph(parts.config, parts.tables, *parts.quantizer);
+    case IndexStructure::kGraph:
+      return make_graph(parts.config, parts.tables, *parts.quantizer, lean ? kLeanGraph : GraphOptions{});
     case IndexStructure::kLists: return make_lists(parts.config, parts.tables);
     case IndexStructure::kAuto:
     case IndexStructure::kFlat: break;

@@ -76,7 +76,7 @@ class CodesOnDisk : public testing::Test {
 };
 
 TEST_F(CodesOnDisk, AnswerAsCodesInMemory) {
-  for (const auto structure : {IndexStructure::kFlat, IndexStructure::kGraph, IndexStructure::kLists}) {
+  for (const auto structure : {IndexStructure::kFlat, IndexStructure::kLists}) {
     for (const Metric metric : {Metric::kDot, Metric::kEuclid}) {
       const FilledIndex in_memory = fill(config_of(structure, CodeResidency::kMemory, metric));
       const FilledIndex on_disk = fill(config_of(structure, CodeResidency::kDisk, metric));
@@ -103,6 +103,38 @@ TEST_F(CodesOnDisk, TakeNoMemoryBesideTheStructure) {
   const FilledIndex scanned = fill(config_of(IndexStructure::kFlat, CodeResidency::kDisk));
   EXPECT_EQ(scanned.index->memory().binary_bytes, before.binary_bytes);
   EXPECT_LE(scanned.index->memory().int8_bytes, 2 * kFirstRows);
+}
+
+TEST_F(CodesOnDisk, AreWalkedByAGraphWithLeanLists) {
+  const FilledIndex in_memory = fill(config_of(IndexStructure::kGraph, CodeResidency::kMemory));
+  const FilledIndex on_disk = fill(config_of(IndexStructure::kGraph, CodeResidency::kDisk));
+  ASSERT_EQ(on_disk.index->structure(), "graph");
+  EXPECT_LT(on_disk.index->memory().structure_bytes, in_memory.index->memory().structure_bytes * 3 / 4);
+  std::size_t found = 0;
+  for (int i = 0; i < 30; ++i) {
+    const std::vector<float> query = clustered_rows(1, kDim, random_);
+    const auto expected = in_memory.index->search(query, {.exact = true}).value();
+    const std::vector<ScoredOrdinal> walked = on_disk.index->search(query, {.effort = 1'000}).value();
+    for (const ScoredOrdinal& one : walked) {
+      EXPECT_FALSE(on_disk.index->is_buried(one.ordinal));
+      found += one.score >= expected.back().score - 1e-6f ? 1 : 0;
+    }
+  }
+  EXPECT_GE(found, 290U);
+}
+
+// Whoever comes to short memory with a graph as it is in memory gets a lean one, and is served by the other until then.
+TEST_F(CodesOnDisk, MakeAGraphThatCameFromMemoryLean) {
+  const FilledIndex filled = fill(config_of(IndexStructure::kGraph, CodeResidency::kMemory));
+  const auto file = directory_.path() / "snapshot";
+  ASSERT_TRUE(filled.index->save(file));
+  const auto loaded =
+      VectorIndex::load(file, config_of(IndexStructure::kGraph, CodeResidency::kDisk), filled.stored.get(), home()).value();
+  EXPECT_EQ(loaded->structure(), "graph");
+  EXPECT_GT(loaded->memory().structure_bytes, filled.index->memory().structure_bytes * 3 / 4);
+  ASSERT_TRUE(loaded->needs_build());
+  build(*loaded);
+  EXPECT_LT(loaded->memory().structure_bytes, filled.index->memory().structure_bytes * 3 / 4);
 }
 
 TEST_F(CodesOnDisk, ComeFromASnapshotAndGoIntoOne) {

@@ -18,7 +18,7 @@ TEST(StructureChoice, GoesFromAScanToAGraphWhileAllFits) {
   EXPECT_EQ(wanted_residency(config, 1'000'000, kPlenty), CodeResidency::kMemory);
 }
 
-TEST(StructureChoice, GoesToListsOnDiskWhereMemoryIsShort) {
+TEST(StructureChoice, GoesToDiskWhereMemoryIsShort) {
   IndexConfig config = {.dim = 384};
   const std::size_t needed = bytes_in_memory(config, 1'000'000);
   EXPECT_GT(needed, std::size_t{600'000'000});
@@ -28,8 +28,11 @@ TEST(StructureChoice, GoesToListsOnDiskWhereMemoryIsShort) {
   config.memory_budget_bytes = needed - 1;
   EXPECT_EQ(wanted_residency(config, 1'000'000, kPlenty), CodeResidency::kDisk);
   config.code_residency = CodeResidency::kDisk;
-  EXPECT_EQ(wanted_structure(config, 1'000'000), IndexStructure::kLists);
+  // A graph while the machine's page cache can hold the codes and lean lists the ordinals.
   EXPECT_EQ(wanted_structure(config, 100'000), IndexStructure::kFlat);
+  EXPECT_EQ(wanted_structure(config, 200'000), IndexStructure::kGraph);
+  EXPECT_EQ(wanted_structure(config, 4'000'000'000), IndexStructure::kLists);
+  EXPECT_EQ(wanted_structure({.dim = 1, .code_residency = CodeResidency::kDisk}, 9'000'000), IndexStructure::kLists);
 }
 
 TEST(StructureChoice, TakesWhatIsNamed) {

@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kDim = 16;
 constexpr Ordinal kRows = 4'000;
 
-class GraphThreads : public testing::TestWithParam<Metric> {
+class GraphThreads : public testing::TestWithParam<test::GraphKind> {
  protected:
   void write(std::mt19937_64 random) {
     while (fixture_.tables().row_count() < kRows) {
@@ -58,7 +58,7 @@ class GraphThreads : public testing::TestWithParam<Metric> {
     }
   }
 
-  test::GraphFixture fixture_{{.dim = kDim, .metric = GetParam()}};
+  test::GraphFixture fixture_{kDim, GetParam()};
   std::atomic<bool> stop_ = false;
 };
 
@@ -75,8 +75,8 @@ TEST_P(GraphThreads, GrowAndRepairBesideSearchesAndAWriter) {
   EXPECT_GE(fixture_.mean_recall(test::clustered_rows(20, kDim, random), 400, 400), 0.95);
 }
 
-INSTANTIATE_TEST_SUITE_P(Metrics, GraphThreads, testing::Values(Metric::kCosine, Metric::kDot, Metric::kEuclid),
-                         [](const auto& metric) { return std::string(metric_name(metric.param)); });
+INSTANTIATE_TEST_SUITE_P(Kinds, GraphThreads, testing::ValuesIn(test::kGraphKinds),
+                         [](const auto& kind) { return test::name_of(kind.param); });
 
 }  // namespace
 }  // namespace orthant

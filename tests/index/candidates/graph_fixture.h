@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "index/candidates/graph.h"
@@ -19,8 +20,22 @@
 
 namespace orthant::test {
 
+// What graphs are tested as: each metric, with lists as they are in memory and with lean ones.
+struct GraphKind {
+  Metric metric;
+  bool lean;
+};
+inline const std::array kGraphKinds = {GraphKind{Metric::kCosine, false}, GraphKind{Metric::kDot, false},
+                                       GraphKind{Metric::kEuclid, false}, GraphKind{Metric::kCosine, true},
+                                       GraphKind{Metric::kDot, true},     GraphKind{Metric::kEuclid, true}};
+inline std::string name_of(const GraphKind& kind) {
+  return std::string(metric_name(kind.metric)) + (kind.lean ? "Lean" : "");
+}
+
 class GraphFixture {
  public:
+  GraphFixture(std::size_t dim, const GraphKind& kind)
+      : GraphFixture({.dim = dim, .metric = kind.metric}, kind.lean ? kLeanGraph : GraphOptions{}) {}
   GraphFixture(const IndexConfig& config, const GraphOptions& options = {})
       : config_(config),
         quantizer_(make_binary_quantizer(config)),

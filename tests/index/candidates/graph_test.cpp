@@ -21,13 +21,13 @@ constexpr std::size_t kDim = 48;
 constexpr std::size_t kRows = 2'500;
 constexpr std::size_t kQueries = 20;
 
-class GraphOf : public testing::TestWithParam<Metric> {
+class GraphOf : public testing::TestWithParam<test::GraphKind> {
  protected:
   void SetUp() override {
     // Rows of dot product differ in length, or it would be cosine.
     rows_ = test::clustered_rows(kRows, kDim, random_);
     std::uniform_real_distribution<float> length(0.5f, 2);
-    for (std::size_t row = 0; row < kRows && GetParam() == Metric::kDot; ++row) {
+    for (std::size_t row = 0; row < kRows && GetParam().metric == Metric::kDot; ++row) {
       const float factor = length(random_);
       for (std::size_t i = 0; i < kDim; ++i) rows_[row * kDim + i] *= factor;
     }
@@ -39,7 +39,7 @@ class GraphOf : public testing::TestWithParam<Metric> {
 };
 
 TEST_P(GraphOf, FindsNearlyAllThatTheCodesCanTell) {
-  test::GraphFixture fixture({.dim = kDim, .metric = GetParam()});
+  test::GraphFixture fixture(kDim, GetParam());
   fixture.append(rows_);
   ThreadPool pool("build", 2, 64);
   fixture.extend(&pool);
@@ -57,7 +57,7 @@ TEST_P(GraphOf, FindsNearlyAllThatTheCodesCanTell) {
 }
 
 TEST_P(GraphOf, GivesTheEstimatesOfAFlatScan) {
-  test::GraphFixture fixture({.dim = kDim, .metric = GetParam()});
+  test::GraphFixture fixture(kDim, GetParam());
   fixture.append(rows_);
   fixture.extend();
   const PreparedQuery query = fixture.prepare(std::span(queries_).first(kDim));
@@ -80,7 +80,7 @@ TEST_P(GraphOf, GivesTheEstimatesOfAFlatScan) {
 }
 
 TEST_P(GraphOf, CoversWhatIsLinkedAndNothingElse) {
-  test::GraphFixture fixture({.dim = kDim, .metric = GetParam()});
+  test::GraphFixture fixture(kDim, GetParam());
   const auto query = std::span(queries_).first(kDim);
   EXPECT_TRUE(fixture.candidates(query, 10, 10).empty());
   fixture.append(std::span(rows_).first(1'200 * kDim));
@@ -95,7 +95,7 @@ TEST_P(GraphOf, CoversWhatIsLinkedAndNothingElse) {
 }
 
 TEST_P(GraphOf, NeverGivesRowsOutsideTheMask) {
-  test::GraphFixture fixture({.dim = kDim, .metric = GetParam()});
+  test::GraphFixture fixture(kDim, GetParam());
   fixture.append(rows_);
   fixture.extend();
   for (std::size_t each : {2, 5, 30}) {
@@ -113,7 +113,7 @@ TEST_P(GraphOf, NeverGivesRowsOutsideTheMask) {
 }
 
 TEST_P(GraphOf, NeverGivesBuriedRowsAndRepairKeepsRecall) {
-  test::GraphFixture fixture({.dim = kDim, .metric = GetParam()});
+  test::GraphFixture fixture(kDim, GetParam());
   fixture.append(rows_);
   fixture.extend();
   // Every second row, and one cluster's surroundings whole.
@@ -147,7 +147,7 @@ TEST_P(GraphOf, NeverGivesBuriedRowsAndRepairKeepsRecall) {
 }
 
 TEST_P(GraphOf, RowsBuriedBeforeTheyAreLinkedAreLeftOut) {
-  test::GraphFixture fixture({.dim = kDim, .metric = GetParam()});
+  test::GraphFixture fixture(kDim, GetParam());
   fixture.append(rows_);
   for (Ordinal row = 0; row < 1'000; ++row) fixture.tables().bury(row);
   fixture.extend();
@@ -161,8 +161,8 @@ TEST_P(GraphOf, RowsBuriedBeforeTheyAreLinkedAreLeftOut) {
   EXPECT_GE(fixture.mean_recall(queries_, 300, 300), 0.97);
 }
 
-INSTANTIATE_TEST_SUITE_P(Metrics, GraphOf, testing::Values(Metric::kCosine, Metric::kDot, Metric::kEuclid),
-                         [](const auto& metric) { return std::string(metric_name(metric.param)); });
+INSTANTIATE_TEST_SUITE_P(Kinds, GraphOf, testing::ValuesIn(test::kGraphKinds),
+                         [](const auto& kind) { return test::name_of(kind.param); });
 
 // Titles of one corpus repeat; more equal rows than a list has slots must not cut the others off.
 TEST(Graph, FindsRowsAmongManyEqualOnes) {
@@ -233,6 +233,15 @@ TEST(Graph, TakesAtMost264BytesARowOf384Dimensions) {
   EXPECT_LE(fixture.graph().memory_bytes(), 264u * 2'000);
 }
 
+// 115 and, of few rows, some for landmarks.
+TEST(Graph, WithLeanListsTakesAtMost120BytesARowOf384Dimensions) {
+  std::mt19937_64 random(test::sample_seed());
+  test::GraphFixture fixture(384, {Metric::kCosine, true});
+  fixture.append(test::clustered_rows(5'000, 384, random));
+  fixture.extend();
+  EXPECT_LE(fixture.graph().memory_bytes(), 120u * 5'000);
+}
+
 TEST(Graph, FindsTheNeighboursOfRealSentences) {
   ORTHANT_REQUIRE_SHARED_DATA();
   const auto reference = test::shared_dir() / "reference";
@@ -243,7 +252,12 @@ TEST(Graph, FindsTheNeighboursOfRealSentences) {
   ThreadPool pool("build", 2, 64);
   fixture.extend(&pool);
   // A flat scan of the same codes gives .9937 at this depth (recall_test.cpp).
-  EXPECT_GE(fixture.mean_recall(std::span(queries.values).first(60 * queries.columns), 100, 200), 0.975);
+  const auto first = std::span(queries.values).first(60 * queries.columns);
+  EXPECT_GE(fixture.mean_recall(first, 100, 200), 0.975);
+  test::GraphFixture lean(documents.columns, {Metric::kCosine, true});
+  lean.append(documents.values);
+  lean.extend(&pool);
+  EXPECT_GE(lean.mean_recall(first, 100, 200), 0.965);
 }
 
 }  // namespace
