@@ -14,6 +14,7 @@
 #include "api/qdrant/collection_settings.h"
 #include "api/qdrant/envelope.h"
 #include "api/qdrant/point_bytes.h"
+#include "api/qdrant/strict_mode.h"
 
 namespace orthant::bulk {
 namespace {
@@ -69,14 +70,42 @@ Result<std::unique_ptr<PointReader>> make_reader(const Request& request, Content
   return std::make_unique<VectorReader>(coding, target.text_vector, vector->second.index, max_point_bytes);
 }
 
+// Nothing where the collection is in no strict mode.
+std::shared_ptr<const qdrant::StrictMode> strict_mode_of(const CollectionConfig& config) {
+  const auto settings = qdrant::CollectionSettings::from_json(config.dialect_json);
+  return settings ? qdrant::StrictMode::make(settings->strict_mode_config) : nullptr;
+}
+
+// Lines with a vector that is longer than strict mode allows become errors.
+void refuse_long_vectors(const qdrant::StrictMode& mode, DocumentBatch& batch) {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < batch.points.size(); ++i) {
+    Status fits;
+    for (const auto& [name, vector] : batch.points[i].vectors) {
+      if (fits) fits = mode.check_length(name, vector);
+    }
+    if (!fits) {
+      batch.errors.push_back({batch.lines[i], fits.error().message});
+      continue;
+    }
+    if (kept != i) batch.points[kept] = std::move(batch.points[i]);
+    batch.lines[kept++] = batch.lines[i];
+  }
+  batch.points.resize(kept);
+  batch.lines.resize(kept);
+  std::ranges::sort(batch.errors, {}, &LineError::line);
+}
+
 // One upload: reads the body, parses on the request pool, keeps a few batches in the engine.
 class Upload {
  public:
-  Upload(Engine& engine, Request& request, std::unique_ptr<PointReader> reader, std::optional<Operation> operation)
+  Upload(Engine& engine, Request& request, std::unique_ptr<PointReader> reader, std::optional<Operation> operation,
+         std::shared_ptr<const qdrant::StrictMode> strict)
       : engine_(engine),
         request_(request),
         reader_(std::move(reader)),
         operation_(std::move(operation)),
+        strict_(std::move(strict)),
         window_(writer(), kBatchesInFlight) {}
 
   // The first error of the stream itself: damaged compression, a lost connection, a failed write. Lines that were good before it
@@ -92,14 +121,16 @@ class Upload {
       status = co_await use_input();
       // The client sends less than we can take: its lines go on without waiting for a full batch. While there is no room in the
       // window, more lines gather in the socket.
-      if (*count < bytes.size()) co_await put_batch();
+      if (status && *count < bytes.size()) status = co_await put_batch();
     }
     if (status) status = co_await finish_reading();
-    co_await put_batch();
+    // What was read stands, also where the stream broke.
+    const Status last = co_await put_batch();
+    if (status) status = last;
     co_await window_.wait_until_empty();
     if (operation_ && status && !window_.failure()) {
       // Only now: whoever sees the operation finished finds all of its lines done.
-      co_await put_batch(true);
+      status = co_await put_batch(true);
       co_await window_.wait_until_empty();
     }
     if (window_.failure()) status = std::unexpected(*window_.failure());
@@ -137,7 +168,10 @@ class Upload {
       progress = co_await run_on<Progress>(engine_.request_pool(), read);
       const bool refused = !progress && progress.error().code == ErrorCode::kResourceExhausted;
       if (refused) progress = reader_->read(batch_);
-      if (batch_.full()) co_await put_batch();
+      // No conditional operator here: GCC 12 destroys what it awaits twice.
+      Status put;
+      if (batch_.full()) put = co_await put_batch();
+      if (!put) co_return put;
     }
     if (!progress) co_return std::unexpected(progress.error());
     co_return Status();
@@ -154,21 +188,34 @@ class Upload {
       if (!more && more.error().code == ErrorCode::kResourceExhausted) more = finish();
       if (!more) co_return std::unexpected(more.error());
       if (!*more) co_return Status();
-      co_await put_batch();
+      const Status put = co_await put_batch();
+      if (!put) co_return put;
     }
   }
 
-  Awaitable<void> put_batch(bool ends = false) {
+  // An error: strict mode lets the collection grow no further.
+  Awaitable<Status> put_batch(bool ends = false) {
     DocumentBatch batch;
     std::swap(batch, batch_);
+    if (strict_ && !batch.points.empty()) {
+      // What it counts must be there: one batch at a time.
+      co_await window_.wait_until_empty();
+      const Result<CollectionInfo> info = engine_.collection_info(request_.path_value("collection"));
+      if (!info) co_return std::unexpected(info.error());
+      const Status room = strict_->check_growth(qdrant::strict_facts_of(*info));
+      if (!room) co_return room;
+      refuse_long_vectors(*strict_, batch);
+    }
     if (operation_) operation_->prepare(batch, ends);
     co_await window_.put(std::move(batch));
+    co_return Status();
   }
 
   Engine& engine_;
   Request& request_;
   std::unique_ptr<PointReader> reader_;
   std::optional<Operation> operation_;
+  std::shared_ptr<const qdrant::StrictMode> strict_;
   WriteWindow window_;
   DocumentBatch batch_;
 };
@@ -255,7 +302,7 @@ Awaitable<Response> ingest_documents(Engine& engine, Request& request) {
     (*operation)->set_done_before(std::move(*before).value_or(BulkProgress()));
   }
   const std::string operation_name = *operation ? (*operation)->name() : std::string();
-  Upload upload(engine, request, std::move(*reader), std::move(*operation));
+  Upload upload(engine, request, std::move(*reader), std::move(*operation), strict_mode_of(info->config));
   const Status status = co_await upload.run();
   IngestSummary& summary = upload.summary();
   if (!operation_name.empty()) {

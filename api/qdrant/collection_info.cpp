@@ -61,10 +61,10 @@ void write_vectors(JsonWriter& json, const CollectionInfo& info, const Collectio
   json.end_object();
 }
 
-// Only where the collection has any.
+// Only where the collection has any, or had.
 void write_sparse_vectors(JsonWriter& json, const CollectionInfo& info, const CollectionSettings& settings) {
   const auto is_sparse = [](const auto& vector) { return vector.second.kind == VectorKind::kSparse; };
-  if (std::ranges::none_of(info.config.vectors, is_sparse)) return;
+  if (std::ranges::none_of(info.config.vectors, is_sparse) && !settings.had_sparse) return;
   json.key("sparse_vectors").begin_object();
   for (const auto& [name, config] : info.config.vectors) {
     if (config.kind != VectorKind::kSparse) continue;

@@ -159,6 +159,7 @@ std::string CollectionSettings::to_json() const {
   json.key("sparse_vectors").begin_object();
   for (const auto& [name, options] : sparse_vectors) write_fields(json.key(name), options);
   json.end_object();
+  if (had_sparse) json.key("had_sparse").boolean(true);
   for (const Section& section : sections()) write_fields(json.key(section.name), this->*section.fields);
   write_fields(json.key("params"), params);
   write_fields(json.key("metadata"), metadata);
@@ -179,6 +180,7 @@ Result<CollectionSettings> CollectionSettings::from_json(std::string_view json) 
   if (const auto sparse = root.find("sparse_vectors")) {
     for (const JsonValue options : sparse->items()) settings.sparse_vectors[options.key()] = all_fields(options);
   }
+  settings.had_sparse = root.find("had_sparse").has_value();
   const auto read = [&](std::string_view name, JsonFields& fields) {
     if (const auto value = root.find(name)) fields = all_fields(*value);
   };

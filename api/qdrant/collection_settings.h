@@ -21,6 +21,7 @@ using JsonFields = std::map<std::string, std::string>;
 struct CollectionSettings {
   std::map<std::string, JsonFields> vectors;         // by vector name: options as given, without size and distance
   std::map<std::string, JsonFields> sparse_vectors;  // the same of sparse vectors, without the modifier
+  bool had_sparse = false;                           // the last one was deleted: "sparse_vectors" is told as {}
   JsonFields params;                                 // shard_number, replication_factor, ...
   JsonFields hnsw_config;
   JsonFields optimizers_config;

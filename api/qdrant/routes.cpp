@@ -6,6 +6,7 @@
 
 #include "api/qdrant/envelope.h"
 #include "api/qdrant/handlers.h"
+#include "api/qdrant/issues.h"
 #include "api/qdrant/strict_gate.h"
 
 namespace orthant::qdrant {
@@ -96,7 +97,6 @@ constexpr std::array kClusterOnly = {
     ClusterRow{Method::kPost, "/collections/{collection}/cluster"},
     ClusterRow{Method::kPost, "/cluster/recover"},
     ClusterRow{Method::kDelete, "/cluster/peer/{peer_id}"},
-    ClusterRow{Method::kGet, "/cluster/telemetry"},
 };
 
 Handler fixed_result(const char* result) {
@@ -111,14 +111,24 @@ Awaitable<Response> refuse_cluster_call(Request&) {
   co_return response;
 }
 
-// The row's handler behind strict mode.
-Handler gated(const ApiContext& context, const std::shared_ptr<StrictGate>& gate, Method method, std::string_view pattern,
-              EngineHandler handler) {
+Response list_issues(const ApiContext& context, Issues& issues, Request& request) {
+  Engine* engine = context.engine.load(std::memory_order_acquire);
+  return ok_response(request.received, [&](JsonWriter& json) {
+    json.begin_object().key("issues").begin_array();
+    if (engine != nullptr) issues.write(json, *engine, request.grants.get());
+    json.end_array().end_object();
+  });
+}
+
+// The row's handler behind strict mode; reads tell of filters without an index.
+Handler gated(const ApiContext& context, const std::shared_ptr<StrictGate>& gate, const std::shared_ptr<Issues>& issues,
+              Method method, std::string_view pattern, EngineHandler handler) {
   Handler plain = with_engine(context, handler, error_response);
   const StrictRule rule = strict_rule(method, pattern);
   if (rule.use == StrictUse::kNone) return plain;
-  return [&context, gate, rule, plain = std::move(plain)](Request& request) {
+  return [&context, gate, issues, rule, plain = std::move(plain)](Request& request) {
     Engine* engine = context.engine.load(std::memory_order_acquire);
+    if (engine != nullptr && rule.use == StrictUse::kRead) issues->look_at(*engine, request);
     return engine == nullptr ? plain(request) : gate->pass(*engine, request, rule, plain);
   };
 }
@@ -127,18 +137,28 @@ Handler gated(const ApiContext& context, const std::shared_ptr<StrictGate>& gate
 
 void add_routes(Router& router, const ApiContext& context) {
   const auto gate = std::make_shared<StrictGate>();
+  const auto issues = std::make_shared<Issues>();
   for (const HandlerRow& row : kRows) {
-    router.add({row.method, row.pattern, gated(context, gate, row.method, row.pattern, row.handler), error_response});
+    router.add({row.method, row.pattern, gated(context, gate, issues, row.method, row.pattern, row.handler), error_response});
   }
   for (const char* root : kSnapshotRoots) {
     for (const SnapshotRow& row : kSnapshotRows) {
       const std::string pattern = std::string(root) + row.ending;
-      router.add({row.method, pattern, gated(context, gate, row.method, pattern, row.handler), error_response, row.body});
+      router.add({row.method, pattern, gated(context, gate, issues, row.method, pattern, row.handler), error_response, row.body});
     }
   }
   for (const ClusterRow& row : kClusterOnly) router.add({row.method, row.pattern, refuse_cluster_call, error_response});
-  router.add({Method::kGet, "/issues", fixed_result(R"({"issues":[]})"), error_response});
-  router.add({Method::kDelete, "/issues", fixed_result("true"), error_response});
+  router.add({Method::kGet, "/issues",
+              [&context, issues](Request& request) { return immediate_response(list_issues(context, *issues, request)); },
+              error_response});
+  router.add({Method::kDelete, "/issues",
+              [issues](Request& request) {
+                issues->clear();
+                return immediate_response(ok_true(request.received));
+              },
+              error_response});
+  router.add({Method::kGet, "/cluster/telemetry", fixed_result(R"({"collections":{},"cluster":{"enabled":false,"peers":{}}})"),
+              error_response});
   router.add({Method::kGet, "/cluster", fixed_result(R"({"status":"disabled"})"), error_response});
 }
 

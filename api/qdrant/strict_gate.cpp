@@ -28,15 +28,6 @@ constexpr std::array kWrites = {
 };
 constexpr std::string_view kCollection = "/collections/{collection}";
 
-StrictFacts facts_of(const CollectionInfo& info) {
-  StrictFacts facts;
-  facts.points = info.points_count;
-  facts.vector_bytes = info.vector_bytes;
-  facts.payload_bytes = info.payload_bytes;
-  facts.field_indexes = &info.config.field_indexes;
-  return facts;
-}
-
 Status check_operations(const StrictMode& mode, JsonValue body, const StrictFacts& facts, double& cost) {
   const auto operations = body.find("operations");
   if (!operations || !operations->is_array()) return {};
@@ -113,7 +104,7 @@ Awaitable<Response> StrictGate::check_and_pass(Engine& engine, Request& request,
   const auto work = [&]() -> Result<bool> {
     ORTHANT_TRY(mode->check_timeout(*timeout));
     const CollectionInfo info = ORTHANT_TRY(engine.collection_info(request.path_value("collection")));
-    ORTHANT_TRY(check(*mode, rule, request.content, facts_of(info)));
+    ORTHANT_TRY(check(*mode, rule, request.content, strict_facts_of(info)));
     return true;
   };
   Result<bool> allowed = true;

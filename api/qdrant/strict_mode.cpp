@@ -91,6 +91,15 @@ std::uint64_t resident_bytes() {
 
 }  // namespace
 
+StrictFacts strict_facts_of(const CollectionInfo& info) {
+  StrictFacts facts;
+  facts.points = info.points_count;
+  facts.vector_bytes = info.vector_bytes;
+  facts.payload_bytes = info.payload_bytes;
+  facts.field_indexes = &info.config.field_indexes;
+  return facts;
+}
+
 // ---- rates ----
 
 Status RateLimit::take(std::string_view what, double cost, Moment now) {
@@ -305,16 +314,28 @@ Status StrictMode::check_vectors(JsonValue body) const {
 }
 
 Status StrictMode::check_vector(std::string_view name, JsonValue vector) const {
-  const auto rows = most_rows_.find(name);
   const bool is_multi = vector.is_array() && vector.size() > 0 && (*vector.items().begin()).is_array();
-  if (rows != most_rows_.end() && is_multi && static_cast<double>(vector.size()) > rows->second) {
-    return bad_request(
-        fmt::format("Multivector '{}' has a limit of {} vectors, but {} were provided!", name, rows->second, vector.size()));
+  if (is_multi) ORTHANT_TRY(check_rows(name, vector.size()));
+  return check_indices(name, elements(vector, "indices"));
+}
+
+Status StrictMode::check_rows(std::string_view name, std::size_t rows) const {
+  const auto most = most_rows_.find(name);
+  if (most == most_rows_.end() || static_cast<double>(rows) <= most->second) return {};
+  return bad_request(fmt::format("Multivector '{}' has a limit of {} vectors, but {} were provided!", name, most->second, rows));
+}
+
+Status StrictMode::check_indices(std::string_view name, std::size_t indices) const {
+  const auto most = most_indices_.find(name);
+  if (most == most_indices_.end() || static_cast<double>(indices) <= most->second) return {};
+  return bad_request(fmt::format("Sparse vector '{}' has a limit of {} indices", name, most->second));
+}
+
+Status StrictMode::check_length(std::string_view name, const VectorInput& vector) const {
+  if (const auto* multi = std::get_if<MultiVector>(&vector)) {
+    return check_rows(name, multi->dim == 0 ? 0 : multi->values.size() / multi->dim);
   }
-  const auto indices = most_indices_.find(name);
-  if (indices != most_indices_.end() && static_cast<double>(elements(vector, "indices")) > indices->second) {
-    return bad_request(fmt::format("Sparse vector '{}' has a limit of {} indices", name, indices->second));
-  }
+  if (const auto* sparse = std::get_if<SparseVector>(&vector)) return check_indices(name, sparse->indices.size());
   return {};
 }
 

@@ -40,11 +40,14 @@ std::optional<std::uint64_t> retry_after_seconds(std::string_view message);
 
 // What a request does to a collection, in the measure of strict mode.
 struct StrictFacts {
+
   std::uint64_t points = 0;         // in the collection
   std::uint64_t vector_bytes = 0;   // of all its points
   std::uint64_t payload_bytes = 0;  // the same
   const FieldSchemas* field_indexes = nullptr;
 };
+// `info` must outlive the facts.
+StrictFacts strict_facts_of(const CollectionInfo& info);
 
 class StrictMode {
  public:
@@ -58,6 +61,9 @@ class StrictMode {
   // The body of one write; `operation` as in points/batch: "upsert", "update_vectors", "delete", "set_payload", ...
   Status check_write(std::string_view operation, JsonValue body, const StrictFacts& facts) const;
   Status check_new_field_index(const StrictFacts& facts) const;
+  // Points are to be added, whatever they are; the length of one vector of them.
+  Status check_growth(const StrictFacts& facts) const;
+  Status check_length(std::string_view name, const VectorInput& vector) const;
 
   // Tokens that a request costs: searches of a batch, points of a write; of a write by filter, half of the points where a condition
   // has no index, because they may all be read.
@@ -77,10 +83,11 @@ class StrictMode {
   Status check_filter(JsonValue filter, std::string_view permission, const StrictFacts& facts) const;
   Status check_condition(JsonValue condition, const std::string& prefix, bool needs_index, const StrictFacts& facts,
                          std::size_t& conditions) const;
-  Status check_growth(const StrictFacts& facts) const;
   Status check_payload_growth(const StrictFacts& facts) const;
   Status check_vectors(JsonValue points) const;
   Status check_vector(std::string_view name, JsonValue vector) const;
+  Status check_rows(std::string_view name, std::size_t rows) const;
+  Status check_indices(std::string_view name, std::size_t indices) const;
 
   std::map<std::string, double, std::less<>> limits_;        // flags as 0 and 1
   std::map<std::string, double, std::less<>> most_rows_;     // of multivectors, by vector name

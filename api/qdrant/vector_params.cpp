@@ -223,7 +223,7 @@ Status remove_named_vector(const std::string& name, CollectionConfig& config) {
   if (config.vectors.erase(name) == 0) return invalid_argument(fmt::format("Not existing vector name error: {}", name));
   CollectionSettings settings = ORTHANT_TRY(CollectionSettings::from_json(config.dialect_json));
   settings.vectors.erase(name);
-  settings.sparse_vectors.erase(name);
+  settings.had_sparse = settings.sparse_vectors.erase(name) > 0 || settings.had_sparse;
   config.dialect_json = settings.to_json();
   return {};
 }

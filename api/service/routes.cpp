@@ -1,10 +1,16 @@
 #include "api/service/routes.h"
 
+#include <memory>
+#include <mutex>
+#include <string>
+
 #include <fmt/format.h>
 
+#include "api/json/json_reader.h"
 #include "api/qdrant/envelope.h"
 #include "api/service/process_metrics.h"
 #include "api/service/telemetry.h"
+#include "base/log.h"
 #include "base/metrics.h"
 
 namespace orthant::service {
@@ -74,6 +80,46 @@ Awaitable<Response> metrics(const ApiContext& context, Request& request) {
   co_return response;
 }
 
+// The level of the log, which can be changed while the daemon runs; until it ends.
+class LoggerLevel {
+ public:
+  explicit LoggerLevel(std::string name) : name_(std::move(name)) {}
+  std::string name() {
+    const std::lock_guard lock(mutex_);
+    return name_;
+  }
+  Status set(std::string name) {
+    if (name == "warn") name = "warning";
+    const LogLevel level = ORTHANT_TRY(parse_log_level(name));
+    const std::lock_guard lock(mutex_);
+    set_log_level(level);
+    name_ = std::move(name);
+    return {};
+  }
+
+ private:
+  std::mutex mutex_;
+  std::string name_;  // guarded by mutex_
+};
+
+Response get_logger(LoggerLevel& level, const Request& request) {
+  return qdrant::ok_response(request.received,
+                             [&](JsonWriter& json) { json.begin_object().key("log_level").string(level.name()).end_object(); });
+}
+
+// {"log_level": "debug"}; what is left out stays.
+Status change_logger(LoggerLevel& level, const std::string& content) {
+  const JsonDocument document = ORTHANT_TRY(JsonDocument::parse(content));
+  ORTHANT_TRY(document.root().expect_object());
+  const auto name = ORTHANT_TRY(document.root().find_string("log_level"));
+  return name ? level.set(std::string(*name)) : Status();
+}
+
+Response set_logger(LoggerLevel& level, const Request& request) {
+  const Status changed = change_logger(level, request.content);
+  return changed ? qdrant::ok_true(request.received) : qdrant::error_response(changed.error());
+}
+
 }  // namespace
 
 void add_routes(Router& router, const ApiContext& context) {
@@ -85,6 +131,11 @@ void add_routes(Router& router, const ApiContext& context) {
   router.add({Method::kGet, "/readyz", [&context](Request&) { return immediate_response(ready_answer(context)); }, error});
   router.add({Method::kGet, "/metrics", [&context](Request& request) { return metrics(context, request); }, error});
   router.add({Method::kGet, "/telemetry", [&context](Request& request) { return telemetry(context, request); }, error});
+  const auto level = std::make_shared<LoggerLevel>(context.settings.log_level);
+  router.add(
+      {Method::kGet, "/logger", [level](Request& request) { return immediate_response(get_logger(*level, request)); }, error});
+  router.add(
+      {Method::kPost, "/logger", [level](Request& request) { return immediate_response(set_logger(*level, request)); }, error});
   router.add({Method::kGet, "/models", with_engine(context, list_models, error), error});
 }
 

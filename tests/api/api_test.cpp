@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <thread>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "api/api_context.h"
@@ -253,6 +254,60 @@ TEST_F(ApiTest, CountsRequestsInItsMetrics) {
                            "rest_responses_duration_seconds_bucket", "collection_points{id=\"c\"} 0", "app_info{"}) {
     EXPECT_TRUE(metrics.body.contains(part)) << part;
   }
+}
+
+TEST_F(ApiTest, StreamsObeyStrictMode) {
+  make_collection(R"({"vectors":{"size":2,"distance":"Dot"},"sparse_vectors":{"s":{}},
+                      "strict_mode_config":{"enabled":true,"max_points_count":300,"sparse_config":{"s":{"max_length":2}}}})");
+  const std::string too_long = R"({"id":1,"vector":{"s":{"indices":[1,2,3],"values":[1,1,1]}}})";
+  const std::string fits = R"({"id":2,"vector":{"s":{"indices":[1,2],"values":[1,1]}}})";
+  const std::string summary = result(call("POST", "/collections/c/documents", too_long + "\n" + fits + "\n"));
+  EXPECT_TRUE(summary.contains(R"("accepted":1,"rejected":1)")) << summary;
+  EXPECT_TRUE(summary.contains("has a limit of 2 indices")) << summary;
+  // Batches hold at most 256 lines: the one that finds the collection full ends the stream, those before stay.
+  const HttpReply full = call("POST", "/collections/c/documents", lines(10, 2'000));
+  EXPECT_EQ(full.status, 400);
+  EXPECT_TRUE(full.body.contains("Max points count limit of 300 exceeded!")) << full.body;
+  const std::uint64_t points = engine_->collection_info("c")->points_count;
+  EXPECT_GE(points, 300U);
+  EXPECT_LT(points, 300U + 256U);
+  EXPECT_TRUE(full.body.contains(fmt::format(R"("accepted":{},)", points - 1))) << full.body;
+}
+
+TEST_F(ApiTest, TellsOfFiltersWithoutAnIndexUntilThereIsOne) {
+  make_collection();
+  EXPECT_EQ(result(call("GET", "/issues")), R"({"issues":[]})");
+  const std::string_view query =
+      R"({"query":[1,2],"filter":{"must":[{"key":"city","match":{"any":["a"]}},{"nested":{"key":"x","filter":{"must":{"key":"y","range":{"gt":1}}}}}]}})";
+  result(call("POST", "/collections/c/points/query", query));
+  const std::string issues = result(call("GET", "/issues"));
+  EXPECT_TRUE(issues.contains(R"("code":"c.UNINDEXED_FIELD.city")")) << issues;
+  EXPECT_TRUE(issues.contains(R"("body":{"field_name":"x[].y","field_schema":"float"})")) << issues;
+  result(call("PUT", "/collections/c/index?wait=true", R"({"field_name":"city","field_schema":"keyword"})"));
+  result(call("POST", "/collections/c/points/query", query));
+  EXPECT_FALSE(result(call("GET", "/issues")).contains("city"));
+  EXPECT_TRUE(result(call("GET", "/issues")).contains("x[].y"));
+  EXPECT_EQ(result(call("DELETE", "/collections/c")), "true");
+  EXPECT_EQ(result(call("GET", "/issues")), R"({"issues":[]})");
+}
+
+TEST_F(ApiTest, ChangesTheLogsLevel) {
+  make_collection();
+  EXPECT_EQ(result(call("GET", "/logger")), R"({"log_level":"info"})");
+  EXPECT_EQ(result(call("POST", "/logger", R"({"log_level":"warn"})")), "true");
+  EXPECT_EQ(result(call("POST", "/logger", "{}")), "true");
+  EXPECT_EQ(result(call("GET", "/logger")), R"({"log_level":"warning"})");
+  EXPECT_EQ(call("POST", "/logger", R"({"log_level":"loud"})").status, 400);
+  EXPECT_EQ(result(call("POST", "/logger", R"({"log_level":"info"})")), "true");
+}
+
+TEST_F(ApiTest, TellsOfSparseVectorsAfterTheLastWasDeleted) {
+  make_collection(R"({"vectors":{"size":2,"distance":"Dot"},"sparse_vectors":{"s":{}}})");
+  result(call("DELETE", "/collections/c/vectors/s"));
+  const std::string info = result(call("GET", "/collections/c"));
+  EXPECT_TRUE(info.contains(R"("sparse_vectors":{})")) << info;
+  EXPECT_EQ(result(call("PUT", "/collections/d", R"({"vectors":{"size":2,"distance":"Dot"}})")), "true");
+  EXPECT_FALSE(result(call("GET", "/collections/d")).contains("sparse_vectors"));
 }
 
 }  // namespace
