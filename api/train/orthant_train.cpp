@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <malloc.h>
@@ -39,6 +41,8 @@ struct Arguments {
   std::optional<std::uint64_t> seed;
   std::optional<std::size_t> threads;
   bool forecast_only = false;
+  std::vector<std::string> scored;  // models to score instead of training
+  std::string weights = "auto";
 };
 
 // Lines of a run that has no terminal to draw on.
@@ -105,6 +109,17 @@ std::size_t peak_mebibytes() {
   return static_cast<std::size_t>(usage.ru_maxrss) >> 10;
 }
 
+std::string conversion_text(const ConversionReport& report) {
+  std::string text = fmt::format("{}: integers; cosine to training's forward {:.5f} (least {:.5f})", report.folder.string(),
+                                 report.mean_cosine, report.least_cosine);
+  if (!std::isnan(report.converted_score)) {
+    text += fmt::format("; dev {:.4f}, training's forward {:.4f}, the same weights in float32 {:.4f}", report.converted_score,
+                        report.training_score, report.float_score);
+  }
+  for (const std::string& step : report.steps_back) text += fmt::format("\n  stepped back: {}", step);
+  return text;
+}
+
 std::string data_digest(const TrainingData& data) {
   Sha256 digest;
   for (const TrainingExample& example : data.examples) {
@@ -120,6 +135,7 @@ class Run {
 
   Result<int> run() {
     ORTHANT_TRY(read());
+    if (!arguments_.scored.empty()) return score();
     fs::path model = ORTHANT_TRY(resolve_model(recipe_.model)).folder;
     for (std::size_t i = 0; i < recipe_.stages.size(); ++i) {
       const bool last = i + 1 == recipe_.stages.size();
@@ -151,6 +167,18 @@ class Run {
     return {};
   }
 
+  // What encoders of these folders make of the dev set, as they are loaded elsewhere too.
+  Result<int> score() {
+    if (dev_.examples.empty()) return invalid_argument("--score: the recipe has no dev set");
+    const WeightPrecision weights = ORTHANT_TRY(parse_weight_precision(arguments_.weights));
+    for (const std::string& name : arguments_.scored) {
+      const ModelSource source = ORTHANT_TRY(resolve_model(name));
+      const DevScores scores = ORTHANT_TRY(score_encoder(source.folder, weights, dev_));
+      print_line(fmt::format("{} ({}): {}", name, arguments_.weights, scores_text(scores)));
+    }
+    return kExitSuccess;
+  }
+
   Status run_stage(const RecipeStage& stage, const fs::path& model, const fs::path& output, std::size_t number) {
     TrainingOptions options = stage.options;
     options.model = model;
@@ -178,6 +206,7 @@ class Run {
     }
     print_line(fmt::format("{} MiB of memory at the peak of this process, {} foretold", peak_mebibytes(),
                            trainer->forecast().all() >> 20));
+    if (outcome.conversion) print_line(conversion_text(*outcome.conversion));
     print_line(fmt::format("{}: {} steps in {}; loss {:.4g} at the end", (output / "model").string(), outcome.steps,
                            format_duration(outcome.seconds), outcome.last_loss));
     return {};
@@ -212,6 +241,9 @@ int main(int argc, char** argv) {
   program.add_option("--seed", arguments.seed, "Instead of the recipe's");
   program.add_option("--threads", arguments.threads, "Instead of the recipe's");
   program.add_flag("--forecast", arguments.forecast_only, "Say what memory the first stage would take, and stop");
+  program.add_option("--score", arguments.scored, "Train nothing: say what these models score on the recipe's dev set");
+  program.add_option("--weights", arguments.weights, "With --score: how the weights are held and multiplied")
+      ->capture_default_str();
   CLI11_PARSE(program, argc, argv);
   const auto level = orthant::choose_cpu_level();
   if (!level) return orthant::fail_with(level.error());

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include "api/cli/quantization_plan.h"
 #include "api/train/recipe_map.h"
 #include "base/whole_file.h"
 
@@ -148,6 +149,40 @@ Status read_memory(RecipeMap& map, MemoryOptions& options) {
   return {};
 }
 
+// What linear layers hold and see while training, and what becomes of them.
+Status read_quantization(RecipeMap& parent, const fs::path& folder, QuantizationOptions& options) {
+  std::optional<RecipeMap> map = ORTHANT_TRY(parent.map("quantization"));
+  if (!map) return {};
+  std::string scales;
+  ORTHANT_TRY(map->take("scales", scales));
+  if (!scales.empty() && scales != "fitted" && scales != "learned") return map->mismatch("scales", "fitted or learned");
+  if (!scales.empty()) options.learned_scales = scales == "learned";
+  ORTHANT_TRY(map->take("rotate", options.scheme.rotate));
+  ORTHANT_TRY(map->take("group_size", options.scheme.group_size));
+  if (options.scheme.group_size != 32 && options.scheme.group_size != 64 && options.scheme.group_size != 128) {
+    return map->mismatch("group_size", "32, 64 or 128");
+  }
+  ORTHANT_TRY(take_name(*map, "grid", options.scheme.int4_scheme, parse_int4_scheme));
+  ORTHANT_TRY(take_name(*map, "activations", options.activations, parse_trained_activations));
+  ORTHANT_TRY(take_name(*map, "observer", options.observer, parse_activation_observer));
+  ORTHANT_TRY(map->take("freeze_after", options.freeze_after));
+  ORTHANT_TRY(map->take("calibration", options.calibration_texts));
+  ORTHANT_TRY(map->take("scale_rate", options.scale_rate));
+  fs::path plan;
+  ORTHANT_TRY(take_path(*map, "plan", folder, plan));
+  if (!plan.empty()) options.plan = ORTHANT_TRY(read_plan(plan));
+  return map->finish();
+}
+
+Status read_conversion(RecipeMap& parent, ConversionOptions& options) {
+  std::optional<RecipeMap> map = ORTHANT_TRY(parent.map("convert"));
+  if (!map) return {};
+  ORTHANT_TRY(map->take("wanted", options.wanted));
+  ORTHANT_TRY(map->take("tolerable_loss", options.tolerable_loss));
+  ORTHANT_TRY(map->take("step_back", options.step_back));
+  return map->finish();
+}
+
 Status read_trained(RecipeMap& map, TrainingOptions& options) {
   std::string trained;
   ORTHANT_TRY(map.take("train", trained));
@@ -164,6 +199,8 @@ Status read_options(RecipeMap& map, const fs::path& folder, TrainingOptions& opt
   ORTHANT_TRY(take_name(map, "weights", options.weights, parse_weight_precision));
   ORTHANT_TRY(read_lora(map, options.lora));
   ORTHANT_TRY(read_memory(map, options.memory));
+  ORTHANT_TRY(read_quantization(map, folder, options.quantization));
+  ORTHANT_TRY(read_conversion(map, options.conversion));
   ORTHANT_TRY(take_path(map, "teacher", folder, options.teacher));
   ORTHANT_TRY(map.take("max_seq_length", options.max_seq_length));
   ORTHANT_TRY(map.take("batch_size", options.batch_size));

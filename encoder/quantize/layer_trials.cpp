@@ -90,10 +90,16 @@ Status LayerTrials::collect_samples() {
 
 void LayerTrials::set_scheme(std::size_t layer, const LayerScheme& scheme) {
   Slot& changed = slot(layer, scheme.precision);
-  changed = {scheme, std::nullopt};
+  changed = {scheme, std::nullopt, std::nullopt};
   if (applied_[layer] != scheme.precision) return;
   applied_[layer] = WeightPrecision::kFloat32;
   model_.restore_layer(layer);
+}
+
+void LayerTrials::set_weights(std::size_t layer, LinearWeights weights) {
+  const WeightPrecision precision = weights.precision();
+  set_scheme(layer, slot(layer, precision).scheme);
+  slot(layer, precision).given = std::move(weights);
 }
 
 const LayerTrial* LayerTrials::find(std::size_t layer, WeightPrecision precision) const {
@@ -105,8 +111,9 @@ Result<LayerTrial> LayerTrials::quantized_trial(const Job& job) const {
   const LinearWeights& original = model_.original(job.layer);
   LayerTrial trial;
   if (job.precision == WeightPrecision::kFloat32) return trial;
-  const LayerScheme& chosen = slot(job.layer, job.precision).scheme;
-  auto quantized = quantize_layer(original, chosen, &samples_[job.layer]);
+  const Slot& chosen = slot(job.layer, job.precision);
+  auto quantized =
+      chosen.given ? Result<LinearWeights>(*chosen.given) : quantize_layer(original, chosen.scheme, &samples_[job.layer]);
   if (!quantized) return with_context(model_.layer(job.layer).name, quantized.error());
   trial.weights = *std::move(quantized);
   const InputSample some = first_rows(samples_[job.layer], kErrorRows);

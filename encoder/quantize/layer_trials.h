@@ -42,6 +42,8 @@ class LayerTrials {
 
   // The scheme of one layer for its precision, from now on; forgets what was measured with another.
   void set_scheme(std::size_t layer, const LayerScheme& scheme);
+  // What the layer holds in the precision of these weights, from now on: they were made elsewhere.
+  void set_weights(std::size_t layer, LinearWeights weights);
   const LayerScheme& scheme(std::size_t layer, WeightPrecision precision) const { return slot(layer, precision).scheme; }
 
   // Tries every layer in the precisions wanted of it (one list a layer), all others in float32.
@@ -65,6 +67,7 @@ class LayerTrials {
  private:
   struct Slot {
     LayerScheme scheme;
+    std::optional<LinearWeights> given;  // instead of what the scheme would make
     std::optional<LayerTrial> trial;
   };
   struct Job {

@@ -1,6 +1,7 @@
 #include "encoder/quantize/quantize.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include <fmt/format.h>
@@ -48,6 +49,7 @@ class Quantizer final : public ModelQuantizer {
   Status choose_everywhere(WeightPrecision precision, const Progress& progress) override;
   Status choose_by_budget(std::span<const Budget> budgets, const Progress& progress) override;
   Status choose_plan(std::span<const std::pair<std::string, LayerScheme>> plan, const Progress& progress) override;
+  Status choose_weights(std::vector<LinearWeights> layers, const Progress& progress) override;
   Result<std::optional<StepBack>> step_back(std::span<const Budget> budgets) override;
 
   std::vector<LayerReport> layers() const override;
@@ -132,6 +134,20 @@ Status Quantizer::choose_plan(std::span<const std::pair<std::string, LayerScheme
     if (scheme.precision != WeightPrecision::kFloat32) trials_->set_scheme(layer, scheme);
     if (std::ranges::find(ladder_, scheme.precision) == ladder_.end()) ladder_.push_back(scheme.precision);
     precisions[layer] = scheme.precision;
+  }
+  latencies_.clear();
+  return choose(std::move(precisions), progress);
+}
+
+Status Quantizer::choose_weights(std::vector<LinearWeights> layers, const Progress& progress) {
+  assert(layers.size() == layer_count());
+  Precisions precisions;
+  for (std::size_t layer = 0; layer < layer_count(); ++layer) {
+    const WeightPrecision precision = layers[layer].precision();
+    precisions.push_back(precision);
+    if (precision == WeightPrecision::kFloat32) continue;
+    trials_->set_weights(layer, std::move(layers[layer]));
+    if (std::ranges::find(ladder_, precision) == ladder_.end()) ladder_.push_back(precision);
   }
   latencies_.clear();
   return choose(std::move(precisions), progress);

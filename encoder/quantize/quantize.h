@@ -93,6 +93,9 @@ class ModelQuantizer {
   // One scheme a layer, by name; layers that are not named stay float32. invalid_argument for names that are no layer's.
   virtual Status choose_plan(std::span<const std::pair<std::string, LayerScheme>> plan, const Progress& progress) = 0;
 
+  // Weights that were made elsewhere (by training), one entry a layer of layers(); float ones mean the layer's own.
+  virtual Status choose_weights(std::vector<LinearWeights> layers, const Progress& progress) = 0;
+
   // The layer that does the most harm as it is now gets the next finer scheme, as far as `budgets` allow. Nothing when no layer
   // can.
   virtual Result<std::optional<StepBack>> step_back(std::span<const Budget> budgets) = 0;

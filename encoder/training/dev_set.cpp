@@ -40,7 +40,10 @@ void DevSet::add_pairs() {
 
 Result<DevScores> DevSet::score(const TextEmbedder& embedder) {
   const NoGradients guard;
-  const at::Tensor rows = ORTHANT_TRY(embedder.embed(texts_));
+  return score_rows(ORTHANT_TRY(embedder.embed(texts_)));
+}
+
+DevScores DevSet::score_rows(const at::Tensor& rows) {
   const auto queries = static_cast<std::int64_t>(queries_);
   const at::Tensor first = rows.narrow(0, 0, queries);
   const at::Tensor second = rows.narrow(0, queries, rows.size(0) - queries);

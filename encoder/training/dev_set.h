@@ -20,6 +20,9 @@ class DevSet {
   bool empty() const { return texts_.empty(); }
   // The first call settles which neighbours sets of texts are measured by.
   Result<DevScores> score(const TextEmbedder& embedder);
+  // Of embeddings of texts() that were made elsewhere.
+  DevScores score_rows(const at::Tensor& rows);
+  std::span<const PurposedText> texts() const { return texts_; }
 
  private:
   void add_pairs();

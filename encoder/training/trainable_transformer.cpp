@@ -264,9 +264,9 @@ at::Tensor TrainableTransformer::relative_bias(std::int64_t tokens) const {
 at::Tensor TrainableTransformer::multiply(std::size_t linear, const at::Tensor& input, const Pass& pass) const {
   if (lora_ != nullptr) return lora_->multiply(linear, input, pass.options.adapter_dropout, pass.options.bfloat16);
   const Linear& layer = linears_[linear];
-  const at::Tensor weight = weight_form_ ? weight_form_(linear, layer.weight) : layer.weight;
-  if (!pass.options.bfloat16) return at::linear(input, weight, layer.bias);
-  const at::Tensor product = at::linear(input.to(at::kBFloat16), weight.to(at::kBFloat16)).to(at::kFloat);
+  const Operands operands = linear_form_ ? linear_form_(linear, input, layer.weight) : Operands{input, layer.weight};
+  if (!pass.options.bfloat16) return at::linear(operands.input, operands.weight, layer.bias);
+  const at::Tensor product = at::linear(operands.input.to(at::kBFloat16), operands.weight.to(at::kBFloat16)).to(at::kFloat);
   return layer.bias.defined() ? product + layer.bias : product;
 }
 

@@ -32,8 +32,12 @@ struct ForwardOptions {
 
 class TrainableTransformer {
  public:
-  // The weights that are multiplied in place of those of linear layer `linear`, with gradients to `weight`: fake quantization.
-  using WeightForm = std::function<at::Tensor(std::size_t linear, const at::Tensor& weight)>;
+  // What linear layer `linear` multiplies in place of its input and weights, with gradients to both: fake quantization.
+  struct Operands {
+    at::Tensor input;   // tokens x inputs
+    at::Tensor weight;  // outputs x inputs
+  };
+  using LinearForm = std::function<Operands(std::size_t linear, const at::Tensor& input, const at::Tensor& weight)>;
 
   // Copies the weights of `model`. invalid_argument for families that are not trained: those with rotary positions, gates or norms
   // before the blocks.
@@ -46,7 +50,7 @@ class TrainableTransformer {
   const TransformerConfig& config() const { return config_; }
   // Adds what is to be trained to `set`; names are those of the tensors of the file, of linear layers those of LinearInfo.
   void add_parameters(bool with_embeddings, ParameterSet& set) const;
-  void set_weight_form(WeightForm form) { weight_form_ = std::move(form); }
+  void set_linear_form(LinearForm form) { linear_form_ = std::move(form); }
 
   // One linear layer: query, key and value fused. `tensors` says how the file holds it.
   struct Linear {
@@ -104,7 +108,7 @@ class TrainableTransformer {
   std::vector<Block> blocks_;
   std::vector<Linear> linears_;
   std::vector<NamedTensor> others_;
-  WeightForm weight_form_;
+  LinearForm linear_form_;
 };
 
 }  // namespace orthant

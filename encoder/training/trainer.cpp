@@ -12,14 +12,16 @@
 #include "encoder/training/adam_w.h"
 #include "encoder/training/batch_source.h"
 #include "encoder/training/checkpoint.h"
+#include "encoder/training/conversion.h"
 #include "encoder/training/dev_set.h"
 #include "encoder/training/head_start.h"
 #include "encoder/training/losses.h"
 #include "encoder/training/memory_forecast.h"
 #include "encoder/training/metrics_log.h"
+#include "encoder/training/quantized_linears.h"
 #include "encoder/training/text_embedder.h"
 #include "encoder/training/trainable_encoder.h"
-#include "encoder/training/weight_forms.h"
+#include "encoder/training/training_checks.h"
 
 namespace orthant {
 namespace {
@@ -63,62 +65,6 @@ std::size_t text_bytes(const TrainingData& data) {
   return bytes;
 }
 
-// Which examples each loss can do something with.
-Status check_loss(const TrainingOptions& options, ExampleKind kind) {
-  const auto refuse = [&](std::string_view expected) {
-    return invalid_argument(
-        fmt::format("loss: {} wants {}, the data are {}", loss_kind_name(options.loss.kind), expected, example_kind_name(kind)));
-  };
-  switch (options.loss.kind) {
-    case LossKind::kContrastive:
-    case LossKind::kBpr: return kind == ExampleKind::kPairs ? Status() : refuse("pairs");
-    case LossKind::kCosent:
-    case LossKind::kCosine: return kind == ExampleKind::kScored ? Status() : refuse("scored");
-    case LossKind::kCrossEntropy:
-      if (kind != ExampleKind::kLabels) return refuse("labels");
-      if (options.head.kind != HeadKind::kLabels) return invalid_argument("loss: cross_entropy wants a head of kind labels");
-      return {};
-    case LossKind::kDistillation: return kind == ExampleKind::kPairs || kind == ExampleKind::kTexts ? Status() : refuse("texts");
-  }
-  return {};
-}
-
-Status check_numbers(const TrainingOptions& options) {
-  const auto refuse = [](std::string_view field, double found, std::string_view expected) {
-    return invalid_argument(fmt::format("{}: found {}, expected {}", field, found, expected));
-  };
-  if (options.batch_size < 2) return refuse("batch_size", static_cast<double>(options.batch_size), "2 or more");
-  if (options.accumulate < 1) return refuse("accumulate", 0, "1 or more");
-  if (options.chunk_tokens < 1) return refuse("chunk_tokens", 0, "1 or more");
-  if (!(options.epochs > 0 && options.epochs < 1e6)) return refuse("epochs", options.epochs, "a number above 0");
-  if (!(options.learning_rate > 0 && options.learning_rate < 10)) {
-    return refuse("learning_rate", options.learning_rate, "a number above 0");
-  }
-  if (!(options.dropout >= 0 && options.dropout < 1)) return refuse("dropout", options.dropout, "0 to below 1");
-  if (!(options.warmup >= 0 && options.warmup <= 1)) return refuse("warmup", options.warmup, "a share from 0 to 1");
-  if (!(options.clip > 0)) return refuse("clip", options.clip, "a number above 0");
-  if (!(options.loss.temperature > 0)) return refuse("temperature", options.loss.temperature, "a number above 0");
-  if (options.loss.distillation < 0) return refuse("distillation", options.loss.distillation, "0 or more");
-  if (options.checkpoint_every == 0) return refuse("checkpoint_every", 0, "1 or more");
-  double weights = 0;
-  for (const FormWeight& form : options.loss.forms) weights += form.weight;
-  if (!(weights > 0)) return refuse("forms", weights, "weights of a sum above 0");
-  if (options.weights == WeightPrecision::kAuto || options.weights == WeightPrecision::kMixed) {
-    return invalid_argument("weights: expected float32, bfloat16, float16, int8, int4 or nf4");
-  }
-  if (options.weights != WeightPrecision::kFloat32 && !options.train_transformer) {
-    return invalid_argument("weights: the transformer is not trained, so that its precision would change nothing");
-  }
-  ORTHANT_TRY(check_lora(options.lora));
-  if (options.lora.used() && (options.weights != WeightPrecision::kFloat32 || !options.train_transformer)) {
-    return invalid_argument("lora: adapters are trained over frozen weights (lora.base), with train: all and weights: float32");
-  }
-  if (!options.train_transformer && options.head.kind == HeadKind::kNone) {
-    return invalid_argument("head: nothing would be trained: neither the transformer nor a head");
-  }
-  return {};
-}
-
 class TorchTrainer final : public Trainer {
  public:
   TorchTrainer(TrainingOptions options, TrainingData train, TrainingData dev, TrainableEncoder model)
@@ -139,6 +85,10 @@ class TorchTrainer final : public Trainer {
   Status fit(std::size_t limit);
   std::size_t batch_tokens();
   Status append_head();
+  Status quantize_linears();
+  Status calibrate();
+  Status settle_neighbours();
+  std::vector<PurposedText> some_texts(std::size_t count) const;
   Result<at::Tensor> rows_at_start(std::span<const PurposedText> texts);
   Status take_up();
   Result<StepReport> step();
@@ -148,6 +98,7 @@ class TorchTrainer final : public Trainer {
   Status evaluate(const Observer& observer);
   bool is_best(const DevScores& scores) const;
   Status finish();
+  Status convert(const std::filesystem::path& model);
   bool patience_is_over() const { return options_.patience > 0 && state_.evaluations_without_better >= options_.patience; }
 
   TrainingOptions options_;
@@ -161,7 +112,7 @@ class TorchTrainer final : public Trainer {
   std::optional<TextEmbedder> embedder_;
   ParameterSet parameters_;
   std::optional<AdamW> optimizer_;
-  std::unique_ptr<FakeQuantizedWeights> weight_form_;  // null: float weights
+  std::unique_ptr<QuantizedLinears> quantized_;  // null: float weights
   std::optional<MetricsLog> log_;
   MemoryForecast forecast_;
   std::uint64_t all_steps_ = 0;
@@ -191,6 +142,7 @@ Status TorchTrainer::prepare(std::size_t memory_limit) {
     return invalid_argument(fmt::format("lengths: found {}, the model gives {} dimensions", length, model_.dim()));
   }
   parameters_ = model_.parameters({options_.train_transformer, options_.train_word_embeddings});
+  ORTHANT_TRY(quantize_linears());
   if (options_.head_rate > 0) parameters_.set_rate_factor("stage.", options_.head_rate / options_.learning_rate);
   const double examples = options_.epochs * static_cast<double>(batches_.batches_an_epoch());
   const double steps = std::ceil(examples / static_cast<double>(options_.accumulate));
@@ -200,11 +152,6 @@ Status TorchTrainer::prepare(std::size_t memory_limit) {
                                options_.checkpointing};
   embedder_.emplace(model_, frozen_.get(), forward, options_.chunk_tokens);
   optimizer_.emplace(parameters_, AdamWOptions{.weight_decay = options_.weight_decay, .moments = options_.memory.moments});
-  if (options_.weights != WeightPrecision::kFloat32) {
-    weight_form_ = std::make_unique<FakeQuantizedWeights>(options_.weights, model_.transformer().linears().size());
-    model_.transformer().set_weight_form(
-        [form = weight_form_.get()](std::size_t linear, const at::Tensor& weight) { return (*form)(linear, weight); });
-  }
   return {};
 }
 
@@ -231,6 +178,35 @@ std::size_t TorchTrainer::batch_tokens() {
   return most + most / 4;
 }
 
+Status TorchTrainer::quantize_linears() {
+  if (options_.weights == WeightPrecision::kFloat32) return {};
+  quantized_ = ORTHANT_TRY(QuantizedLinears::make(options_.weights, options_.quantization, model_.transformer()));
+  quantized_->add_parameters(parameters_);
+  parameters_.set_rate_factor("quantization.", options_.quantization.scale_rate / options_.learning_rate);
+  return {};
+}
+
+// Static activations start from what some texts show.
+Status TorchTrainer::calibrate() {
+  if (!quantized_ || !quantized_->needs_calibration()) return {};
+  const NoGradients guard;
+  quantized_->set_calibrating(true);
+  const auto rows = embedder_->embed(some_texts(options_.quantization.calibration_texts));
+  quantized_->set_calibrating(false);
+  quantized_->step_done(0);
+  return rows ? Status() : std::unexpected(rows.error());
+}
+
+// Training texts, drawn by the seed.
+std::vector<PurposedText> TorchTrainer::some_texts(std::size_t count) const {
+  std::vector<PurposedText> texts;
+  for (const std::uint32_t i : shuffled_order(train_.examples.size(), options_.seed, 0)) {
+    if (texts.size() >= count) break;
+    texts.push_back({train_.examples[i].texts.back(), Purpose::kDocument});
+  }
+  return texts;
+}
+
 Status TorchTrainer::append_head() {
   const auto dim = static_cast<std::int64_t>(model_.dim());
   HeadStart start;
@@ -250,12 +226,7 @@ Status TorchTrainer::append_head() {
       break;
     }
     case HeadKind::kRotation: {
-      std::vector<PurposedText> texts;
-      for (const std::uint32_t i : shuffled_order(train_.examples.size(), options_.seed, 0)) {
-        if (texts.size() >= kRotationTexts) break;
-        const TrainingExample& example = train_.examples[i];
-        texts.push_back({example.texts.back(), Purpose::kDocument});
-      }
+      const std::vector<PurposedText> texts = some_texts(kRotationTexts);
       start = rotation_start(ORTHANT_TRY(rows_at_start(texts)), options_.head.centre, options_.seed);
       break;
     }
@@ -281,6 +252,15 @@ Result<std::uint64_t> TorchTrainer::checkpointed_step() const {
                           options_.output.string()));
 }
 
+// Those of the model at the start, in float32.
+Status TorchTrainer::settle_neighbours() {
+  if (dev_.empty() || dev_data_.kind != ExampleKind::kTexts) return {};
+  if (quantized_) quantized_->set_active(false);
+  const auto scores = dev_.score(*embedder_);
+  if (quantized_) quantized_->set_active(true);
+  return scores ? Status() : std::unexpected(scores.error());
+}
+
 Status TorchTrainer::take_up() {
   std::error_code error;
   fs::create_directories(options_.output, error);
@@ -288,16 +268,16 @@ Status TorchTrainer::take_up() {
   const std::uint64_t step = ORTHANT_TRY(checkpointed_step());
   if (options_.memory.paged_moments) ORTHANT_TRY(optimizer_->page_to(options_.output));
   log_.emplace(ORTHANT_TRY(MetricsLog::open(options_.output / "metrics.jsonl", step)));
+  ORTHANT_TRY(settle_neighbours());
   if (step == 0) {
     state_.fingerprint = options_.fingerprint;
-    return {};
+    return calibrate();
   }
-  // Neighbours are those of the model at the start.
-  if (!dev_.empty() && dev_data_.kind == ExampleKind::kTexts) ORTHANT_TRY(dev_.score(*embedder_));
   state_ = ORTHANT_TRY(read_newest_state(options_.output)).value();
   outcome_.resumed_from = step;
-  if (weight_form_) weight_form_->weights_changed();
-  return restore_checkpoint(options_.output, state_, parameters_, *optimizer_);
+  ORTHANT_TRY(restore_checkpoint(options_.output, state_, parameters_, *optimizer_));
+  if (quantized_) quantized_->step_done(state_.step);
+  return {};
 }
 
 Result<TrainingOutcome> TorchTrainer::run(const Observer& observer) {
@@ -349,8 +329,8 @@ Result<StepReport> TorchTrainer::step() {
                                       state_.step + 1, report.loss, report.gradient_norm));
   }
   optimizer_->step(report.rate);
-  if (weight_form_) weight_form_->weights_changed();
   report.step = ++state_.step;
+  if (quantized_) quantized_->step_done(state_.step);
   report.seconds = seconds_since(start);
   return report;
 }
@@ -415,11 +395,33 @@ bool TorchTrainer::is_best(const DevScores& scores) const {
 // The model of an earlier run of the same recipe is replaced.
 Status TorchTrainer::finish() {
   if (state_.best) ORTHANT_TRY(restore_best(options_.output, parameters_));
+  if (quantized_) quantized_->step_done(state_.step);
   const fs::path target = options_.output / "model";
   std::error_code error;
   fs::remove_all(target, error);
   if (error) return io_error(fmt::format("{}: {}", target.string(), error.message()));
-  return model_.save(target);
+  ORTHANT_TRY(model_.save(target));
+  const bool integers = options_.weights == WeightPrecision::kInt8 || options_.weights == WeightPrecision::kInt4 ||
+                        options_.weights == WeightPrecision::kMixed;
+  return integers && options_.conversion.wanted ? convert(target) : Status();
+}
+
+Status TorchTrainer::convert(const fs::path& model) {
+  ConversionTask task;
+  task.model = model;
+  task.target = options_.output / "quantized";
+  task.options = options_.conversion;
+  task.metric = options_.dev_metric;
+  task.layers = quantized_->converted();
+  task.texts = some_texts(options_.quantization.calibration_texts);
+  const NoGradients guard;
+  task.training_rows = ORTHANT_TRY(embedder_->embed(task.texts));
+  if (!dev_.empty()) task.training_score = ORTHANT_TRY(dev_.score(*embedder_)).of(options_.dev_metric);
+  quantized_->set_active(false);
+  if (!dev_.empty()) task.float_score = ORTHANT_TRY(dev_.score(*embedder_)).of(options_.dev_metric);
+  quantized_->set_active(true);
+  outcome_.conversion = ORTHANT_TRY(convert_model(task, dev_));
+  return {};
 }
 
 }  // namespace
@@ -431,8 +433,7 @@ double DevScores::of(std::string_view metric) const {
 
 Result<std::unique_ptr<Trainer>> Trainer::make(TrainingOptions options, TrainingData train, TrainingData dev,
                                                std::size_t memory_limit) {
-  ORTHANT_TRY(check_numbers(options));
-  ORTHANT_TRY(check_loss(options, train.kind));
+  ORTHANT_TRY(check_options(options, train.kind));
   if (train.examples.empty()) return invalid_argument("data: no examples to train on");
   if (!dev.examples.empty() && dev.kind != train.kind) {
     return invalid_argument(
@@ -450,6 +451,14 @@ Result<std::unique_ptr<Trainer>> Trainer::make(TrainingOptions options, Training
   } catch (const c10::Error& error) {
     return internal_error(fmt::format("libtorch: {}", error.what_without_backtrace()));
   }
+}
+
+Result<DevScores> score_encoder(const fs::path& folder, WeightPrecision weights, const TrainingData& dev) {
+  EncoderOptions options;
+  options.weights = weights;
+  FrozenEmbeddings embeddings(ORTHANT_TRY(Encoder::load(folder, options)));
+  DevSet set(dev);
+  return set.score_rows(ORTHANT_TRY(embeddings.rows(set.texts())));
 }
 
 }  // namespace orthant

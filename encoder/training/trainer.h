@@ -56,6 +56,18 @@ struct MemoryForecast {
   std::size_t all() const { return weights + gradients + optimizer + activations + other; }
 };
 
+// What became of the weights as integers. Shares of the dev metric; NaN without a dev set.
+struct ConversionReport {
+  std::filesystem::path folder;
+  double float_score = 0;      // of the trained weights in float32
+  double training_score = 0;   // of training's own forward, rounding included
+  double converted_score = 0;  // of the folder, as Encoder runs it
+  // Of embeddings of calibration texts: the folder's against those of training's own forward.
+  double mean_cosine = 0;
+  double least_cosine = 0;
+  std::vector<std::string> steps_back;  // "encoder.layer.0.output from int4 to int8"
+};
+
 struct TrainingOutcome {
   std::uint64_t steps = 0;         // of the whole run
   std::uint64_t resumed_from = 0;  // 0: from the start
@@ -63,6 +75,7 @@ struct TrainingOutcome {
   double last_loss = 0;
   std::optional<EvaluationReport> start;
   std::optional<EvaluationReport> best;
+  std::optional<ConversionReport> conversion;
   double seconds = 0;  // of this process
 };
 
@@ -85,8 +98,14 @@ class Trainer {
   // The newest checkpoint of this recipe in the output folder; 0: none. failed_precondition when there are some of another recipe.
   virtual Result<std::uint64_t> checkpointed_step() const = 0;
 
-  // Goes on from that checkpoint. Writes OUTPUT/model at the end, checkpoints and metrics on the way.
+  // Goes on from that checkpoint. Writes OUTPUT/model at the end, checkpoints and metrics on the way; of what was trained in int8,
+  // int4 or mixed weights also OUTPUT/quantized, which Encoder loads and runs in integers. failed_precondition when these lose more
+  // than is tolerated and may not step back; the float model is there all the same.
   virtual Result<TrainingOutcome> run(const Observer& observer) = 0;
 };
+
+// What an encoder of that folder, in those weights, makes of a dev set that is not empty. Of texts the share of neighbours is that
+// of itself.
+Result<DevScores> score_encoder(const std::filesystem::path& folder, WeightPrecision weights, const TrainingData& dev);
 
 }  // namespace orthant

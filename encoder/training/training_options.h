@@ -9,6 +9,7 @@
 
 #include "encoder/training/lora_options.h"
 #include "encoder/training/memory_options.h"
+#include "encoder/training/quantization_options.h"
 #include "encoder/training/search_form.h"
 #include "encoder/weight_precision.h"
 
@@ -69,10 +70,12 @@ struct TrainingOptions {
 
   LossOptions loss;
   HeadOptions head;
-  // What linear layers multiply while training: rounded to this precision (FakeQuantizedWeights). kFloat32: as they are.
+  // What linear layers multiply while training: rounded to this precision (QuantizedLinear). kFloat32: as they are.
   WeightPrecision weights = WeightPrecision::kFloat32;
   LoraOptions lora;
   MemoryOptions memory;
+  QuantizationOptions quantization;
+  ConversionOptions conversion;
   bool train_transformer = true;  // else the head alone, on embeddings that are computed once
   bool train_word_embeddings = true;
 

@@ -99,6 +99,34 @@ stages:
             "recipe.yaml line 3: lora.targets: found \"query\", expected a list of names");
 }
 
+TEST_F(Recipes, WeightsAreRoundedAndConvertedAsTheySay) {
+  write("plan.json", R"({"format": "orthant-quantization-plan", "version": 1, "layers": [
+    {"layer": "a", "precision": "int4", "parameters": {"group_size": 32}}]})");
+  const auto recipe = read(std::string(kHead) + R"(
+weights: mixed
+quantization: {scales: learned, rotate: false, group_size: 128, grid: symmetric, activations: static, observer: percentile,
+               freeze_after: 30, calibration: 50, scale_rate: 0.01, plan: plan.json}
+convert: {tolerable_loss: 0.02, step_back: false}
+)");
+  ASSERT_TRUE(recipe.has_value()) << recipe.error().message;
+  const TrainingOptions& options = recipe->stages[0].options;
+  EXPECT_EQ(options.weights, WeightPrecision::kMixed);
+  EXPECT_TRUE(options.quantization.learned_scales);
+  EXPECT_FALSE(options.quantization.scheme.rotate);
+  EXPECT_EQ(options.quantization.scheme.group_size, 128U);
+  EXPECT_EQ(options.quantization.scheme.int4_scheme, Int4Scheme::kSymmetric);
+  EXPECT_EQ(options.quantization.activations, TrainedActivations::kStatic);
+  EXPECT_EQ(options.quantization.observer, ActivationObserver::kPercentile);
+  EXPECT_EQ(options.quantization.freeze_after, 30U);
+  EXPECT_EQ(options.quantization.calibration_texts, 50U);
+  EXPECT_EQ(options.quantization.scale_rate, 0.01);
+  ASSERT_EQ(options.quantization.plan.size(), 1U);
+  EXPECT_EQ(options.quantization.plan[0].first, "a");
+  EXPECT_EQ(options.quantization.plan[0].second.group_size, 32U);
+  EXPECT_EQ(options.conversion.tolerable_loss, 0.02);
+  EXPECT_FALSE(options.conversion.step_back);
+}
+
 TEST_F(Recipes, SlipsAreNamedWithTheirLine) {
   const std::string head(kHead);
   EXPECT_EQ(error_of(head + "batch_size: many\n"),
@@ -110,6 +138,8 @@ TEST_F(Recipes, SlipsAreNamedWithTheirLine) {
   EXPECT_EQ(error_of("model: m\ndata: {split: train}\n").substr(0, 20), "recipe.yaml line 0: ");
   EXPECT_EQ(error_of("model: m\n"), "recipe.yaml: data: missing");
   EXPECT_EQ(error_of("model: [\n").substr(0, 16), "recipe.yaml line");
+  EXPECT_EQ(error_of(head + "quantization: {group_size: 48}\n"),
+            "recipe.yaml line 3: quantization.group_size: found \"48\", expected 32, 64 or 128");
   EXPECT_EQ(error_of(head + "stages: 3\n").substr(0, 27), "recipe.yaml line 3: stages:");
 }
 

@@ -10,9 +10,7 @@
 
 #include "base/whole_file.h"
 #include "encoder/encoder.h"
-#include "encoder/quantize/convert_weights.h"
 #include "encoder/training/adam_w.h"
-#include "encoder/training/weight_forms.h"
 #include "tests/encoder/training/training_fixtures.h"
 #include "tests/support/temporary_directory.h"
 
@@ -214,6 +212,109 @@ TEST(Trainer, ModelsLearnToLiveWithFewerBits) {
   EXPECT_GT(after, before);
 }
 
+TrainingData word_texts() {
+  TrainingData texts{ExampleKind::kTexts, {}};
+  for (const TrainingExample& pair : word_pairs().examples) {
+    for (const std::string& text : pair.texts) texts.examples.push_back({{text}});
+  }
+  return texts;
+}
+
+// Distillation into fewer bits, on the texts that it is measured on.
+TrainingOptions few_bits(const fs::path& output, WeightPrecision weights) {
+  TrainingOptions options = small_options(output);
+  options.loss = {};
+  options.loss.kind = LossKind::kDistillation;
+  options.weights = weights;
+  options.batch_size = 16;
+  options.max_steps = 30;
+  options.learning_rate = 1e-3;
+  options.dev_metric = "float";
+  options.conversion.tolerable_loss = 0.2;  // sixteen texts: one neighbour is a lot
+  return options;
+}
+
+// Learned scales and steps, kept by checkpoints, become a folder of integers that gives what training's own forward gives.
+TEST(Trainer, ConvertsToTheIntegersThatItTrained) {
+  const test::TemporaryDirectory directory;
+  for (const WeightPrecision weights : {WeightPrecision::kInt8, WeightPrecision::kInt4}) {
+    for (const TrainedActivations activations :
+         {TrainedActivations::kDynamic, TrainedActivations::kStatic, TrainedActivations::kLearned}) {
+      TrainingOptions options = few_bits(directory.path() / "run", weights);
+      options.quantization.learned_scales = true;
+      options.quantization.activations = activations;
+      const TrainingOutcome outcome = trained(options, word_texts(), word_texts());
+      ASSERT_TRUE(outcome.conversion.has_value());
+      const ConversionReport& report = *outcome.conversion;
+      EXPECT_GT(report.least_cosine, 0.99) << weight_precision_name(weights);
+      EXPECT_GE(report.converted_score, report.float_score * 0.8);
+      const auto encoder = Encoder::load(report.folder, {});
+      ASSERT_TRUE(encoder.has_value()) << encoder.error().message;
+      EXPECT_EQ((*encoder)->info().weight_precision, report.steps_back.empty() ? weight_precision_name(weights) : "mixed");
+      fs::remove_all(options.output);
+    }
+  }
+}
+
+TEST(Trainer, LearnedScalesAndObservedRangesSurviveAStop) {
+  const test::TemporaryDirectory directory;
+  TrainingOptions options = few_bits(directory.path() / "whole", WeightPrecision::kInt4);
+  options.quantization.learned_scales = true;
+  options.quantization.activations = TrainedActivations::kStatic;
+  options.quantization.freeze_after = 20;
+  options.checkpoint_every = 10;
+  trained(options, word_texts(), {});
+  const fs::path cut = directory.path() / "cut";
+  fs::copy(options.output, cut, fs::copy_options::recursive);
+  fs::remove_all(cut / "checkpoints" / "step-00000030");
+  fs::remove_all(cut / "model");
+  fs::remove_all(cut / "quantized");
+  const std::string expected = read_whole_file(options.output / "quantized" / "model.safetensors").value();
+  options.output = cut;
+  EXPECT_EQ(trained(options, word_texts(), {}).resumed_from, 20U);
+  EXPECT_TRUE(read_whole_file(cut / "quantized" / "model.safetensors").value() == expected);
+}
+
+TEST(Trainer, TrainsEachLayerInItsOwnPrecision) {
+  const test::TemporaryDirectory directory;
+  TrainingOptions options = few_bits(directory.path(), WeightPrecision::kMixed);
+  const auto refused = Trainer::make(options, word_texts(), {});
+  EXPECT_EQ(refused.error().message, "quantization.plan: weights mixed want a plan of layers, and no other weights do");
+  const std::vector<std::string> layers = {"encoder.layer.0.attention.query_key_value", "encoder.layer.0.output.dense"};
+  options.quantization.plan = {{layers[0], {.precision = WeightPrecision::kInt8}},
+                               {layers[1], {.precision = WeightPrecision::kInt4, .group_size = 32}}};
+  const TrainingOutcome outcome = trained(options, word_texts(), {});
+  EXPECT_GT(outcome.conversion->least_cosine, 0.99);
+  const std::string config = read_whole_file(directory.path() / "quantized" / "config.json").value();
+  EXPECT_NE(config.find(layers[0]), std::string::npos) << config;
+  EXPECT_NE(config.find("int4"), std::string::npos);
+  EXPECT_EQ(Encoder::load(directory.path() / "quantized", {}).value()->info().weight_precision, "mixed");
+  options.quantization.plan[0].first = "no.such.layer";
+  const auto unknown = Trainer::make(options, word_texts(), {});
+  EXPECT_NE(unknown.error().message.find("plan: it names the layer \"no.such.layer\""), std::string::npos);
+}
+
+TEST(Trainer, RefusesIntegersThatLoseTooMuchOrGivesBitsBack) {
+  const test::TemporaryDirectory directory;
+  TrainingOptions options = few_bits(directory.path(), WeightPrecision::kInt4);
+  options.max_steps = 1;
+  options.learning_rate = 1e-6;
+  options.conversion.tolerable_loss = 0;
+  options.conversion.step_back = false;
+  const auto trainer = Trainer::make(options, word_texts(), word_texts());
+  const auto outcome = (*trainer)->run({});
+  ASSERT_FALSE(outcome.has_value());
+  EXPECT_EQ(outcome.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_NE(outcome.error().message.find("convert: the dev set's float is "), std::string::npos) << outcome.error().message;
+  EXPECT_FALSE(fs::exists(directory.path() / "quantized"));
+  EXPECT_TRUE(fs::exists(directory.path() / "model" / "model.safetensors"));
+  fs::remove_all(directory.path() / "checkpoints");
+  options.conversion.step_back = true;
+  const TrainingOutcome kept = trained(options, word_texts(), word_texts());
+  EXPECT_FALSE(kept.conversion->steps_back.empty());
+  EXPECT_GE(kept.conversion->converted_score, kept.conversion->float_score);
+}
+
 TEST(Trainer, SaysHowMuchMemoryIsMissingBeforeItStarts) {
   const test::TemporaryDirectory directory;
   TrainingOptions options = small_options(directory.path());
@@ -247,28 +348,6 @@ TEST(Trainer, RefusesWhatDoesNotFit) {
   EXPECT_EQ(refused([](TrainingOptions& o) { o.dropout = 1; }), "dropout: found 1, expected 0 to below 1");
   EXPECT_NE(refused([](TrainingOptions& o) { o.train_transformer = false; }).find("head"), std::string::npos);
   EXPECT_EQ(refused([](TrainingOptions& o) { o.learning_rate = -1; }), "learning_rate: found -1, expected a number above 0");
-}
-
-TEST(FakeQuantizedWeights, AreThoseOfTheEncoderAndPassGradientsThrough) {
-  at::manual_seed(3);
-  at::Tensor weight = at::randn({6, 64}).set_requires_grad(true);
-  for (const WeightPrecision precision : {WeightPrecision::kInt8, WeightPrecision::kInt4, WeightPrecision::kNf4}) {
-    FakeQuantizedWeights form(precision, 1);
-    const at::Tensor rounded = form(0, weight);
-    LinearWeights exact{6, 64, FloatWeights{{values_of(weight).begin(), values_of(weight).end()}}, {}, 0};
-    const std::vector<float> expected = untransformed_weights(convert_weights(exact, precision));
-    EXPECT_TRUE(std::ranges::equal(values_of(rounded.detach()), expected));
-    EXPECT_FALSE(at::equal(rounded, weight));
-    weight.mutable_grad() = at::Tensor();
-    const at::Tensor factors = at::randn({6, 64});
-    torch::autograd::backward({(rounded * factors).sum()}, {});
-    EXPECT_TRUE(at::allclose(weight.grad(), factors));
-    weight.detach().mul_(2);
-    EXPECT_TRUE(at::equal(form(0, weight), rounded));
-    form.weights_changed();
-    EXPECT_TRUE(at::allclose(form(0, weight), rounded * 2, 1e-3, 1e-4));
-    weight.detach().mul_(0.5);
-  }
 }
 
 // Written down from the algorithm of the paper, in double precision.
