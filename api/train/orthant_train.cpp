@@ -154,7 +154,8 @@ class Run {
     recipe_ = ORTHANT_TRY(read_recipe(recipe, folder));
     if (!arguments_.model.empty()) recipe_.model = arguments_.model;
     if (!arguments_.output.empty()) recipe_.output = arguments_.output;
-    if (recipe_.output.empty()) return invalid_argument(fmt::format("{}: output: missing, nor is there --output", recipe.string()));
+    if (recipe_.output.empty() && arguments_.scored.empty())
+      return invalid_argument(fmt::format("{}: output: missing, nor is there --output", recipe.string()));
     for (RecipeStage& stage : recipe_.stages) {
       if (arguments_.seed) stage.options.seed = *arguments_.seed;
       if (arguments_.threads) stage.options.threads = *arguments_.threads;
