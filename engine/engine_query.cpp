@@ -358,7 +358,7 @@ Status QueryCall::run_tree(std::size_t i) {
   const std::size_t offset = query.rerank || sampled ? 0 : query.offset;  // chance has no second page
   const std::size_t limit = query.rerank ? first_stage_limit(query) : query.limit + std::min(offset, SIZE_MAX - query.limit);
   StageRunner runner(reader, examples, [this] { return check_wanted(context_); });
-  RankedRows ranked = ORTHANT_TRY(runner.run(query, {.limit = limit}));
+  RankedRows ranked = ORTHANT_TRY(runner.run(query, {.limit = limit, .offset = offset}));
   const PayloadSelector payload = query.rerank ? PayloadSelector() : query.payload;
   const VectorSelector vectors = query.rerank ? VectorSelector() : query.vectors;
   results_[i].points = ORTHANT_TRY(points_of(reader, ranked, offset, payload, vectors));

@@ -116,8 +116,10 @@ Result<RankedRows> StageRunner::run_in(const QueryStage& stage, std::size_t limi
   const Scope scope = scope_of(stage, above);
   if (stage.prefetch.empty()) return run_leaf(stage, limit, scope);
   std::vector<RankedList> sources;
+  // What is ranked has the same first ones however far the caller looks; a sample of too few would have none behind its offset.
+  const std::size_t passed_over = std::holds_alternative<RandomSample>(stage.query) ? limits_.offset : 0;
   for (const QueryStage& prefetch : stage.prefetch) {
-    const std::size_t wanted = saturating_multiply(prefetch.limit, limits_.prefetch_factor);
+    const std::size_t wanted = saturating_add(saturating_multiply(prefetch.limit, limits_.prefetch_factor), passed_over);
     sources.push_back(ORTHANT_TRY(run_in(prefetch, wanted, scope)).rows);
   }
   return merge(stage, limit, sources);

@@ -31,6 +31,7 @@ struct RankedRows {
 
 struct StageLimits {
   std::size_t limit = 10;
+  std::size_t offset = 0;           // part of the limit that the caller passes over
   std::size_t prefetch_factor = 1;  // times the limits of prefetches: groups want more
   bool grouped = false;             // the root's limit counts groups
 };

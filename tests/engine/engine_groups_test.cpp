@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <random>
+#include <set>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -111,6 +112,21 @@ TEST_F(QueryTreeTest, RescoresOnlyWhatPrefetchesGive) {
   expected.erase(expected.begin(), expected.begin() + std::min<std::ptrdiff_t>(2, std::ssize(expected)));
   expected.resize(std::min<std::size_t>(expected.size(), 7));
   expect_points(query(*engine_, "c", request).value().points, expected, [&](std::size_t i) { return dot(second, i); });
+}
+
+TEST_F(QueryTreeTest, SamplesOfPrefetchesReachBehindTheirOffset) {
+  QueryRequest request;
+  request.prefetch.emplace_back();  // points by id
+  request.prefetch[0].limit = 2;
+  request.query = RandomSample{};
+  request.offset = 3;
+  std::set<std::uint64_t> seen;
+  for (int i = 0; i < 200; ++i) {
+    const auto points = query(*engine_, "c", request).value().points;
+    ASSERT_EQ(points.size(), 2);
+    for (const ScoredPoint& point : points) seen.insert(point.record.id.as_number());
+  }
+  EXPECT_EQ(seen, (std::set<std::uint64_t>{0, 1, 2, 3, 4}));
 }
 
 TEST_F(QueryTreeTest, FusesPrefetchesByRank) {
