@@ -16,6 +16,7 @@
 #include "api/api_context.h"
 #include "api/http/dispatcher.h"
 #include "api/http/server.h"
+#include "api/http/trusted_proxies.h"
 #include "api/routes.h"
 #include "api/service/gate.h"
 #include "api/service/request_log.h"
@@ -55,6 +56,7 @@ HttpServerOptions server_options(const Settings& settings) {
   options.io_threads = io_thread_count();
   options.max_connections = settings.max_connections;
   options.max_connections_per_client = settings.max_connections_per_client;
+  options.trusted_proxies = settings.trusted_proxies;
   options.max_header_bytes = settings.max_header_bytes;
   options.idle_timeout = std::chrono::seconds(settings.idle_timeout_s);
   options.header_timeout = std::chrono::seconds(settings.header_timeout_s);
@@ -187,8 +189,9 @@ int serve(const Settings& settings) {
   return loader.failed() ? kExitFailure : 0;
 }
 
-// Files that settings name, beyond what their form tells.
+// Files and networks that settings name, beyond what their form tells.
 Status check_files(const Settings& settings) {
+  ORTHANT_TRY(TrustedProxies::parse(settings.trusted_proxies));
   if (!settings.tls_cert.empty()) ORTHANT_TRY(TlsContext::load({settings.tls_cert, settings.tls_key, settings.tls_client_ca}));
   if (!settings.audit_log.empty()) ORTHANT_TRY(service::AuditFile::open(settings.audit_log));
   return {};

@@ -47,6 +47,8 @@ struct Settings {
   std::string tls_client_ca;
   std::vector<std::string> cors_origins;  // empty: "*"; "none" alone: no CORS header is sent
 
+  std::vector<std::string> trusted_proxies;  // addresses and networks whose X-Forwarded-For counts
+
   // What one client may take. 0: no limit.
   std::size_t max_connections_per_client = 0;
   std::size_t max_requests_per_second_per_client = 0;

@@ -67,6 +67,10 @@ constexpr SettingRow kRows[] = {
     {kSecurity, "cors-origin", &Settings::cors_origins, kNone, 0, "ORIGIN", kPlain,
      "Web origin whose pages may call, such as https://search.example.com; repeat the flag for more. * allows all, none "
      "none."},
+    {kSecurity, "trusted-proxy", &Settings::trusted_proxies, kNone, 0, "ADDRESS", kPlain,
+     "Address or network (10.0.0.0/8) of a proxy before the daemon; repeat the flag for more. Its X-Forwarded-For says who a "
+     "request "
+     "comes from, for limits by client and the audit log."},
     {kSecurity, "audit-log", &Settings::audit_log, kNone, 0, "FILE", kPlain,
      "File that every change and every refused request is added to, one JSON object a line: when, who, from where, what, outcome. "
      "Made anew when it was moved away."},
@@ -77,7 +81,7 @@ constexpr SettingRow kRows[] = {
     {kLimits, "max-header-bytes", &Settings::max_header_bytes, kBytes, 1024, "N", kPlain, "Largest header of a request."},
     {kLimits, "max-connections", &Settings::max_connections, kNone, 1, "N", kPlain, "Connections open at once; more are refused."},
     {kLimits, "max-connections-per-client", &Settings::max_connections_per_client, kNone, 0, "N", kPlain,
-     "Connections that one address may have open; more are refused. 0: no limit. Behind a proxy all come from its address."},
+     "Connections that one address may have open; more are refused. 0: no limit. A trusted-proxy may have any number."},
     {kLimits, "max-requests-per-second-per-client", &Settings::max_requests_per_second_per_client, kNone, 0, "N", kPlain,
      "Requests that one address may send a second, on the average; a second's worth may come at once. More are answered with 429 "
      "and the time to wait. Health checks do not count. 0: no limit."},

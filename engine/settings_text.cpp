@@ -67,7 +67,8 @@ std::string yaml_value(const SettingRow& row, const Settings& settings) {
   if (const auto* list = std::get_if<std::vector<std::string> Settings::*>(&row.member)) {
     std::string text;
     for (const std::string& element : settings.**list) text += (text.empty() ? "" : ", ") + yaml_scalar(element);
-    return text.empty() ? "[" + yaml_scalar(setting_default_text(row)) + "]" : "[" + text + "]";
+    if (text.empty()) text = yaml_scalar(setting_default_text(row));
+    return text == "\"\"" ? text : "[" + text + "]";
   }
   const std::string text = setting_value_text(row, settings);
   if (row.kind == SettingKind::kSecret && !text.empty()) return "\"********\"";

@@ -98,6 +98,8 @@ Status add_to_list(std::vector<std::string>& target, const SettingRow& row, cons
     }
   } else if (row.name == "cors-origin") {
     if (!is_origin(found.text)) return found.expected("an origin such as https://search.example.com, * or none");
+  } else if (row.name == "trusted-proxy") {
+    if (found.text.empty()) return found.expected("an address or a network such as 10.0.0.0/8");
   } else if (found.text.empty()) {
     return found.expected("a model's name or folder");
   }

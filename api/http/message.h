@@ -74,7 +74,7 @@ struct Request {
   std::chrono::steady_clock::time_point received = std::chrono::steady_clock::now();
   // True once the client has left.
   std::shared_ptr<const std::atomic<bool>> cancelled;
-  std::string client;  // address, without port
+  std::string client;  // address, without port; behind a trusted proxy that of who asked it
   // Given by the client as X-Request-Id or made by the dispatcher; goes back to the client and into logs.
   std::string id;
   // What the request's key allows; null: everything. Handlers of routes that tell of several collections look at it.

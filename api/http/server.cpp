@@ -112,6 +112,7 @@ class HttpServer::Impl {
   ~Impl() { stop(std::chrono::milliseconds(0)); }
 
   Status listen() {
+    proxies_ = ORTHANT_TRY(TrustedProxies::parse(options_.trusted_proxies));
     if (!options_.tls.certificate.empty()) tls_ = ORTHANT_TRY(TlsContext::load(options_.tls));
     error_code error;
     asio::ip::tcp::resolver resolver(workers_[0]->context);
@@ -188,23 +189,25 @@ class HttpServer::Impl {
     error_code unknown;
     const std::string client = socket.remote_endpoint(unknown).address().to_string();
     const bool too_many = connections_.fetch_add(1) >= options_.max_connections;
-    if (too_many || !clients_.enter(client)) {
+    const bool counted = !proxies_.trusts(client);
+    if (too_many || (counted && !clients_.enter(client))) {
       refused_connections().add();
       ::send(socket.native_handle(), kRefusal.data(), kRefusal.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
       connection_ended();
       return;
     }
     connections_gauge().add(1);
-    asio::co_spawn(worker.context, serve(worker, std::move(socket), client), [this, client](const std::exception_ptr& thrown) {
-      report_exception("serving a connection")(thrown);
-      connections_gauge().add(-1);
-      clients_.leave(client);
-      connection_ended();
-    });
+    asio::co_spawn(worker.context, serve(worker, std::move(socket), client),
+                   [this, client, counted](const std::exception_ptr& thrown) {
+                     report_exception("serving a connection")(thrown);
+                     connections_gauge().add(-1);
+                     if (counted) clients_.leave(client);
+                     connection_ended();
+                   });
   }
 
   Awaitable<void> serve(Worker& worker, TcpSocket socket, std::string client) {
-    Session session(std::move(socket), tls_ == nullptr ? nullptr : tls_->current(), std::move(client), limits_, handler_);
+    Session session(std::move(socket), tls_ == nullptr ? nullptr : tls_->current(), std::move(client), limits_, proxies_, handler_);
     const auto position = worker.sessions.insert(worker.sessions.end(), &session);
     struct Removal {
       Worker& worker;
@@ -248,6 +251,7 @@ class HttpServer::Impl {
   const HttpServerOptions options_;
   const RequestHandler handler_;
   ClientCounts clients_;
+  TrustedProxies proxies_;
   std::unique_ptr<TlsContext> tls_;  // null: plain HTTP
   SessionLimits limits_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -21,6 +21,7 @@ struct HttpServerOptions {
   std::size_t io_threads = 2;
   std::size_t max_connections = 10'000;        // past it, connections are answered with 503 and closed
   std::size_t max_connections_per_client = 0;  // of one address, likewise; 0: no limit
+  std::vector<std::string> trusted_proxies;    // see TrustedProxies; they may have any number of connections
   TlsFiles tls;                                // without a certificate: plain HTTP
   std::size_t max_header_bytes = std::size_t{32} << 10;
   std::chrono::milliseconds idle_timeout{75'000};
@@ -32,7 +33,8 @@ struct HttpServerOptions {
 
 class HttpServer {
  public:
-  // Listens and serves when it returns. io_error names the address that cannot be bound, invalid_argument a bad TLS file.
+  // Listens and serves when it returns. io_error names the address that cannot be bound, invalid_argument a bad TLS file or
+  // proxy.
   static Result<std::unique_ptr<HttpServer>> start(const HttpServerOptions& options,
                                                    std::function<Awaitable<Response>(Request&)> handler);
   // stop(0 ms) if that has not happened.

@@ -91,9 +91,9 @@ class Session::TlsStream {
   asio::ssl::stream<TcpSocket&> stream;
 };
 
-Session::Session(TcpSocket socket, std::shared_ptr<TlsSettings> tls, std::string client, const SessionLimits& limits,
-                 const RequestHandler& handler)
-    : socket_(std::move(socket)), client_(std::move(client)), limits_(limits), handler_(handler) {
+Session::Session(TcpSocket socket, std::shared_ptr<TlsSettings> tls, std::string peer, const SessionLimits& limits,
+                 const TrustedProxies& proxies, const RequestHandler& handler)
+    : socket_(std::move(socket)), peer_(std::move(peer)), limits_(limits), proxies_(proxies), handler_(handler) {
   if (tls != nullptr) tls_ = std::make_unique<TlsStream>(socket_, std::move(tls));
   error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
@@ -275,7 +275,7 @@ Result<Request> Session::make_request() {
   const std::string_view target(head.target().data(), head.target().size());
   ORTHANT_TRY(parse_target(target, request));
   request.cancelled = cancelled_;
-  request.client = client_;
+  request.client = proxies_.client_of(peer_, request.headers);
   request.body = this;
   return request;
 }

@@ -19,6 +19,7 @@
 
 #include "api/http/message.h"
 #include "api/http/tls_context.h"
+#include "api/http/trusted_proxies.h"
 
 namespace orthant {
 
@@ -42,9 +43,10 @@ class Session final : public BodyReader {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // `limits` and `handler` must outlive the session. With `tls` the session begins with a handshake. `client` is its address.
-  Session(TcpSocket socket, std::shared_ptr<TlsSettings> tls, std::string client, const SessionLimits& limits,
-          const RequestHandler& handler);
+  // `limits`, `proxies` and `handler` must outlive the session. With `tls` the session begins with a handshake. `peer` is the
+  // address at the other end.
+  Session(TcpSocket socket, std::shared_ptr<TlsSettings> tls, std::string peer, const SessionLimits& limits,
+          const TrustedProxies& proxies, const RequestHandler& handler);
   ~Session() override;
 
   // Serves the connection until it ends. Once.
@@ -89,8 +91,9 @@ class Session final : public BodyReader {
 
   TcpSocket socket_;
   std::unique_ptr<TlsStream> tls_;  // null: plain HTTP
-  const std::string client_;
+  const std::string peer_;
   const SessionLimits& limits_;
+  const TrustedProxies& proxies_;
   const RequestHandler& handler_;
   std::string buffer_;  // received and not yet used: [buffer_begin_, buffer_end_)
   std::size_t buffer_begin_ = 0;

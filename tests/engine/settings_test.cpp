@@ -194,6 +194,7 @@ TEST(Settings, PrintedAsYamlReadBackAsThemselves) {
   EXPECT_TRUE(second->settings.sync_every_write);
   EXPECT_EQ(second->settings.max_body_bytes, std::size_t{1} << 20);
   EXPECT_EQ(second->settings.audit_log, "");
+  EXPECT_TRUE(second->settings.trusted_proxies.empty());
 }
 
 TEST(Settings, HelpAndVersionAreTold) {

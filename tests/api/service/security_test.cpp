@@ -3,6 +3,7 @@
 #include <fstream>
 #include <thread>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "api/http/client.h"
@@ -51,7 +52,9 @@ class SecurityTest : public testing::Test {
       log_->observe(route, request, response);
     };
     dispatcher_ = std::make_unique<Dispatcher>(make_router(context_), options);
-    server_ = HttpServer::start({}, [this](Request& request) { return dispatcher_->handle(request); }).value();
+    HttpServerOptions serving;
+    serving.trusted_proxies = context_.settings.trusted_proxies;
+    server_ = HttpServer::start(serving, [this](Request& request) { return dispatcher_->handle(request); }).value();
     client_ = std::make_unique<HttpClient>(HttpClient::create("127.0.0.1:" + std::to_string(server_->port())).value());
   }
   void make_collection(const std::string& name) {
@@ -288,6 +291,22 @@ TEST_F(SecurityTest, LimitsTheRateOfAClient) {
   }
   EXPECT_GE(limited, 5);
   for (int i = 0; i < 20; ++i) EXPECT_EQ(send("GET", "/livez", {}).status, 200);
+}
+
+TEST_F(SecurityTest, LimitsTheRateOfEachClientBehindATrustedProxy) {
+  context_.settings.max_requests_per_second_per_client = 2;
+  context_.settings.trusted_proxies = {"127.0.0.0/8"};
+  start();
+  const auto status = [&](const std::string& forwarded_for) {
+    return send("GET", "/collections", {{"api-key", std::string(kKey)}, {"X-Forwarded-For", forwarded_for}}).status;
+  };
+  int limited = 0;
+  for (int i = 0; i < 30; ++i) {
+    EXPECT_EQ(status(fmt::format("192.0.2.{}", i)), 200) << i;
+    // What stands before the last untrusted address is the client's own claim.
+    if (status(fmt::format("192.0.2.{}, 198.51.100.1", i)) == 429) ++limited;
+  }
+  EXPECT_GE(limited, 5);
 }
 
 TEST_F(SecurityTest, WritesChangesAndRefusalsDownAndNoKeys) {
