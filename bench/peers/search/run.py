@@ -33,7 +33,8 @@ ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", 
 GRAPH_EFFORTS = ["--efforts", "24,32,40,44,48,56,64,80,96,112,128,160,192,256,320"]
 LIST_EFFORTS = ["--efforts", "16,32,64,96,128,192,256,384,512"]
 ORTHANT = {"Orthant": ["--structure", "auto"], "Orthant flat": ["--structure", "flat"],
-           "Orthant graph": ["--structure", "graph", *GRAPH_EFFORTS], "Orthant lists": ["--structure", "lists", *LIST_EFFORTS]}
+           "Orthant graph": ["--structure", "graph", *GRAPH_EFFORTS], "Orthant lists": ["--structure", "lists", *LIST_EFFORTS],
+           "Orthant lean graph": ["--structure", "graph", "--codes-on-disk", "FOLDER", *GRAPH_EFFORTS]}
 
 
 def slug(form):
@@ -45,7 +46,7 @@ def command(form, folder, options):
     if form in ORTHANT:
         return pinned + [str(options.search_curve), "--vectors", folder / "base.npy", "--queries", folder / "queries.npy", "--truth",
                          folder / "truth.npy", "--updates", str(options.updates), "--rounds", str(options.rounds), "--snapshot", folder / "orthant.snapshot",
-                         *ORTHANT[form]]
+                         *(folder if word == "FOLDER" else word for word in ORTHANT[form])]
     return pinned + [sys.executable, str(HERE / "worker.py"), form, str(folder), "--updates", str(options.updates), "--queries",
                      str(options.queries), "--rounds", str(options.rounds)]
 
