@@ -40,7 +40,6 @@ std::optional<std::uint64_t> retry_after_seconds(std::string_view message);
 
 // What a request does to a collection, in the measure of strict mode.
 struct StrictFacts {
-
   std::uint64_t points = 0;         // in the collection
   std::uint64_t vector_bytes = 0;   // of all its points
   std::uint64_t payload_bytes = 0;  // the same
