@@ -79,7 +79,7 @@ class Graph final : public CandidateSource {
 
   bool outlives_codes() const override { return true; }
   // Measured on lean graphs: docs/decisions/0009-lean-graph.md.
-  double spared_misses() const override { return rows_.is_lean() ? 0.45 : CandidateSource::spared_misses(); }
+  double spared_misses() const override { return rows_.is_lean() ? 0.3 : CandidateSource::spared_misses(); }
   // Before ordinals run out; or codes went to disk since it was made.
   bool is_outgrown() const override {
     if (!rows_.is_lean()) return codes_on_disk_;
