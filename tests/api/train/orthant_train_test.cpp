@@ -137,7 +137,9 @@ TEST_F(OrthantTrain, TakesTheMemoryThatItForetells) {
   };
   const long foretold = figure("training: 3 steps; ");
   const long peak = usage.ru_maxrss >> 10;
-  EXPECT_LE(peak, foretold) << said;
+  // Nearly all of it is libtorch, of which one machine touches some MiB more than another.
+  constexpr long kMoreOfLibraries = 32;
+  EXPECT_LE(peak, foretold + kMoreOfLibraries) << said;
   EXPECT_GE(2 * peak, foretold) << said;
   EXPECT_NE(said.find(" MiB of memory at the peak of this process, "), std::string::npos) << said;
 }
