@@ -2,11 +2,11 @@
 
 #include <array>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include "api/http/client.h"
 #include "api/json/json_reader.h"
+#include "base/date_text.h"
 
 namespace orthant::qdrant {
 namespace {
@@ -91,11 +91,30 @@ void Issues::look_at(const Engine& engine, const Request& request) {
   if (!collection) return;
   const auto document = JsonDocument::parse(request.content);
   if (!document) return;
-  const Result<CollectionInfo> info = engine.collection_info(*collection);
-  if (!info) return;
+  const auto indexes = indexes_of(engine, *collection);
+  if (!indexes) return;
   visit_request(document->root(), [&](const std::string& field, std::string_view schema) {
-    if (!info->config.field_indexes.contains(field)) add({*collection, field}, schema);
+    if (!indexes->contains(field)) add({*collection, field}, schema);
   });
+}
+
+std::shared_ptr<const FieldSchemas> Issues::indexes_of(const Engine& engine, const std::string& collection) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = indexes_.find(collection);
+    if (found != indexes_.end()) return found->second;
+  }
+  Result<CollectionInfo> info = engine.collection_info(collection);
+  if (!info) return nullptr;
+  auto indexes = std::make_shared<const FieldSchemas>(std::move(info->config.field_indexes));
+  const std::lock_guard lock(mutex_);
+  indexes_.insert_or_assign(collection, indexes);
+  return indexes;
+}
+
+void Issues::forget_indexes() {
+  const std::lock_guard lock(mutex_);
+  indexes_.clear();
 }
 
 void Issues::add(Key key, std::string_view schema) {
@@ -128,8 +147,7 @@ void Issues::write(JsonWriter& json, const Engine& engine, const Grants* grants)
     json.key("headers").begin_object().key("content-type").string("application/json").end_object();
     json.key("body").begin_object().key("field_name").string(field).key("field_schema").string(issue.schema).end_object();
     json.end_object().end_object().end_object();
-    const auto seconds = std::chrono::time_point_cast<std::chrono::seconds>(issue.first_seen);
-    json.key("timestamp").string(fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(seconds))));
+    json.key("timestamp").string(timestamp_text(std::chrono::system_clock::to_time_t(issue.first_seen), 1, true));
     json.key("related_collection").string(collection).end_object();
   }
 }

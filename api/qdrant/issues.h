@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -23,6 +24,8 @@ class Issues {
   // The elements of the list that hold still and that `grants` (null: all) lets see.
   void write(JsonWriter& json, const Engine& engine, const Grants* grants);
   void clear();
+  // To be called when indexes or collections may come or go.
+  void forget_indexes();
 
  private:
   struct Issue {
@@ -32,9 +35,13 @@ class Issues {
   using Key = std::pair<std::string, std::string>;  // collection, field
 
   void add(Key key, std::string_view schema);
+  // Null where there is no such collection.
+  std::shared_ptr<const FieldSchemas> indexes_of(const Engine& engine, const std::string& collection);
 
   std::mutex mutex_;
   std::map<Key, Issue> issues_;  // guarded by mutex_
+  // What searches would otherwise ask the engine for, each of them. Guarded by mutex_.
+  std::map<std::string, std::shared_ptr<const FieldSchemas>> indexes_;
 };
 
 }  // namespace orthant::qdrant

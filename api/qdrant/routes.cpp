@@ -120,6 +120,16 @@ Response list_issues(const ApiContext& context, Issues& issues, Request& request
   });
 }
 
+bool may_change_indexes(const StrictRule& rule) {
+  return rule.use == StrictUse::kConfiguration || rule.use == StrictUse::kNewFieldIndex || rule.operation == "delete_index";
+}
+
+Awaitable<Response> pass_and_forget(std::shared_ptr<Issues> issues, Awaitable<Response> answer) {
+  Response response = co_await std::move(answer);
+  issues->forget_indexes();
+  co_return response;
+}
+
 // The row's handler behind strict mode; reads tell of filters without an index.
 Handler gated(const ApiContext& context, const std::shared_ptr<StrictGate>& gate, const std::shared_ptr<Issues>& issues,
               Method method, std::string_view pattern, EngineHandler handler) {
@@ -129,7 +139,9 @@ Handler gated(const ApiContext& context, const std::shared_ptr<StrictGate>& gate
   return [&context, gate, issues, rule, plain = std::move(plain)](Request& request) {
     Engine* engine = context.engine.load(std::memory_order_acquire);
     if (engine != nullptr && rule.use == StrictUse::kRead) issues->look_at(*engine, request);
-    return engine == nullptr ? plain(request) : gate->pass(*engine, request, rule, plain);
+    if (engine == nullptr) return plain(request);
+    Awaitable<Response> answer = gate->pass(*engine, request, rule, plain);
+    return may_change_indexes(rule) ? pass_and_forget(issues, std::move(answer)) : std::move(answer);
   };
 }
 

@@ -287,6 +287,13 @@ TEST_F(ApiTest, TellsOfFiltersWithoutAnIndexUntilThereIsOne) {
   result(call("POST", "/collections/c/points/query", query));
   EXPECT_FALSE(result(call("GET", "/issues")).contains("city"));
   EXPECT_TRUE(result(call("GET", "/issues")).contains("x[].y"));
+  // The next search sees that the index is gone.
+  const char* const search = R"({"vector":[1,0],"limit":1,"filter":{"must":{"key":"city","match":{"value":"Rome"}}}})";
+  EXPECT_EQ(call("POST", "/collections/c/points/search", search).status, 200);
+  EXPECT_FALSE(result(call("GET", "/issues")).contains("city"));
+  EXPECT_EQ(call("DELETE", "/collections/c/index/city?wait=true").status, 200);
+  EXPECT_EQ(call("POST", "/collections/c/points/search", search).status, 200);
+  EXPECT_TRUE(result(call("GET", "/issues")).contains("city"));
   EXPECT_EQ(result(call("DELETE", "/collections/c")), "true");
   EXPECT_EQ(result(call("GET", "/issues")), R"({"issues":[]})");
 }
