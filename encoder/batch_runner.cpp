@@ -9,18 +9,6 @@
 #include <fmt/format.h>
 
 namespace orthant {
-namespace {
-
-// English has a little over four bytes a token; special tokens surround the texts.
-constexpr std::size_t kBytesPerToken = 4;
-constexpr std::size_t kSpecialTokens = 2;
-
-}  // namespace
-
-std::size_t estimated_tokens(std::string_view text, std::size_t limit) {
-  return std::min(text.size() / kBytesPerToken + kSpecialTokens, limit);
-}
-
 // One request from submit() to its answer.
 struct BatchRunner::Job {
   Work work;

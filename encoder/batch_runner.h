@@ -24,9 +24,6 @@ struct BatchRunnerOptions {
   std::size_t max_queued_tokens = 1 << 20;  // past this, submit() answers resource_exhausted
 };
 
-// Estimated from the text's bytes; `limit` is the model's.
-std::size_t estimated_tokens(std::string_view text, std::size_t limit);
-
 class BatchRunner {
  public:
   struct Work {

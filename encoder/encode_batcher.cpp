@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "base/metrics.h"
+#include "encoder/estimated_tokens.h"
 
 namespace orthant {
 namespace {
@@ -25,9 +26,6 @@ constexpr std::size_t kShortTokens = 64;
 constexpr std::size_t kMinBatchTokens = 128;
 // How much longer than a short text a long one waits at most while short ones keep coming.
 constexpr auto kLongPatience = std::chrono::milliseconds(20);
-// English has a little over four bytes a token; two special tokens surround each text.
-constexpr std::size_t kBytesPerToken = 4;
-constexpr std::size_t kSpecialTokens = 2;
 
 // One request from submit() to its answer.
 struct Pending {
@@ -127,7 +125,6 @@ class EncodeBatcher::Impl {
   };
 
   Status check(const EncodeRequest& request) const;
-  std::size_t estimated_tokens(std::string_view text) const;
   Status enqueue(const std::shared_ptr<Pending>& pending);
   Lane& lane_of(const EncodeRequest& request) { return lanes_[request.bulk && lanes_[1].pool != nullptr ? 1 : 0]; }
   void start_runners(Lane& lane);
@@ -189,10 +186,6 @@ Status EncodeBatcher::Impl::check(const EncodeRequest& request) const {
   return {};
 }
 
-std::size_t EncodeBatcher::Impl::estimated_tokens(std::string_view text) const {
-  return std::min(text.size() / kBytesPerToken + kSpecialTokens, encoder_.info().max_seq_length);
-}
-
 void EncodeBatcher::Impl::submit(EncodeRequest request, Done done) {
   Status valid = check(request);
   if (!valid) return done(std::unexpected(std::move(valid).error()));
@@ -215,7 +208,7 @@ Status EncodeBatcher::Impl::enqueue(const std::shared_ptr<Pending>& pending) {
   std::vector<std::size_t> tokens;
   std::size_t total = 0;
   for (const std::string& text : request.texts) {
-    tokens.push_back(estimated_tokens(text));
+    tokens.push_back(estimated_tokens(text, encoder_.info().max_seq_length));
     total += tokens.back();
   }
   const Clock::time_point now = Clock::now();

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/metrics.h"
+#include "encoder/estimated_tokens.h"
 
 namespace orthant {
 namespace {
