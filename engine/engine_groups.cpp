@@ -256,9 +256,10 @@ class GroupsCall : public std::enable_shared_from_this<GroupsCall> {
     Status ready = check_wanted(context_);
     if (ready) ready = inputs_->add(request_.query, "query");
     if (!ready) return refuse(std::move(ready).error());
+    if (!inputs_->has_texts()) return collect();
     inputs_->encode(context_, [self = shared_from_this()](Status encoded) {
-      if (!encoded) return self->refuse(std::move(encoded).error());
-      self->collect();
+      if (encoded) encoded = self->engine_.search_pool.submit_continuation([self] { self->collect(); });
+      if (!encoded) self->refuse(std::move(encoded).error());
     });
   }
 

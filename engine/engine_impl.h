@@ -20,6 +20,7 @@
 #include "engine/reembed_jobs.h"
 #include "engine/storage/data_directory.h"
 #include "engine/text_encoding.h"
+#include "engine/waiting_searches.h"
 
 namespace orthant {
 
@@ -64,6 +65,7 @@ class Engine::Impl {
   std::atomic<bool> stopping{false};
   ThreadPool encode_pool;
   ThreadPool bulk_encode_pool;
+  WaitingSearches waiting_searches;
   ThreadPool search_pool;
   ThreadPool write_pool;
   ThreadPool background_pool;
@@ -116,6 +118,10 @@ std::optional<Done<T>> Engine::Impl::admit(Done<T> done) {
   }
   done(fail(ErrorCode::kUnavailable, "shutting down"));
   return std::nullopt;
+}
+
+inline const Filter* pointer_to(const std::optional<Filter>& filter) {
+  return filter ? &*filter : nullptr;
 }
 
 // deadline_exceeded or cancelled when nobody waits for the answer any more.

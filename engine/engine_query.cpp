@@ -1,4 +1,5 @@
-// Engine's reads: queries (text is encoded first), retrieve, scroll, count. The work runs on the search pool.
+// Engine::query: text is encoded first; the searches run on the search pool, where one pass over the codes serves those of several
+// calls that wait for a thread.
 
 #include <algorithm>
 #include <atomic>
@@ -8,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/float_values.h"
+#include "base/metrics.h"
 #include "engine/collection/stage_timer.h"
 #include "engine/engine_impl.h"
 #include "engine/payload/json_path.h"
@@ -24,15 +26,8 @@ double microseconds_since(Clock::time_point begin) {
   return std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
 }
 
-// Queries of one call that one pass over the codes serves at most.
-constexpr std::size_t kQueriesTogether = 8;
-
 // What points that nothing ranks are scored with, as Qdrant does.
 constexpr float kUnranked = 1;
-
-const Filter* pointer_to(const std::optional<Filter>& filter) {
-  return filter ? &*filter : nullptr;
-}
 
 // The second stage of one query of a call.
 struct Reranking {
@@ -42,6 +37,8 @@ struct Reranking {
   RerankCandidates candidates;
   std::vector<float> scores;
 };
+
+}  // namespace
 
 // One call of Engine::query on its way. Passed from thread to thread.
 class QueryCall : public std::enable_shared_from_this<QueryCall> {
@@ -57,15 +54,21 @@ class QueryCall : public std::enable_shared_from_this<QueryCall> {
         results_(queries_.size()),
         vectors_(queries_.size()) {}
 
-  void start();
-  void refuse(Error error) { done_(std::unexpected<Error>(std::move(error))); }
+  void begin();
 
  private:
+  void refuse(Error error) { done_(std::unexpected<Error>(std::move(error))); }
+  void start();
   Status collect_rerankings();
   Status collect_texts();
   void encode();
   void take_inputs();
+  std::optional<VectorSearch> shared_search() const;
+  void wait_for_thread(Status (ThreadPool::*submit)(Task));
+  void search_in_turn();
+  static void search_together(std::span<const WaitingSearch> searches);
   void search_all();
+  void finish_search();
   void rerank_all();
   void take_scores(Reranking& reranking, Result<RerankResult> scored);
   void finish();
@@ -73,7 +76,7 @@ class QueryCall : public std::enable_shared_from_this<QueryCall> {
   bool is_plain(std::size_t i) const;
   std::vector<std::vector<std::size_t>> groups() const;
   void run_group(std::span<const std::size_t> group, std::span<Status> statuses);
-  bool search_together(std::span<const std::size_t> group);
+  bool search_group(std::span<const std::size_t> group);
   VectorSearch search_for(std::size_t i, const VectorValue& vector, const std::optional<PointId>& excluded) const;
   Status search(std::size_t i, const VectorValue& vector, const std::optional<PointId>& excluded);
   Status scroll(std::size_t i);
@@ -89,6 +92,7 @@ class QueryCall : public std::enable_shared_from_this<QueryCall> {
   unsigned attempts_ = 0;
   std::vector<QueryResult> results_;
   std::vector<VectorValue> vectors_;  // of queries that are one vector, once it is known
+  bool is_shared_ = false;            // it waits, or has waited, in the engine's waiting searches
   std::vector<Reranking> rerankings_;
   std::atomic<std::size_t> rerankings_under_way_{0};
   std::mutex failure_mutex_;
@@ -96,6 +100,19 @@ class QueryCall : public std::enable_shared_from_this<QueryCall> {
   const Clock::time_point begin_ = Clock::now();
   std::optional<StageTimer> rerank_timer_;
 };
+
+// A call that brings its only vector waits where others can take its search along.
+void QueryCall::begin() {
+  const auto* input = queries_.size() == 1 ? std::get_if<VectorInput>(&queries_.front().query) : nullptr;
+  if (input != nullptr && !queries_.front().rerank) {
+    if (auto ready = ready_value(*input)) {
+      vectors_.front() = std::move(*ready);
+      if (shared_search()) return wait_for_thread(&ThreadPool::submit);
+    }
+  }
+  Status queued = engine_.search_pool.submit([self = shared_from_this()] { self->start(); });
+  if (!queued) refuse(std::move(queued).error());
+}
 
 void QueryCall::start() {
   Status ready = check_wanted(context_);
@@ -109,10 +126,14 @@ void QueryCall::encode() {
   for (std::size_t i = 0; i < queries_.size(); ++i) {
     if (queries_[i].explain) results_[i].explanation.emplace();
   }
+  if (!inputs_->has_texts()) {
+    take_inputs();
+    return search_all();
+  }
   inputs_->encode(context_, [self = shared_from_this()](Status encoded) {
     if (!encoded) return self->refuse(std::move(encoded).error());
     self->take_inputs();
-    self->search_all();
+    self->wait_for_thread(&ThreadPool::submit_continuation);
   });
 }
 
@@ -169,6 +190,57 @@ void QueryCall::take_inputs() {
   if (!results_.empty()) results_.front().tokens_by_model = inputs_->tokens_by_model();
 }
 
+// What the call searches for where another call could do it too: one vector, no filter, nothing to explain.
+std::optional<VectorSearch> QueryCall::shared_search() const {
+  if (queries_.size() != 1 || !is_plain(0)) return std::nullopt;
+  VectorSearch search = search_for(0, vectors_.front(), std::nullopt);
+  if (!can_share(search, search)) return std::nullopt;
+  return search;
+}
+
+void QueryCall::wait_for_thread(Status (ThreadPool::*submit)(Task)) {
+  auto search = shared_search();
+  is_shared_ = search.has_value();
+  if (search) engine_.waiting_searches.add({shared_from_this(), collection_, std::move(*search)});
+  Status queued = (engine_.search_pool.*submit)([self = shared_from_this()] { self->search_in_turn(); });
+  // Another call may have taken it along by now.
+  if (!queued && (!is_shared_ || engine_.waiting_searches.withdraw(*this))) refuse(std::move(queued).error());
+}
+
+void QueryCall::search_in_turn() {
+  if (!is_shared_) return search_all();
+  const auto together = engine_.waiting_searches.take(*this, engine_.search_pool.thread_count());
+  std::vector<WaitingSearch> wanted;
+  for (const WaitingSearch& search : together) {
+    if (Status status = check_wanted(search.call->context_)) {
+      wanted.push_back(search);
+    } else {
+      search.call->refuse(std::move(status).error());
+    }
+  }
+  if (!wanted.empty()) search_together(wanted);
+}
+
+// What fails together is done again one by one, so that each call has its own error.
+void QueryCall::search_together(std::span<const WaitingSearch> searches) {
+  static Histogram& sizes =
+      histogram("orthant_shared_searches", "Requests whose searches ran as one, because they waited together.", size_buckets());
+  sizes.observe(static_cast<double>(searches.size()));
+  if (searches.size() > 1) {
+    std::vector<VectorSearch> requests;
+    for (const WaitingSearch& search : searches) requests.push_back(search.search);
+    if (auto answers = searches.front().collection->search_together(requests)) {
+      for (std::size_t i = 0; i < searches.size(); ++i) {
+        QueryCall& call = *searches[i].call;
+        call.results_.front().points = std::move((*answers)[i].points);
+        call.finish_search();
+      }
+      return;
+    }
+  }
+  for (const WaitingSearch& search : searches) search.call->search_all();
+}
+
 void QueryCall::search_all() {
   std::vector<Status> statuses(queries_.size());
   const std::vector<std::vector<std::size_t>> grouped = groups();
@@ -184,6 +256,10 @@ void QueryCall::search_all() {
   for (Status& status : statuses) {
     if (!status) return refuse(std::move(status).error());
   }
+  finish_search();
+}
+
+void QueryCall::finish_search() {
   if (rerankings_.empty()) return done_(std::move(results_));
   rerank_timer_.emplace(TimedStage::kRerank);
   rerank_all();
@@ -251,7 +327,7 @@ bool QueryCall::is_plain(std::size_t i) const {
 // Neighbouring queries that one pass over the codes can serve, as few together as keep all threads busy.
 std::vector<std::vector<std::size_t>> QueryCall::groups() const {
   const std::size_t threads = std::max<std::size_t>(1, engine_.search_pool.thread_count());
-  const std::size_t most = std::clamp<std::size_t>((queries_.size() + threads - 1) / threads, 1, kQueriesTogether);
+  const std::size_t most = std::clamp<std::size_t>((queries_.size() + threads - 1) / threads, 1, kSearchesTogether);
   std::vector<std::vector<std::size_t>> grouped;
   std::optional<VectorSearch> last;  // what the last group searches for; nothing when nothing can join it
   for (std::size_t i = 0; i < queries_.size(); ++i) {
@@ -269,11 +345,11 @@ std::vector<std::vector<std::size_t>> QueryCall::groups() const {
 
 // What fails together is done again one by one, so that each query has its own error.
 void QueryCall::run_group(std::span<const std::size_t> group, std::span<Status> statuses) {
-  if (group.size() > 1 && check_wanted(context_) && search_together(group)) return;
+  if (group.size() > 1 && check_wanted(context_) && search_group(group)) return;
   for (const std::size_t i : group) statuses[i] = run(i);
 }
 
-bool QueryCall::search_together(std::span<const std::size_t> group) {
+bool QueryCall::search_group(std::span<const std::size_t> group) {
   std::vector<VectorSearch> requests;
   for (const std::size_t i : group) requests.push_back(search_for(i, vectors_[i], std::nullopt));
   Result<std::vector<Collection::SearchAnswer>> answers = collection_->search_together(requests);
@@ -377,24 +453,6 @@ Result<VectorValue> QueryCall::vector_of_point(const QueryRequest& query, const 
   return records.front().vectors->front().second;
 }
 
-// Rows with several values come once for each.
-Result<ScrollResult> scroll_ordered(const Collection& collection, const ScrollRequest& request) {
-  const CollectionReader reader = ORTHANT_TRY(collection.reader());
-  QueryStage stage;
-  stage.query = *request.order_by;
-  stage.filter = request.filter;
-  const ResolvedExamples no_examples;
-  StageRunner runner(reader, no_examples, [] { return Status(); });
-  const RankedRows ranked = ORTHANT_TRY(runner.run(stage, {.limit = request.limit}));
-  ScrollResult result;
-  for (ScoredPoint& point : ORTHANT_TRY(points_of(reader, ranked, 0, request.payload, request.vectors))) {
-    result.points.push_back(std::move(point.record));
-  }
-  return result;
-}
-
-}  // namespace
-
 void Engine::query(std::string collection, std::vector<QueryRequest> queries, RequestContext context,
                    Done<std::vector<QueryResult>> done) {
   auto admitted = impl_->admit(std::move(done));
@@ -403,52 +461,7 @@ void Engine::query(std::string collection, std::vector<QueryRequest> queries, Re
   if (!found) return (*admitted)(std::unexpected<Error>(found.error()));
   for (QueryRequest& query : queries) choose_text_queries(**found, query);
   auto call = std::make_shared<QueryCall>(*impl_, *found, std::move(queries), std::move(context), std::move(*admitted));
-  Status queued = impl_->search_pool.submit([call] { call->start(); });
-  if (!queued) call->refuse(std::move(queued).error());
-}
-
-void Engine::retrieve(std::string collection, RetrieveRequest request, RequestContext context, Done<std::vector<Record>> done) {
-  auto admitted = impl_->admit(std::move(done));
-  if (!admitted) return;
-  run_on<std::vector<Record>>(
-      impl_->search_pool, std::move(*admitted),
-      [this, collection = std::move(collection), request = std::move(request),
-       context = std::move(context)]() -> Result<std::vector<Record>> {
-        ORTHANT_TRY(check_wanted(context));
-        return ORTHANT_TRY(impl_->find(collection))->retrieve(request.ids, request.payload, request.vectors);
-      });
-}
-
-void Engine::scroll(std::string collection, ScrollRequest request, RequestContext context, Done<ScrollResult> done) {
-  auto admitted = impl_->admit(std::move(done));
-  if (!admitted) return;
-  run_on<ScrollResult>(impl_->search_pool, std::move(*admitted),
-                       [this, collection = std::move(collection), request = std::move(request),
-                        context = std::move(context)]() -> Result<ScrollResult> {
-                         ORTHANT_TRY(check_wanted(context));
-                         if (request.order_by) {
-                           return scroll_ordered(*ORTHANT_TRY(impl_->find(collection)), request);
-                         }
-                         PointPage page = ORTHANT_TRY(ORTHANT_TRY(impl_->find(collection))
-                                                          ->scroll({.from = request.from,
-                                                                    .filter = pointer_to(request.filter),
-                                                                    .limit = request.limit,
-                                                                    .offset = 0,
-                                                                    .payload = request.payload,
-                                                                    .vectors = request.vectors}));
-                         return ScrollResult{std::move(page.points), page.next};
-                       });
-}
-
-void Engine::count(std::string collection, std::optional<Filter> filter, RequestContext context, Done<std::uint64_t> done) {
-  auto admitted = impl_->admit(std::move(done));
-  if (!admitted) return;
-  run_on<std::uint64_t>(impl_->search_pool, std::move(*admitted),
-                        [this, collection = std::move(collection), filter = std::move(filter),
-                         context = std::move(context)]() -> Result<std::uint64_t> {
-                          ORTHANT_TRY(check_wanted(context));
-                          return ORTHANT_TRY(impl_->find(collection))->count(pointer_to(filter));
-                        });
+  call->begin();
 }
 
 }  // namespace orthant

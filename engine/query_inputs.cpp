@@ -58,14 +58,12 @@ Status QueryInputs::add(const QueryStage& root, const std::string& where) {
 }
 
 void QueryInputs::encode(const RequestContext& context, std::move_only_function<void(Status)> done) {
-  if (jobs_.empty()) return done({});
-  auto shared = std::make_shared<std::move_only_function<void(Status)>>(std::move(done));
   engine_.texts.encode(std::move(jobs_), {.purpose = Purpose::kQuery, .deadline = context.deadline, .cancelled = context.cancelled},
-                       [self = shared_from_this(), shared, timer = StageTimer(TimedStage::kEncode)](Result<EncodedTexts> encoded) {
-                         if (!encoded) return (*shared)(std::unexpected<Error>(std::move(encoded).error()));
+                       [self = shared_from_this(), done = std::move(done),
+                        timer = StageTimer(TimedStage::kEncode)](Result<EncodedTexts> encoded) mutable {
+                         if (!encoded) return done(std::unexpected<Error>(std::move(encoded).error()));
                          self->take(std::move(*encoded), timer.stop());
-                         Status queued = self->engine_.search_pool.submit_continuation([shared] { (*shared)({}); });
-                         if (!queued) (*shared)(std::move(queued));
+                         done({});
                        });
 }
 

@@ -26,7 +26,9 @@ class QueryInputs : public std::enable_shared_from_this<QueryInputs> {
 
   // The texts of a tree. `where` names it in errors ("query", "searches[3].query").
   Status add(const QueryStage& root, const std::string& where);
-  // Encodes what was added; `done` is called once: here when there was no text, else on the search pool.
+  bool has_texts() const { return !jobs_.empty(); }
+  // Encodes what was added, once, and there must be some. `done` is called once, on any thread, this one included: what takes long
+  // goes to the search pool.
   void encode(const RequestContext& context, std::move_only_function<void(Status)> done);
 
   // Of a VectorInput in a tree: ready, or encoded. Nothing for codes.

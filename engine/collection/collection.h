@@ -193,6 +193,8 @@ class Collection {
   Result<SearchAnswer> search(const VectorSearch& request) const;
   // The same of each of several searches that can_share(): where codes are scanned, one pass over them serves all.
   Result<std::vector<SearchAnswer>> search_together(std::span<const VectorSearch> requests) const;
+  // Whether that would be so.
+  bool shares_passes(const VectorSearch& request) const;
   // In the order of `ids`, unknown ones left out.
   Result<std::vector<Record>> retrieve(std::span<const PointId> ids, const PayloadSelector& payload,
                                        const VectorSelector& vectors) const;

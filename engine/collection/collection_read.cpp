@@ -317,6 +317,13 @@ Result<std::vector<Collection::SearchAnswer>> Collection::search_together(std::s
   return answers;
 }
 
+bool Collection::shares_passes(const VectorSearch& request) const {
+  const auto view = impl_->view();
+  if (!view) return false;
+  const auto index = slot_for(**view, request);
+  return index && (*index)->shares_passes(impl_->params_for(request, **view, nullptr));
+}
+
 Result<std::vector<Record>> Collection::retrieve(std::span<const PointId> ids, const PayloadSelector& payload,
                                                  const VectorSelector& vectors) const {
   const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());

@@ -98,6 +98,13 @@ Result<std::vector<std::vector<ScoredOrdinal>>> DenseSlot::search_batch(std::spa
   return index_->search_batch(values, params);
 }
 
+// Where codes are scanned: floats are searched while they are few, and through a graph each search takes its own way.
+bool DenseSlot::shares_passes(const SearchParams& params) const {
+  const IndexConfig& index = index_->config();
+  const std::size_t float_bytes = std::size_t{index_->row_count()} * index.dim * sizeof(float);
+  return !params.exact && float_bytes >= index.exact_below_bytes && index_->structure() == "flat";
+}
+
 Result<std::vector<ScoredOrdinal>> DenseSlot::search_examples(std::span<const VectorValue> examples, const ExampleScore& score,
                                                               const SearchParams& params) const {
   std::vector<float> values;

@@ -27,6 +27,7 @@ class DenseSlot final : public SlotIndex {
                                             SearchTrace* trace) const override;
   Result<std::vector<std::vector<ScoredOrdinal>>> search_batch(std::span<const VectorValue* const> queries,
                                                                const SearchParams& params) const override;
+  bool shares_passes(const SearchParams& params) const override;
   Result<std::vector<ScoredOrdinal>> search_examples(std::span<const VectorValue> examples, const ExampleScore& score,
                                                      const SearchParams& params) const override;
   IndexStatistics statistics() const override;

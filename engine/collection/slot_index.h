@@ -59,6 +59,8 @@ class SlotIndex {
   // The same for several queries; one pass may serve them all.
   virtual Result<std::vector<std::vector<ScoredOrdinal>>> search_batch(std::span<const VectorValue* const> queries,
                                                                        const SearchParams& params) const;
+  // Whether one would, so that it is cheaper than as many searches.
+  virtual bool shares_passes(const SearchParams& /*params*/) const { return false; }
   // The rows (allowed, alive, with the vector) that `score` likes best, best first, equal scores by ascending ordinal. Of sparse
   // vectors only rows that share an index with an example.
   virtual Result<std::vector<ScoredOrdinal>> search_examples(std::span<const VectorValue> examples, const ExampleScore& score,

@@ -4,6 +4,7 @@
 
 #include "engine/text_encoding.h"
 #include "tests/engine/engine_fixture.h"
+#include "tests/engine/shared_search_sizes.h"
 #include "tests/support/paths.h"
 
 namespace orthant::test {
@@ -51,6 +52,48 @@ TEST_F(EngineText, FindsDocumentsByMeaningAlsoAfterARestart) {
     EXPECT_EQ(search("what to cook for dinner")->points.front().record.id, PointId::number(3));
     open({default_model_dir().string()});
   }
+}
+
+// With one search thread: all texts, encoded before, come to the end of its line before the first of them is searched.
+TEST_F(EngineText, QueriesThatWaitTogetherShareAPassOverTheCodes) {
+  engine_.reset();
+  Settings settings = settings_for(directory_.path());
+  settings.models = {default_model_dir().string()};
+  settings.threads = 1;
+  engine_ = Engine::open(settings).value();
+  CollectionConfig config = one_vector(kDim);
+  config.vectors[""].index.exact_below_bytes = 0;
+  ASSERT_TRUE(create(*engine_, "codes", config).has_value());
+  ASSERT_TRUE(
+      write(*engine_, "codes", upsert({text_point(1, "The cat sleeps on the sofa."), text_point(2, "Tomato soup with basil.")})));
+  const std::vector<std::string> texts = {"a pet taking a nap", "what to cook for dinner", "soup"};
+  const auto request_for = [](const std::string& text) {
+    QueryRequest request;
+    request.query = VectorInput(TextInput{text, ""});
+    return request;
+  };
+  std::vector<QueryResult> alone;
+  for (const std::string& text : texts) alone.push_back(query(*engine_, "codes", request_for(text)).value());
+  const SharedSearchSizes since;
+  std::vector<std::future<Result<std::vector<QueryResult>>>> answers;
+  std::promise<void> release;
+  engine_->count("codes", {}, {}, [released = release.get_future().share()](Result<std::uint64_t>) { released.wait(); });
+  for (const std::string& text : texts) {
+    auto promise = std::make_shared<std::promise<Result<std::vector<QueryResult>>>>();
+    answers.push_back(promise->get_future());
+    engine_->query("codes", {request_for(text)}, {}, [promise](auto result) { promise->set_value(std::move(result)); });
+  }
+  release.set_value();
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const auto answer = answers[i].get().value();
+    ASSERT_EQ(answer.front().points.size(), 2U);
+    for (std::size_t rank = 0; rank < 2; ++rank) {
+      EXPECT_EQ(answer.front().points[rank].record.id, alone[i].points[rank].record.id);
+      EXPECT_EQ(answer.front().points[rank].score, alone[i].points[rank].score);
+    }
+  }
+  EXPECT_EQ(since.requests(), texts.size());
+  EXPECT_EQ(since.passes(), 1U);
 }
 
 TEST_F(EngineText, ReportsTokensAndTruncatedTexts) {
