@@ -177,7 +177,8 @@ Result<StageReport> measure_stage(SearchStages stages, const Indexes& indexes, c
   params.limit = kLongList;
   const auto hundred = ORTHANT_TRY(rank_all(index, set.queries, params, pool));
   for (std::size_t i = 0; i < set.queries.rows; ++i) {
-    report.ndcg_at_10 += ndcg_at(kShortList, ten[i], set.judgements[i]);
+    report.query_ndcg_at_10.push_back(ndcg_at(kShortList, ten[i], set.judgements[i]));
+    report.ndcg_at_10 += report.query_ndcg_at_10.back();
     report.recall_at_10 += recall_at(kShortList, ten[i], set.judgements[i]);
     report.mrr_at_10 += reciprocal_rank_at(kShortList, ten[i], set.judgements[i]);
     report.recall_at_100 += recall_at(kLongList, hundred[i], set.judgements[i]);

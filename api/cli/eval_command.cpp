@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 #include "api/cli/beir_dataset.h"
 #include "api/cli/commands.h"
+#include "api/cli/model_comparison.h"
 #include "api/cli/parallel_encoder.h"
 #include "api/cli/progress.h"
 #include "api/cli/rerank_evaluation.h"
@@ -30,6 +31,8 @@ struct EvalArguments {
   std::string folder;
   std::string model{kDefaultModelName};
   std::string weights = "auto";
+  std::string compared;  // a second model; empty: none
+  std::string compared_weights = "auto";
   std::string split = "test";
   std::string json_file;
   std::string vectors_cache;
@@ -114,9 +117,7 @@ void append_reranked(JsonWriter& json, const RerankReport& report) {
   json.end_object();
 }
 
-std::string to_json(std::span<const StageReport> reports, const std::optional<RerankReport>& reranked) {
-  std::string text;
-  JsonWriter json(text);
+void append_reports(JsonWriter& json, std::span<const StageReport> reports, const std::optional<RerankReport>& reranked) {
   json.begin_array();
   for (const StageReport& report : reports) {
     json.begin_object();
@@ -133,6 +134,27 @@ std::string to_json(std::span<const StageReport> reports, const std::optional<Re
   }
   if (reranked) append_reranked(json, *reranked);
   json.end_array();
+}
+
+std::string to_json(std::span<const StageReport> reports, const std::optional<RerankReport>& reranked) {
+  std::string text;
+  JsonWriter json(text);
+  append_reports(json, reports, reranked);
+  return text + '\n';
+}
+
+std::string to_json(std::span<const StageReport> before, std::span<const StageReport> after,
+                    std::span<const StageDifference> differences) {
+  std::string text;
+  JsonWriter json(text);
+  json.begin_object();
+  json.key("before");
+  append_reports(json, before, std::nullopt);
+  json.key("after");
+  append_reports(json, after, std::nullopt);
+  json.key("differences");
+  append_comparison(json, differences);
+  json.end_object();
   return text + '\n';
 }
 
@@ -156,17 +178,50 @@ Result<std::unique_ptr<Reranker>> load_reranker(const EvalArguments& arguments) 
   return Reranker::load(source.folder, {.name = source.name, .weights = ORTHANT_TRY(parse_weight_precision(arguments.weights))});
 }
 
-Result<int> run_eval(const EvalArguments& arguments) {
-  const BeirDataset dataset = ORTHANT_TRY(read_beir_dataset(arguments.folder, arguments.split));
-  const std::unique_ptr<Reranker> reranker = ORTHANT_TRY(load_reranker(arguments));
-  ParallelEncoder encoder = ORTHANT_TRY(ParallelEncoder::load(arguments.model, arguments.weights));
+Result<RetrievalSet> embedded(const EvalArguments& arguments, ParallelEncoder& encoder, const BeirDataset& dataset) {
   const VectorsCache cache(arguments.vectors_cache);
   RetrievalSet set;
   set.documents = ORTHANT_TRY(embed(encoder, cache, dataset.documents, {Purpose::kDocument, arguments.dimensions}));
   set.queries = ORTHANT_TRY(embed(encoder, cache, dataset.queries, {Purpose::kQuery, arguments.dimensions}));
   set.judgements = dataset.judgements;
-  const EvaluationOptions options{.oversampling = arguments.oversampling, .target_recall = arguments.target_recall};
-  const auto reports = ORTHANT_TRY(evaluate(set, options, &encoder.pool()));
+  return set;
+}
+
+EvaluationOptions evaluation_options(const EvalArguments& arguments) {
+  return {.oversampling = arguments.oversampling, .target_recall = arguments.target_recall};
+}
+
+std::string called(const std::string& model, const ParallelEncoder& encoder) {
+  return fmt::format("{} ({})", model, encoder.encoder().info().weight_precision);
+}
+
+// Both are loaded before anything is encoded, so that a wrong name is told at once; the first is let go before the second encodes.
+Result<int> run_comparison(const EvalArguments& arguments, const BeirDataset& dataset) {
+  std::optional<ParallelEncoder> encoder = ORTHANT_TRY(ParallelEncoder::load(arguments.model, arguments.weights));
+  ParallelEncoder second = ORTHANT_TRY(ParallelEncoder::load(arguments.compared, arguments.compared_weights));
+  const auto measured = [&](ParallelEncoder& model) -> Result<std::vector<StageReport>> {
+    const RetrievalSet set = ORTHANT_TRY(embedded(arguments, model, dataset));
+    auto reports = ORTHANT_TRY(evaluate(set, evaluation_options(arguments), &model.pool()));
+    fmt::print("{}{}\n", heading(arguments, dataset, model.encoder().info(), set.documents.dim), table(reports));
+    return reports;
+  };
+  const std::string name = called(arguments.model, *encoder);
+  const auto before = ORTHANT_TRY(measured(*encoder));
+  encoder.reset();
+  const auto after = ORTHANT_TRY(measured(second));
+  const auto differences = stage_differences(before, after);
+  fmt::print("{}", comparison_table(differences, name, called(arguments.compared, second)));
+  if (!arguments.json_file.empty()) ORTHANT_TRY(write_whole_file(arguments.json_file, to_json(before, after, differences)));
+  return kExitSuccess;
+}
+
+Result<int> run_eval(const EvalArguments& arguments) {
+  const BeirDataset dataset = ORTHANT_TRY(read_beir_dataset(arguments.folder, arguments.split));
+  if (!arguments.compared.empty()) return run_comparison(arguments, dataset);
+  const std::unique_ptr<Reranker> reranker = ORTHANT_TRY(load_reranker(arguments));
+  ParallelEncoder encoder = ORTHANT_TRY(ParallelEncoder::load(arguments.model, arguments.weights));
+  const RetrievalSet set = ORTHANT_TRY(embedded(arguments, encoder, dataset));
+  const auto reports = ORTHANT_TRY(evaluate(set, evaluation_options(arguments), &encoder.pool()));
   fmt::print("{}{}", heading(arguments, dataset, encoder.encoder().info(), set.documents.dim), table(reports));
   std::optional<RerankReport> reranked;
   if (reranker) {
@@ -191,6 +246,7 @@ void add_eval_command(CLI::App& program, Action& action) {
       "  orthant eval demo/xquad-en\n"
       "  orthant eval ./scifact --model ./my-model --split test --json result.json\n"
       "  orthant eval ./scifact --oversampling 4 --vectors-cache ~/.cache/orthant/eval\n"
+      "  orthant eval ./scifact --compare ./minilm-binary/model\n"
       "  orthant eval ./scifact --rerank ./my-cross-encoder --rerank-depth 50");
   command.add_option("folder", arguments->folder, "Folder of the set")->required();
   command.add_option("--model", arguments->model, "A model's name in the cache, or its folder")->capture_default_str();
@@ -207,9 +263,14 @@ void add_eval_command(CLI::App& program, Action& action) {
   command.add_option("--target-recall", arguments->target_recall, "Recall@10 against exact search to calibrate for (default 0.99)")
       ->check(CLI::Range(0.5, 1.0))
       ->excludes(oversampling);
-  command.add_option("--rerank", arguments->reranker,
-                     "A cross-encoder's name in the cache, or its folder: also says what it makes of the first documents of each "
-                     "exact search");
+  auto* compared = command.add_option("--compare", arguments->compared,
+                                      "A second model, say the one after training: both are measured, and the differences stage by "
+                                      "stage, with how sure they are");
+  add_weights_option(command, arguments->compared_weights, "--compare-weights")->needs(compared);
+  auto* reranker = command.add_option("--rerank", arguments->reranker,
+                                      "A cross-encoder's name in the cache, or its folder: also says what it makes of the first "
+                                      "documents of each exact search");
+  reranker->excludes(compared);
   command.add_option("--rerank-depth", arguments->rerank_depth, "How many of them it reads")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();

@@ -487,6 +487,29 @@ class Eval(NeedsModel):
         self.assertAlmostEqual(one["float32+rerank"]["ndcg@10"], one["float32"]["ndcg@10"], places=9)
         self.assertIn("nosuchmodel", run("eval", self.set, "--rerank", "nosuchmodel", expect=1).stderr)
 
+    def test_two_models_are_compared_query_by_query(self):
+        golden = pathlib.Path(__file__).resolve().parents[2] / "encoder/golden/models/cls"
+        alone = self.evaluate()[1]
+        out = self.path / "compared.json"
+        options = ("--json", out, "--vectors-cache", self.path / "vectors")
+        table = run("eval", self.set, "--model", MODEL, "--compare", golden, *options).stdout
+        report = json.load(open(out))
+        self.assertEqual([stage["stage"] for stage in report["differences"]], self.STAGES)
+        for stage, before, after in zip(report["differences"], report["before"], report["after"]):
+            self.assertIn(stage["stage"], table)
+            self.assertEqual(before["ndcg@10"], alone[stage["stage"]]["ndcg@10"])
+            self.assertEqual((stage["before"], stage["after"]), (before["ndcg@10"], after["ndcg@10"]))
+            self.assertAlmostEqual(stage["difference"], stage["after"] - stage["before"], places=9)
+            # A tiny model with random weights.
+            self.assertLess(stage["interval_high"], -0.3, stage)
+            self.assertLess(stage["p_value"], 0.001, stage)
+            self.assertGreater(stage["queries_worse"], 10 * stage["queries_better"], stage)
+        run("eval", self.set, "--model", MODEL, "--compare", MODEL, *options)
+        for stage in json.load(open(out))["differences"]:
+            self.assertEqual((stage["difference"], stage["p_value"], stage["queries_better"]), (0, 1, 0))
+        self.assertIn("nosuchmodel", run("eval", self.set, "--compare", "nosuchmodel", expect=1).stderr)
+        run("eval", self.set, "--compare-weights", "int8", expect=2)
+
     def test_sets_that_are_incomplete_are_refused(self):
         broken = self.path / "broken"
         broken.mkdir()
@@ -517,6 +540,7 @@ class EvalDemo(Eval):
     test_a_deeper_first_stage_finds_more = None
     test_a_second_run_gives_the_same_quality = None
     test_sets_that_are_incomplete_are_refused = None
+    test_two_models_are_compared_query_by_query = None
 
 
 def free_port():
