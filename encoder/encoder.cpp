@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/cpu.h"
+#include "base/digest.h"
 #include "encoder/backbone.h"
 #include "encoder/calibration_store.h"
 #include "encoder/model/embedding_head.h"
@@ -112,6 +113,15 @@ Result<EmbeddingMatrix> BertEncoder::calibration_ranges(std::size_t dimensions) 
   return calibration_.ranges(*this, dimensions);
 }
 
+// Dense modules count as the transformer's weights do: another one gives other embeddings.
+Result<std::string> identity_with_modules(std::string sha256, const ModelFiles& files) {
+  for (const Stage& stage : files.stages) {
+    const auto* dense = std::get_if<DenseStage>(&stage);
+    if (dense != nullptr) sha256 = sha256_hex(fmt::format("{} {}", sha256, ORTHANT_TRY(sha256_hex_of_file(dense->weights))));
+  }
+  return sha256;
+}
+
 }  // namespace
 
 std::string_view model_kind_name(ModelKind kind) {
@@ -132,6 +142,7 @@ Result<std::unique_ptr<Encoder>> Encoder::load(const std::filesystem::path& fold
   Backbone backbone = ORTHANT_TRY(load_backbone(files.transformer_folder, files.transformer, files.max_seq_length, options));
   EmbeddingHead head = ORTHANT_TRY(EmbeddingHead::load(files, cpu_level()));
   EncoderInfo info = describe_backbone(folder, options, backbone);
+  info.model_sha256 = ORTHANT_TRY(identity_with_modules(std::move(info.model_sha256), files));
   info.pooling = pooling_text(files.pooling);
   info.dim = files.embedding_size();
   info.prompts = files.prompts.texts;

@@ -13,6 +13,7 @@
 #include <simdjson.h>
 
 #include "base/npy.h"
+#include "base/whole_file.h"
 #include "encoder/encoder.h"
 #include "tests/support/paths.h"
 #include "tests/support/temporary_directory.h"
@@ -88,6 +89,22 @@ INSTANTIATE_TEST_SUITE_P(Models, GoldenModel,
                          testing::Values("cls", "dense_half", "max_bfloat", "old_layout_prompts", "default_prompt",
                                          "qwen3_embedding"),
                          [](const auto& name) { return name.param; });
+
+// Embeddings that are kept under the one must not be taken for the other's.
+TEST(GoldenModels, AnotherDenseModuleIsAnotherModel) {
+  const test::TemporaryDirectory directory;
+  const std::filesystem::path copy = directory.path() / "model";
+  std::filesystem::copy(kGolden / "models" / "dense_half", copy, std::filesystem::copy_options::recursive);
+  const auto identity = [&copy] { return Encoder::load(copy, {}).value()->info().model_sha256; };
+  const std::string before = identity();
+  EXPECT_EQ(before, Encoder::load(kGolden / "models" / "dense_half", {}).value()->info().model_sha256);
+  const std::filesystem::path weights = copy / "2_Dense" / "model.safetensors";
+  std::string bytes = read_whole_file(weights).value();
+  bytes[bytes.size() - 2] = static_cast<char>(bytes[bytes.size() - 2] ^ 1);
+  std::filesystem::remove(weights);
+  ASSERT_TRUE(write_whole_file(weights, bytes).has_value());
+  EXPECT_NE(identity(), before);
+}
 
 TEST(GoldenModels, DescribeThemselves) {
   const auto described = [](const char* name) { return std::move(Encoder::load(kGolden / "models" / name, {}).value()); };
