@@ -135,6 +135,7 @@ Status read_lora(RecipeMap& parent, LoraOptions& options) {
   ORTHANT_TRY(map->take("dropout", options.dropout));
   ORTHANT_TRY(map->take("targets", options.targets));
   ORTHANT_TRY(take_name(*map, "base", options.base, parse_weight_precision));
+  ORTHANT_TRY(take_name(*map, "start", options.start, parse_lora_start));
   ORTHANT_TRY(map->take("merge", options.merge));
   return map->finish();
 }

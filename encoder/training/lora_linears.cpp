@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -34,6 +35,12 @@ void decode_nf4(const Nf4Weights& weights, std::size_t count, float* to) {
       to[i + 1] = values[*codes >> 4] * absmax;
     }
   }
+}
+
+// Rows of length one: the few tokens of massive activations would make up nearly all of the moments (as unit_rows() for GPTQ).
+at::Tensor unit_moments(const at::Tensor& input) {
+  const at::Tensor rows = input / input.norm(2, 1, true).clamp_min(std::numeric_limits<float>::min());
+  return at::matmul(rows.t(), rows);
 }
 
 at::Tensor product(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias, bool bfloat16) {
@@ -126,8 +133,49 @@ at::Tensor LoraLinears::all_up(const Layer& layer) {
   return columns.size() == 1 ? columns[0] : at::cat(columns, 1);
 }
 
+void LoraLinears::observe(std::size_t first, std::size_t count) {
+  observed_ = {first, {}};
+  for (std::size_t i = first; i < std::min(first + count, layers_.size()); ++i) {
+    const std::int64_t inputs = size(layers_[i].weights.inputs);
+    observed_.moments.push_back(at::zeros({inputs, inputs}));
+  }
+}
+
+Status LoraLinears::start_from_rounding(const Transformer& model) {
+  const NoGradients guard;
+  const Observed observed = std::exchange(observed_, {});
+  for (std::size_t i = 0; i < observed.moments.size(); ++i) {
+    const std::size_t linear = observed.first + i;
+    const LinearWeights weights = ORTHANT_TRY(model.linear_weights(linear));
+    const at::Tensor plain = tensor_from(dequantize(weights), {size(weights.outputs), size(weights.inputs)});
+    start_from_rounding(layers_[linear], plain, observed.moments[i]);
+    model.weights().release_pages();
+  }
+  return {};
+}
+
+// Down is as large as where it starts without this, so that the same rate trains it.
+void LoraLinears::start_from_rounding(Layer& layer, const at::Tensor& weight, const at::Tensor& moments) const {
+  const at::Tensor error = weight - decoded(layer);
+  const double length = 1.0 / std::sqrt(3.0);  // of a row of uniform values within 1 / sqrt(inputs)
+  for (const Adapter& adapter : layer.adapters) {
+    const at::Tensor rows = error.narrow(0, adapter.first, adapter.outputs);
+    const at::Tensor outer = at::matmul(at::matmul(rows, moments), rows.t());
+    const at::Tensor vectors = std::get<1>(at::linalg_eigh((outer + outer.t()) * 0.5));  // by rising eigenvalue
+    const std::int64_t rank = std::min(size(options_.rank), adapter.outputs);
+    const at::Tensor leading = vectors.narrow(1, adapter.outputs - rank, rank);
+    const at::Tensor down = at::matmul(leading.t(), rows);
+    const at::Tensor lengths = down.norm(2, 1).clamp_min(std::numeric_limits<float>::min());
+    adapter.down.detach().narrow(0, 0, rank).copy_(down * (length / lengths).unsqueeze(1));
+    adapter.up.detach().narrow(1, 0, rank).copy_(leading * (lengths / (length * scale())).unsqueeze(0));
+  }
+}
+
 at::Tensor LoraLinears::multiply(std::size_t linear, const at::Tensor& input, double dropout, bool bfloat16) const {
   const Layer& layer = layers_[linear];
+  if (linear >= observed_.first && linear - observed_.first < observed_.moments.size()) {
+    observed_.moments[linear - observed_.first].add_(unit_moments(input.detach()));
+  }
   const at::Tensor frozen = FrozenProduct::apply(input, &layer, bfloat16);
   if (layer.adapters.empty()) return frozen;
   const at::Tensor seen = dropout > 0 ? at::dropout(input, dropout, true) : input;

@@ -23,6 +23,14 @@ class LoraLinears {
   // invalid_argument for targets that no layer has.
   static Result<LoraLinears> make(const Transformer& model, const LoraOptions& options, std::uint64_t seed);
 
+  // From here on multiply() adds up the second moments of what linear layers [first, first + count) are given.
+  void observe(std::size_t first, std::size_t count);
+  // Where the observed layers have adapters, these start as the update of their rank that takes back the most of what rounding does
+  // to the layer's outputs, in least squares over the inputs that were observed; observing ends. `model` as in make().
+  // As of LQER and QERA (Zhang et al. 2024): with E = W - codes and M = sum of x x^T, the update is U U^T E, U being the leading
+  // eigenvectors of E M E^T.
+  Status start_from_rounding(const Transformer& model);
+
   // tokens x outputs; `dropout` of what the adapters see, drawn from libtorch's default generator.
   at::Tensor multiply(std::size_t linear, const at::Tensor& input, double dropout, bool bfloat16) const;
 
@@ -54,15 +62,21 @@ class LoraLinears {
     std::vector<Adapter> adapters;
   };
   class FrozenProduct;
+  struct Observed {
+    std::size_t first = 0;
+    std::vector<at::Tensor> moments;  // inputs x inputs each
+  };
 
   explicit LoraLinears(const LoraOptions& options) : options_(options) {}
   static at::Tensor decoded(const Layer& layer);
   static at::Tensor all_down(const Layer& layer);
   static at::Tensor all_up(const Layer& layer);
+  void start_from_rounding(Layer& layer, const at::Tensor& weight, const at::Tensor& moments) const;
   double scale() const { return options_.alpha / static_cast<double>(options_.rank); }
 
   LoraOptions options_;
   std::vector<Layer> layers_;  // their addresses stay: gradients refer to them
+  mutable Observed observed_;  // multiply() adds to it
 };
 
 }  // namespace orthant

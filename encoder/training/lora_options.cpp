@@ -22,7 +22,16 @@ Status check_lora(const LoraOptions& options) {
   if (options.base == WeightPrecision::kAuto || options.base == WeightPrecision::kMixed) {
     return invalid_argument("lora.base: expected nf4, int4, int8, bfloat16, float16 or float32");
   }
+  if (options.start == LoraStart::kRounding && options.base == WeightPrecision::kFloat32) {
+    return invalid_argument("lora.start: rounding wants a base that is rounded, float32 is not");
+  }
   return {};
+}
+
+Result<LoraStart> parse_lora_start(std::string_view name) {
+  if (name == "zero") return LoraStart::kZero;
+  if (name == "rounding") return LoraStart::kRounding;
+  return invalid_argument(fmt::format("start: found \"{}\", expected zero or rounding", name));
 }
 
 Result<MomentForm> parse_moment_form(std::string_view name) {

@@ -3,13 +3,23 @@
 // values.
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "encoder/weight_precision.h"
 
 namespace orthant {
+
+// What adapters start as.
+enum class LoraStart : std::uint8_t {
+  kZero,      // an update of zero, as in peft
+  kRounding,  // the update that takes back the most of what rounding the weights does to the layers' outputs
+};
+// "zero" or "rounding".
+Result<LoraStart> parse_lora_start(std::string_view name);
 
 struct LoraOptions {
   std::size_t rank = 0;  // 0: no adapters, the weights themselves are trained
@@ -18,7 +28,8 @@ struct LoraOptions {
   // Names of modules, or ends of them after a dot, as in peft: "query", "output.dense"; empty: every linear layer.
   std::vector<std::string> targets;
   WeightPrecision base = WeightPrecision::kNf4;  // what the frozen weights are held in; kFloat32: plain LoRA
-  bool merge = false;                            // the model that is written has the sums in its weights, else adapters beside them
+  LoraStart start = LoraStart::kZero;
+  bool merge = false;  // the model that is written has the sums in its weights, else adapters beside them
 
   bool used() const { return rank != 0; }
 };

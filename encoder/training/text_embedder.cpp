@@ -24,23 +24,36 @@ Result<at::Tensor> FrozenEmbeddings::rows(std::span<const PurposedText> texts) {
   std::vector<std::string_view> missing[2];
   for (const PurposedText& text : texts) {
     const auto purpose = static_cast<std::size_t>(text.purpose);
-    if (kept_[purpose].try_emplace(std::string(text.text)).second) missing[purpose].push_back(text.text);
+    if (!kept_[purpose].try_emplace(std::string(text.text)).second) continue;
+    if (!take_from_file(text)) missing[purpose].push_back(text.text);
   }
   for (const Purpose purpose : {Purpose::kQuery, Purpose::kDocument}) {
     const auto& wanted = missing[static_cast<std::size_t>(purpose)];
     for (std::size_t first = 0; first < wanted.size(); first += kEncodedAtOnce) {
-      const auto part = std::span(wanted).subspan(first, std::min(kEncodedAtOnce, wanted.size() - first));
-      const EncodeResult result = ORTHANT_TRY(encoder_->encode(part, {.purpose = purpose}));
-      for (std::size_t i = 0; i < part.size(); ++i) {
-        tokens_ += result.token_counts[i];
-        kept_[static_cast<std::size_t>(purpose)][std::string(part[i])] =
-            tensor_from(result.embeddings.row(i), {static_cast<std::int64_t>(result.embeddings.dim)});
-      }
+      ORTHANT_TRY(encode(std::span(wanted).subspan(first, std::min(kEncodedAtOnce, wanted.size() - first)), purpose));
     }
   }
   std::vector<at::Tensor> rows;
   for (const PurposedText& text : texts) rows.push_back(kept_[static_cast<std::size_t>(text.purpose)].at(std::string(text.text)));
   return at::stack(rows, 0);
+}
+
+bool FrozenEmbeddings::take_from_file(const PurposedText& text) {
+  const auto row = file_ ? file_->find(text.text, text.purpose) : std::span<const float>();
+  if (row.empty()) return false;
+  kept_[static_cast<std::size_t>(text.purpose)][std::string(text.text)] = tensor_from(row, {static_cast<std::int64_t>(row.size())});
+  return true;
+}
+
+Status FrozenEmbeddings::encode(std::span<const std::string_view> texts, Purpose purpose) {
+  const EncodeResult result = ORTHANT_TRY(encoder_->encode(texts, {.purpose = purpose}));
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const std::span<const float> row = result.embeddings.row(i);
+    tokens_ += result.token_counts[i];
+    kept_[static_cast<std::size_t>(purpose)][std::string(texts[i])] = tensor_from(row, {static_cast<std::int64_t>(row.size())});
+    if (file_) ORTHANT_TRY(file_->add(texts[i], purpose, row));
+  }
+  return file_ ? file_->flush() : Status();
 }
 
 // Texts of about a length together, in an order that depends on them alone.

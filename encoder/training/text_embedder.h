@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -13,6 +14,7 @@
 #include "base/result.h"
 #include "encoder/encoder.h"
 #include "encoder/training/batch_source.h"
+#include "encoder/training/embedding_file.h"
 #include "encoder/training/torch_api.h"
 #include "encoder/training/trainable_encoder.h"
 
@@ -21,7 +23,9 @@ namespace orthant {
 // Embeddings of a model that does not change, each text encoded once and kept.
 class FrozenEmbeddings {
  public:
-  explicit FrozenEmbeddings(std::unique_ptr<Encoder> encoder) : encoder_(std::move(encoder)) {}
+  // `file`: what is kept from one run to the next; nothing: this run alone.
+  explicit FrozenEmbeddings(std::unique_ptr<Encoder> encoder, std::optional<EmbeddingFile> file = {})
+      : encoder_(std::move(encoder)), file_(std::move(file)) {}
 
   // texts x dim, without gradients.
   Result<at::Tensor> rows(std::span<const PurposedText> texts);
@@ -29,7 +33,11 @@ class FrozenEmbeddings {
   std::size_t tokens_encoded() const { return tokens_; }
 
  private:
+  bool take_from_file(const PurposedText& text);
+  Status encode(std::span<const std::string_view> texts, Purpose purpose);
+
   std::unique_ptr<Encoder> encoder_;
+  std::optional<EmbeddingFile> file_;
   std::unordered_map<std::string, at::Tensor> kept_[2];  // by purpose and text
   std::size_t tokens_ = 0;
 };

@@ -7,7 +7,6 @@
 
 #include <fmt/format.h>
 
-#include "encoder/backbone.h"
 #include "encoder/model/linear_tensors.h"
 #include "encoder/model/static_embedding.h"
 #include "encoder/training/folder_writer.h"
@@ -54,12 +53,7 @@ Result<TrainableEncoder> TrainableEncoder::load(const std::filesystem::path& fol
     return fail(ErrorCode::kFailedPrecondition,
                 fmt::format("{}: the model is quantized; training starts from the float one", folder.string()));
   }
-  EncoderOptions options;
-  options.max_seq_length = max_seq_length;
-  // With adapters nothing multiplies the weights that are packed here: they take the least memory.
-  options.weights = lora.used() ? WeightPrecision::kNf4 : WeightPrecision::kFloat32;
-  Backbone backbone =
-      ORTHANT_TRY(load_backbone(model.files_.transformer_folder, model.files_.transformer, model.files_.max_seq_length, options));
+  Backbone backbone = ORTHANT_TRY(model.open_backbone(max_seq_length, lora.used()));
   model.max_seq_length_ = backbone.max_seq_length;
   if (lora.used()) {
     if (backbone.transformer.adapters() != nullptr && !lora.merge) {
@@ -73,6 +67,27 @@ Result<TrainableEncoder> TrainableEncoder::load(const std::filesystem::path& fol
   model.tokenizer_ = std::move(backbone.tokenizer);
   ORTHANT_TRY(model.load_stages());
   return model;
+}
+
+// With adapters (`frozen`) nothing multiplies the weights that are packed here: they take the least memory.
+Result<Backbone> TrainableEncoder::open_backbone(std::size_t max_seq_length, bool frozen) const {
+  EncoderOptions options;
+  options.max_seq_length = max_seq_length;
+  options.weights = frozen ? WeightPrecision::kNf4 : WeightPrecision::kFloat32;
+  return load_backbone(files_.transformer_folder, files_.transformer, files_.max_seq_length, options);
+}
+
+Status TrainableEncoder::start_adapters(std::span<const TokenizedText> texts) {
+  const NoGradients guard;
+  const Backbone backbone = ORTHANT_TRY(open_backbone(max_seq_length_, true));
+  const std::size_t linears = transformer_->linears().size();
+  const std::size_t in_block = linears / config().layers.size();
+  for (std::size_t first = 0; first < linears; first += in_block) {
+    lora_->observe(first, in_block);
+    for (const TokenizedText& text : texts) embed(std::span(&text, 1), {});
+    ORTHANT_TRY(lora_->start_from_rounding(backbone.transformer));
+  }
+  return {};
 }
 
 Status TrainableEncoder::load_stages() {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "encoder/backbone.h"
 #include "encoder/model/model_files.h"
 #include "encoder/tokenizer/tokenizer.h"
 #include "encoder/training/parameter_set.h"
@@ -28,6 +29,9 @@ class TrainableEncoder {
   // transformer; invalid_argument where they are to be kept beside a model that has adapters already.
   static Result<TrainableEncoder> load(const std::filesystem::path& folder, std::size_t max_seq_length,
                                        const LoraOptions& lora = {}, std::uint64_t seed = 0);
+
+  // Adapters start as lora.start = rounding says, from these texts: block by block, each seeing what those before it give then.
+  Status start_adapters(std::span<const TokenizedText> texts);
 
   // As Encoder::tokenize().
   TokenizedText tokenize(std::string_view text, Purpose purpose) const;
@@ -71,6 +75,7 @@ class TrainableEncoder {
   };
 
   TrainableEncoder() = default;
+  Result<Backbone> open_backbone(std::size_t max_seq_length, bool frozen) const;
   Status load_stages();
   at::Tensor apply_stages(at::Tensor embeddings, bool appended_alone) const;
 

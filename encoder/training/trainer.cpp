@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include "base/cpu.h"
 #include "base/machine_memory.h"
 #include "encoder/training/adam_w.h"
 #include "encoder/training/batch_source.h"
@@ -76,17 +77,21 @@ class TorchTrainer final : public Trainer {
         dev_(dev_data_) {}
 
   Status prepare(std::size_t memory_limit);
+  std::span<const std::string> notes() const override { return notes_; }
   const MemoryForecast& forecast() const override { return forecast_; }
   std::uint64_t all_steps() const override { return all_steps_; }
   Result<std::uint64_t> checkpointed_step() const override;
   Result<TrainingOutcome> run(const Observer& observer) override;
 
  private:
+  Result<std::unique_ptr<FrozenEmbeddings>> frozen(const fs::path& folder) const;
+  void settle_products();
   Status fit(std::size_t limit);
   std::size_t batch_tokens();
   Status append_head();
   Status quantize_linears();
   Status calibrate();
+  Status start_adapters();
   Status settle_neighbours();
   std::vector<PurposedText> some_texts(std::size_t count) const;
   Result<at::Tensor> rows_at_start(std::span<const PurposedText> texts);
@@ -115,6 +120,7 @@ class TorchTrainer final : public Trainer {
   std::unique_ptr<QuantizedLinears> quantized_;  // null: float weights
   std::optional<MetricsLog> log_;
   MemoryForecast forecast_;
+  std::vector<std::string> notes_;
   std::uint64_t all_steps_ = 0;
   RunState state_;
   TrainingOutcome outcome_;
@@ -122,10 +128,11 @@ class TorchTrainer final : public Trainer {
 
 Status TorchTrainer::prepare(std::size_t memory_limit) {
   limit_threads(options_.threads);
+  settle_products();
   at::manual_seed(options_.seed);
   if (wants_teacher(options_.loss) || !options_.train_transformer) {
     const fs::path folder = options_.teacher.empty() ? options_.model : options_.teacher;
-    auto teacher = std::make_unique<FrozenEmbeddings>(ORTHANT_TRY(Encoder::load(folder, float_weights())));
+    auto teacher = ORTHANT_TRY(frozen(folder));
     const bool same = options_.teacher.empty() || options_.teacher == options_.model;
     if (!options_.train_transformer && same) {
       frozen_ = std::move(teacher);
@@ -133,7 +140,7 @@ Status TorchTrainer::prepare(std::size_t memory_limit) {
       teacher_ = std::move(teacher);
     }
     if (!options_.train_transformer && !same) {
-      frozen_ = std::make_unique<FrozenEmbeddings>(ORTHANT_TRY(Encoder::load(options_.model, float_weights())));
+      frozen_ = ORTHANT_TRY(frozen(options_.model));
     }
   }
   ORTHANT_TRY(append_head());
@@ -153,6 +160,20 @@ Status TorchTrainer::prepare(std::size_t memory_limit) {
   embedder_.emplace(model_, frozen_.get(), forward, options_.chunk_tokens);
   optimizer_.emplace(parameters_, AdamWOptions{.weight_decay = options_.weight_decay, .moments = options_.memory.moments});
   return {};
+}
+
+Result<std::unique_ptr<FrozenEmbeddings>> TorchTrainer::frozen(const fs::path& folder) const {
+  auto encoder = ORTHANT_TRY(Encoder::load(folder, float_weights()));
+  if (options_.vectors_cache.empty()) return std::make_unique<FrozenEmbeddings>(std::move(encoder));
+  EmbeddingFile file = ORTHANT_TRY(EmbeddingFile::open(options_.vectors_cache, encoder->info()));
+  return std::make_unique<FrozenEmbeddings>(std::move(encoder), std::move(file));
+}
+
+// A CPU that cannot multiply them takes far longer for bfloat16 than for float32, and the result is worse.
+void TorchTrainer::settle_products() {
+  if (!options_.bfloat16 || (cpu_multiplies_bfloat16() && cpu_level() >= CpuLevel::kAvx512)) return;
+  options_.bfloat16 = false;
+  notes_.emplace_back("bfloat16: this CPU does not multiply it (AVX512_BF16): linear layers multiply in float32");
 }
 
 Status TorchTrainer::fit(std::size_t limit) {
@@ -197,6 +218,15 @@ Status TorchTrainer::calibrate() {
   return rows ? Status() : std::unexpected(rows.error());
 }
 
+Status TorchTrainer::start_adapters() {
+  if (!options_.lora.used() || options_.lora.start != LoraStart::kRounding) return {};
+  std::vector<TokenizedText> texts;
+  for (const PurposedText& text : some_texts(options_.quantization.calibration_texts)) {
+    texts.push_back(model_.tokenize(text.text, text.purpose));
+  }
+  return model_.start_adapters(texts);
+}
+
 // Training texts, drawn by the seed.
 std::vector<PurposedText> TorchTrainer::some_texts(std::size_t count) const {
   std::vector<PurposedText> texts;
@@ -239,8 +269,8 @@ Status TorchTrainer::append_head() {
 // By Encoder, which is faster than libtorch.
 Result<at::Tensor> TorchTrainer::rows_at_start(std::span<const PurposedText> texts) {
   if (frozen_) return frozen_->rows(texts);
-  FrozenEmbeddings once(ORTHANT_TRY(Encoder::load(options_.model, float_weights())));
-  return once.rows(texts);
+  const auto once = ORTHANT_TRY(frozen(options_.model));
+  return once->rows(texts);
 }
 
 Result<std::uint64_t> TorchTrainer::checkpointed_step() const {
@@ -271,6 +301,7 @@ Status TorchTrainer::take_up() {
   ORTHANT_TRY(settle_neighbours());
   if (step == 0) {
     state_.fingerprint = options_.fingerprint;
+    ORTHANT_TRY(start_adapters());
     return calibrate();
   }
   state_ = ORTHANT_TRY(read_newest_state(options_.output)).value();

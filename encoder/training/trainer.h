@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -93,6 +94,8 @@ class Trainer {
                                                std::size_t memory_limit = 0);
   virtual ~Trainer() = default;
 
+  // What is done otherwise than it was told, each a line.
+  virtual std::span<const std::string> notes() const = 0;
   virtual const MemoryForecast& forecast() const = 0;
   virtual std::uint64_t all_steps() const = 0;
   // The newest checkpoint of this recipe in the output folder; 0: none. failed_precondition when there are some of another recipe.

@@ -63,6 +63,8 @@ struct HeadOptions {
 struct TrainingOptions {
   std::filesystem::path model;    // the folder to start from
   std::filesystem::path teacher;  // a folder, for distillation; empty: the model as it was at the start
+  // Embeddings of models that stay as they are are kept here from one run to the next; empty: nowhere.
+  std::filesystem::path vectors_cache;
   // Gets model/, checkpoints/ and metrics.jsonl.
   std::filesystem::path output;
   // Of recipe and data: checkpoints of another one are not taken up.

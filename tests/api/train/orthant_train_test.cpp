@@ -144,6 +144,21 @@ TEST_F(OrthantTrain, TakesTheMemoryThatItForetells) {
   EXPECT_NE(said.find(" MiB of memory at the peak of this process, "), std::string::npos) << said;
 }
 
+// A CPU that cannot multiply bfloat16 is told so, and trains as without it.
+TEST_F(OrthantTrain, TrainsInFloat32WhereTheCpuHasNoBfloat16) {
+  add_to_recipe("plain.yaml", "max_steps: 3\n");
+  add_to_recipe("brain.yaml", "max_steps: 3\nbfloat16: true\n");
+  setenv("ORTHANT_CPU", "portable", 1);
+  const pid_t plain = start("plain", "plain.yaml");
+  const pid_t brain = start("brain", "brain.yaml");
+  unsetenv("ORTHANT_CPU");
+  ASSERT_EQ(wait_for(plain), 0) << log("plain");
+  ASSERT_EQ(wait_for(brain), 0) << log("brain");
+  EXPECT_NE(log("brain").find("bfloat16: this CPU does not multiply it (AVX512_BF16)"), std::string::npos) << log("brain");
+  EXPECT_EQ(log("plain").find("bfloat16"), std::string::npos) << log("plain");
+  EXPECT_TRUE(weights("brain") == weights("plain"));
+}
+
 TEST_F(OrthantTrain, SaysWhatIsWrongAndFails) {
   ASSERT_TRUE(write_whole_file(path("pairs.jsonl"), "{\"query\": \"q\", \"positive\": \"p\"}\n{\"query\": 3}\n").has_value());
   EXPECT_EQ(wait_for(start("bad")), 1);

@@ -86,19 +86,22 @@ TEST(Trainer, GoesOnFromACheckpointAsIfItHadNeverStopped) {
   options.dropout = 0.1;
   options.accumulate = 2;
   options.chunk_tokens = 40;
+  options.max_steps = 30;
+  options.checkpoint_every = 10;
+  options.evaluate_every = 10;
   trained(options, word_pairs(), word_pairs());
   const std::string expected = weights_of(options.output);
-  // The checkpoint of step 80 of a run that was lost afterwards.
+  // The checkpoint of step 20 of a run that was lost afterwards.
   const fs::path cut = directory.path() / "cut";
   fs::copy(options.output, cut, fs::copy_options::recursive);
-  fs::remove_all(cut / "checkpoints" / "step-00000120");
+  fs::remove_all(cut / "checkpoints" / "step-00000030");
   fs::remove_all(cut / "model");
   options.output = cut;
   const TrainingOutcome outcome = trained(options, word_pairs(), word_pairs());
-  EXPECT_EQ(outcome.resumed_from, 80U);
-  EXPECT_EQ(outcome.steps, 120U);
+  EXPECT_EQ(outcome.resumed_from, 20U);
+  EXPECT_EQ(outcome.steps, 30U);
   EXPECT_TRUE(weights_of(cut) == expected);
-  EXPECT_EQ(count_lines(cut / "metrics.jsonl"), 120U + 4U);
+  EXPECT_EQ(count_lines(cut / "metrics.jsonl"), 30U + 4U);
   options.fingerprint = "another recipe";
   const auto other = Trainer::make(options, word_pairs(), word_pairs());
   EXPECT_EQ((*other)->run({}).error().code, ErrorCode::kFailedPrecondition);
@@ -243,6 +246,7 @@ TEST(Trainer, ConvertsToTheIntegersThatItTrained) {
       TrainingOptions options = few_bits(directory.path() / "run", weights);
       options.quantization.learned_scales = true;
       options.quantization.activations = activations;
+      options.max_steps = 12;
       const TrainingOutcome outcome = trained(options, word_texts(), word_texts());
       ASSERT_TRUE(outcome.conversion.has_value());
       const ConversionReport& report = *outcome.conversion;
