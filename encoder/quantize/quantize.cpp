@@ -295,7 +295,7 @@ Status Quantizer::write(EmbeddingForm embeddings, const std::filesystem::path& f
 }  // namespace
 
 Result<std::unique_ptr<ModelQuantizer>> ModelQuantizer::load(QuantizerOptions options, ThreadPool* pool) {
-  std::unique_ptr<TrialModel> model = ORTHANT_TRY(TrialModel::load(options.folder, options.name));
+  std::unique_ptr<TrialModel> model = ORTHANT_TRY(TrialModel::load(options.folder, options.name, options.max_seq_length));
   std::unique_ptr<LayerTrials> trials = ORTHANT_TRY(LayerTrials::make(*model, options.texts, options.schemes, pool));
   Precisions ladder = {WeightPrecision::kFloat32};
   for (const LayerScheme& scheme : options.schemes) ladder.push_back(scheme.precision);

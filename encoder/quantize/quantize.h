@@ -31,6 +31,7 @@ struct QuantizerOptions {
   std::vector<std::string> texts;  // unlabelled; what is calibrated and measured on
   // Finest first, one a precision, without float32, which always comes before them: what a layer can be, and the steps back.
   std::vector<LayerScheme> schemes;
+  std::size_t max_seq_length = 0;  // that texts are cut to; 0: what the model's files say
 };
 
 // One linear layer and what became of it.

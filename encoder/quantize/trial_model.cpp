@@ -74,12 +74,14 @@ double thread_cpu_seconds() {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
-Result<std::unique_ptr<TrialModel>> TrialModel::load(const std::filesystem::path& folder, const std::string& name) {
+Result<std::unique_ptr<TrialModel>> TrialModel::load(const std::filesystem::path& folder, const std::string& name,
+                                                     std::size_t max_seq_length) {
   const ModelFiles files = ORTHANT_TRY(read_model_files(folder));
   if (files.transformer.quantization) {
     return fail(ErrorCode::kFailedPrecondition, fmt::format("{}: the model is quantized already", folder.string()));
   }
-  std::unique_ptr<Encoder> encoder = ORTHANT_TRY(Encoder::load(folder, {.name = name, .weights = WeightPrecision::kFloat32}));
+  std::unique_ptr<Encoder> encoder =
+      ORTHANT_TRY(Encoder::load(folder, {.name = name, .max_seq_length = max_seq_length, .weights = WeightPrecision::kFloat32}));
   SafeTensors weights = ORTHANT_TRY(open_weights(ORTHANT_TRY(find_weight_files(files.transformer_folder))));
   Transformer transformer =
       ORTHANT_TRY(Transformer::load(std::move(weights), files.transformer, WeightPrecision::kFloat32, cpu_level()));

@@ -21,7 +21,8 @@ namespace orthant {
 class TrialModel {
  public:
   // failed_precondition where the folder is quantized already, or holds no transformer of linear layers.
-  static Result<std::unique_ptr<TrialModel>> load(const std::filesystem::path& folder, const std::string& name);
+  static Result<std::unique_ptr<TrialModel>> load(const std::filesystem::path& folder, const std::string& name,
+                                                  std::size_t max_seq_length = 0);
 
   const EncoderInfo& info() const { return encoder_->info(); }
   const Transformer& transformer() const { return transformer_; }

@@ -16,6 +16,7 @@ Result<std::unique_ptr<ModelQuantizer>> load_quantizer(const ConversionTask& tas
   QuantizerOptions options;
   options.folder = task.model;
   options.name = task.model.filename().string();
+  options.max_seq_length = task.max_seq_length;
   for (const PurposedText& text : task.texts) options.texts.emplace_back(text.text);
   options.schemes = {{.precision = WeightPrecision::kBfloat16}, {.precision = WeightPrecision::kInt8}};
   return ModelQuantizer::load(std::move(options), nullptr);

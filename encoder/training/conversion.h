@@ -21,6 +21,7 @@ struct ConversionTask {
   std::filesystem::path model;   // the trained float folder
   std::filesystem::path target;  // replaced as a whole
   ConversionOptions options;
+  std::size_t max_seq_length = 0;     // of texts while training
   std::string metric;                 // of the dev set
   std::vector<LinearWeights> layers;  // QuantizedLinears::converted()
   std::vector<PurposedText> texts;    // that harm and cosines are measured on

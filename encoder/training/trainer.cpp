@@ -442,6 +442,7 @@ Status TorchTrainer::convert(const fs::path& model) {
   task.model = model;
   task.target = options_.output / "quantized";
   task.options = options_.conversion;
+  task.max_seq_length = model_.max_seq_length();
   task.metric = options_.dev_metric;
   task.layers = quantized_->converted();
   task.texts = some_texts(options_.quantization.calibration_texts);

@@ -247,6 +247,7 @@ TEST(Trainer, ConvertsToTheIntegersThatItTrained) {
       options.quantization.learned_scales = true;
       options.quantization.activations = activations;
       options.max_steps = 12;
+      options.max_seq_length = activations == TrainedActivations::kStatic ? 4 : 0;  // the integers see what training saw
       const TrainingOutcome outcome = trained(options, word_texts(), word_texts());
       ASSERT_TRUE(outcome.conversion.has_value());
       const ConversionReport& report = *outcome.conversion;
