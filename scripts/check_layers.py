@@ -14,7 +14,7 @@ ENCODER_DOORS.add("encoder/tokenizer/tokenizer.h")  # TokenizedText is part of t
 TRAINING_DOORS = {f"encoder/training/{name}.h" for name in ("search_form", "trainer", "training_data", "training_options")}
 INDEX_DOORS = {f"index/{name}.h" for name in ("vector_index", "index_config", "memory_budget", "float_vectors", "memory_float_vectors", "best_rows", "example_score", "row_bits", "sparse/sparse_index", "multi/multi_index",
                                                 "quality")}
-ENGINE_DOORS = {f"engine/{name}.h" for name in ("engine", "settings", "requests", "evaluation", "quality", "vector_value", "vector_input", "bm25_options")}
+ENGINE_DOORS = {f"engine/{name}.h" for name in ("engine", "settings", "requests", "evaluation", "paired_difference", "quality", "vector_value", "vector_input", "bm25_options")}
 ENGINE_DOORS |= {"engine/collection/collection.h", "engine/collection/collection_config.h", "engine/collection/explanation.h",
                  "engine/collection/measured_quality.h",
                  "engine/payload/filter.h", "engine/payload/field_listing.h",
