@@ -78,6 +78,53 @@ def stream(made, **options):
     return sink.getvalue().to_pybytes()
 
 
+def several():
+    """Columns for vectors of each kind, some of them null, with what each row holds."""
+    random = np.random.default_rng(11)
+    columns = {"id": [], "image": [], "codes": [], "tokens": [], "words": [], "note": []}
+    for i in range(ROWS):
+        columns["id"].append(i + 1)
+        columns["image"].append(None if i % 5 == 4 else [float(x) for x in np.round(random.normal(size=DIM), 3).astype(np.float32)])
+        columns["codes"].append([int(x) for x in random.integers(-128, 128, size=4)])
+        rows = [[float(x) for x in np.round(random.normal(size=3), 3).astype(np.float32)] for _ in range(1 + i % 4)]
+        columns["tokens"].append(None if i % 7 == 6 else rows)
+        count = i % 6
+        indices = sorted({int(x) for x in random.integers(0, 2**32, size=count)}, reverse=i % 2 == 0)
+        values = [float(x) for x in np.round(random.random(size=len(indices)), 3).astype(np.float32)]
+        columns["words"].append(None if i % 8 == 7 else {"indices": indices, "values": values})
+        columns["note"].append(f"row {i}")
+    return columns
+
+
+def several_table(columns, number=pa.float32()):
+    schema = pa.schema([
+        ("id", pa.uint64()), ("image", pa.list_(number)), ("codes", pa.list_(pa.int8())), ("tokens", pa.list_(pa.list_(number))),
+        ("words", pa.struct([("indices", pa.list_(pa.uint32())), ("values", pa.list_(number))])), ("note", pa.utf8())])
+    return pa.table(columns, schema=schema)
+
+
+def several_expected(columns):
+    out = []
+    for i in range(ROWS):
+        words = columns["words"][i]
+        if words is not None:
+            pairs = sorted(zip(words["indices"], words["values"]))
+            words = {"indices": [index for index, _ in pairs], "values": [value for _, value in pairs]}
+        out.append({"id": columns["id"][i], "image": columns["image"][i], "codes": columns["codes"][i], "tokens": columns["tokens"][i],
+                    "words": words, "payload": {"note": columns["note"][i]}})
+    return out
+
+
+def write_several():
+    columns = several()
+    (OUT / "several.arrows").write_bytes(stream(several_table(columns)))
+    (OUT / "several_wide.arrows").write_bytes(stream(several_table(columns, pa.float64()), compression="lz4"))
+    pq.write_table(several_table(columns), OUT / "several.parquet", row_group_size=15, data_page_size=128)
+    pq.write_table(several_table(columns, pa.float64()), OUT / "several_v2.parquet", row_group_size=23, data_page_version="2.0",
+                   compression="zstd", use_dictionary=False)
+    (OUT / "several.json").write_text(json.dumps(several_expected(columns), indent=None), encoding="utf-8")
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     columns = rows()
@@ -94,6 +141,7 @@ def main():
     frame.write_ipc_stream(OUT / "polars.arrows")
     frame.write_ipc(OUT / "polars.arrow", compression="zstd")
     pq.write_table(table(columns, pa.list_(pa.float32())), OUT / "plain.parquet", row_group_size=15)
+    write_several()
     (OUT / "expected.json").write_text(json.dumps(expected(columns), indent=None, ensure_ascii=False), encoding="utf-8")
 
 

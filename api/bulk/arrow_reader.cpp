@@ -35,35 +35,47 @@ std::unexpected<Error> damaged(std::string_view what) {
   return invalid_argument(fmt::format("Arrow: {}", what));
 }
 
-std::optional<std::size_t> find_column(const ArrowSchema& schema, std::string_view name) {
-  const auto found = std::ranges::find(schema.fields, name, &ArrowField::name);
-  if (found == schema.fields.end()) return std::nullopt;
-  return static_cast<std::size_t>(found - schema.fields.begin());
-}
-
 bool is_number(const ArrowField& field) {
   return field.kind == ArrowKind::kFloat || field.kind == ArrowKind::kSigned || field.kind == ArrowKind::kUnsigned;
 }
-bool is_vector(const ArrowField& field) {
-  return field.kind == ArrowKind::kList && !field.dictionary && is_number(field.children.front());
+bool is_list(const ArrowField& field) {
+  return field.kind == ArrowKind::kList && !field.dictionary;
 }
-bool is_text(const ArrowField& field) {
-  return field.kind == ArrowKind::kText;
-}
-bool is_id(const ArrowField& field) {
-  return is_text(field) || field.kind == ArrowKind::kSigned || field.kind == ArrowKind::kUnsigned;
+bool is_integers(const ArrowField& field) {
+  return is_list(field) && is_number(field.children.front()) && field.children.front().kind != ArrowKind::kFloat;
 }
 
-Status check_readable(const ArrowField& field) {
-  if (field.kind == ArrowKind::kOther) {
-    return invalid_argument(fmt::format("column `{}`: {}; leave it out of payload_columns", field.name, field.problem));
+ColumnShape shape_of(const ArrowField& field) {
+  if (is_list(field) && is_number(field.children.front())) return ColumnShape::kNumbers;
+  if (is_list(field) && is_list(field.children.front()) && is_number(field.children.front().children.front())) {
+    return ColumnShape::kLists;
   }
-  for (const ArrowField& child : field.children) ORTHANT_TRY(check_readable(child));
+  if (field.kind != ArrowKind::kStruct || field.dictionary) return ColumnShape::kOther;
+  const auto member = [&](std::string_view name) { return std::ranges::find(field.children, name, &ArrowField::name); };
+  const auto indices = member("indices");
+  const auto values = member("values");
+  const bool sparse = indices != field.children.end() && values != field.children.end() && is_integers(*indices) &&
+                      shape_of(*values) == ColumnShape::kNumbers;
+  return sparse ? ColumnShape::kSparse : ColumnShape::kOther;
+}
+
+// Why it cannot be payload; empty: it can.
+std::string problem_of(const ArrowField& field) {
+  if (field.kind == ArrowKind::kOther) return field.problem;
+  for (const ArrowField& child : field.children) {
+    if (std::string problem = problem_of(child); !problem.empty()) return problem;
+  }
   return {};
 }
 
-std::unexpected<Error> no_column(std::string_view parameter, std::string_view name) {
-  return invalid_argument(fmt::format("{}: there is no column `{}`", parameter, name));
+ColumnFacts facts_of(const ArrowField& field) {
+  const bool is_text = field.kind == ArrowKind::kText;
+  return {.name = field.name,
+          .problem = problem_of(field),
+          .shape = shape_of(field),
+          .is_id = is_text || field.kind == ArrowKind::kSigned || field.kind == ArrowKind::kUnsigned,
+          .is_text = is_text,
+          .is_integers = is_integers(field)};
 }
 
 }  // namespace
@@ -209,7 +221,9 @@ Status ArrowReader::finish_file(DocumentBatch& batch) {
 Status ArrowReader::take_schema(const FlatTable& header) {
   if (schema_) return damaged("a second schema");
   ArrowSchema schema = ORTHANT_TRY(parse_arrow_schema(header));
-  chosen_ = ORTHANT_TRY(choose(schema));
+  std::vector<ColumnFacts> facts;
+  for (const ArrowField& field : schema.fields) facts.push_back(facts_of(field));
+  chosen_ = ORTHANT_TRY(choose_columns(mapping_, facts));
   schema_ = std::move(schema);
   return {};
 }
@@ -227,61 +241,6 @@ Status ArrowReader::take_dictionary(const FlatTable& header, std::string_view bo
   dictionary.values = std::make_shared<const ArrowColumn>(dictionary.batch.columns.front());
   dictionaries_.insert_or_assign(number, std::move(dictionary));
   return {};
-}
-
-Result<ArrowReader::Chosen> ArrowReader::choose(const ArrowSchema& schema) const {
-  Chosen chosen;
-  std::set<std::size_t> taken;
-  std::optional<std::size_t> id = find_column(schema, mapping_.id.empty() ? "id" : mapping_.id);
-  if (!id && mapping_.id.empty()) id = find_column(schema, "_id");
-  if (!id) return no_column("id_column", mapping_.id.empty() ? "id" : mapping_.id);
-  if (!is_id(schema.fields[*id]))
-    return invalid_argument(fmt::format("column `{}`: ids are integers or texts", schema.fields[*id].name));
-  chosen.id = *id;
-  taken.insert(*id);
-  std::map<std::string, std::string> vectors = mapping_.vectors;
-  for (const ArrowField& field : schema.fields) {
-    if (!mapping_.vectors.empty() || !is_vector(field) || taken.contains(*find_column(schema, field.name))) continue;
-    if (!field.name.empty() && mapping_.vector_names.contains(field.name)) vectors.emplace(field.name, field.name);
-  }
-  const auto is_filled = [&](const std::string& vector) {
-    return std::ranges::any_of(vectors, [&](const auto& each) { return each.second == vector; });
-  };
-  for (const char* usual : {"vector", "embedding"}) {
-    const auto column = find_column(schema, usual);
-    if (!column || !mapping_.vectors.empty() || is_filled(mapping_.target_vector) || !is_vector(schema.fields[*column])) continue;
-    vectors.emplace(usual, mapping_.target_vector);
-  }
-  for (const auto& [name, vector] : vectors) {
-    const auto column = find_column(schema, name);
-    if (!column) return no_column("vector_columns", name);
-    if (!is_vector(schema.fields[*column]))
-      return invalid_argument(fmt::format("column `{}`: a vector is a list of numbers", name));
-    if (!mapping_.vector_names.contains(vector)) return invalid_argument(fmt::format("Not existing vector name error: {}", vector));
-    chosen.vectors.emplace_back(*column, vector);
-    taken.insert(*column);
-  }
-  const bool wants_text = !mapping_.text.empty() || !is_filled(mapping_.target_vector);
-  if (wants_text) chosen.text = find_column(schema, mapping_.text.empty() ? "text" : mapping_.text);
-  if (!chosen.text && !mapping_.text.empty()) return no_column("text_column", mapping_.text);
-  if (!chosen.text && chosen.vectors.empty()) return invalid_argument("there is neither a column of vectors nor a column `text`");
-  if (chosen.text) {
-    if (!is_text(schema.fields[*chosen.text]))
-      return invalid_argument(fmt::format("column `{}`: is no text", schema.fields[*chosen.text].name));
-    taken.insert(*chosen.text);
-    const auto title = find_column(schema, "title");
-    if (mapping_.text.empty() && title && is_text(schema.fields[*title])) chosen.title = title;
-  }
-  for (std::size_t column = 0; column < schema.fields.size(); ++column) {
-    const std::string& name = schema.fields[column].name;
-    if (mapping_.payload ? !mapping_.payload->contains(name) : taken.contains(column)) continue;
-    ORTHANT_TRY(check_readable(schema.fields[column]));
-    chosen.payload.push_back(column);
-  }
-  for (const std::string& name : mapping_.payload.value_or(std::set<std::string>())) {
-    if (!find_column(schema, name)) return no_column("payload_columns", name);
-  }
-  return chosen;
 }
 
 void ArrowReader::take_row(DocumentBatch& batch) {
@@ -303,11 +262,10 @@ Result<PointInput> ArrowReader::parse_row(std::size_t row, std::size_t& bytes) c
   const std::vector<ArrowColumn>& columns = current_->columns;
   PointInput point;
   point.id = ORTHANT_TRY(id_of(columns[chosen_.id], row));
-  for (const auto& [column, vector] : chosen_.vectors) {
+  for (const auto& [column, vector, target] : chosen_.vectors) {
     if (columns[column].is_null(row)) continue;  // the point lacks it
-    std::vector<float> floats = ORTHANT_TRY(floats_of(columns[column], row));
-    bytes += floats.size() * sizeof(float);
-    point.vectors.emplace_back(vector, std::move(floats));
+    point.vectors.emplace_back(vector, ORTHANT_TRY(vector_value(columns[column], row, target)));
+    bytes += bytes_of(point.vectors.back().second);
   }
   if (chosen_.text) {
     const bool has_title = chosen_.title && !columns[*chosen_.title].is_null(row);

@@ -6,12 +6,12 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "api/bulk/arrow_format.h"
+#include "api/bulk/column_choice.h"
 #include "api/bulk/point_reader.h"
 #include "api/bulk/unpacked_bytes.h"
 #include "api/json/json_writer.h"
@@ -20,18 +20,6 @@ namespace orthant::bulk {
 
 inline constexpr std::string_view kArrowStreamType = "application/vnd.apache.arrow.stream";
 inline constexpr std::string_view kArrowFileType = "application/vnd.apache.arrow.file";
-
-// Which column is what. Names that are empty or absent are chosen: "id" or "_id"; columns named as vectors of the collection; a
-// column "vector" or "embedding" for `target_vector`; "text" (with "title" before it) where no column is for `target_vector`.
-struct ColumnMapping {
-  std::string target_vector;  // that texts, and a column "vector", go to
-  std::string model;          // for texts; empty: the collection's
-  std::string id;
-  std::string text;
-  std::map<std::string, std::string> vectors;    // column -> vector
-  std::optional<std::set<std::string>> payload;  // nothing: all other columns
-  std::set<std::string> vector_names;            // of the collection: dense ones, that take floats
-};
 
 class ArrowReader final : public PointReader {
  public:
@@ -42,14 +30,6 @@ class ArrowReader final : public PointReader {
   Status finish(DocumentBatch& batch) override;
 
  private:
-  // What the columns of the schema are for.
-  struct Chosen {
-    std::size_t id = 0;
-    std::optional<std::size_t> text;
-    std::optional<std::size_t> title;
-    std::vector<std::pair<std::size_t, std::string>> vectors;
-    std::vector<std::size_t> payload;
-  };
   // False: it is not whole yet.
   Result<bool> take_message();
   // The message at the front of `bytes`. Its size; 0: it is not whole, or the stream has ended.
@@ -58,7 +38,6 @@ class ArrowReader final : public PointReader {
   Status finish_file(DocumentBatch& batch);
   Status take_schema(const FlatTable& header);
   Status take_dictionary(const FlatTable& header, std::string_view body);
-  Result<Chosen> choose(const ArrowSchema& schema) const;
   void take_row(DocumentBatch& batch);
   Result<PointInput> parse_row(std::size_t row, std::size_t& bytes) const;
 
@@ -70,7 +49,7 @@ class ArrowReader final : public PointReader {
   std::vector<std::size_t> messages_;  // of a file: where they begin
   std::size_t next_message_ = 0;
   std::optional<ArrowSchema> schema_;
-  Chosen chosen_;
+  ChosenColumns chosen_;
   std::map<std::int64_t, ArrowDictionary> dictionaries_;
   std::optional<ArrowBatch> current_;
   std::size_t next_row_ = 0;

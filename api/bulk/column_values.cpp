@@ -52,6 +52,80 @@ void write_real(JsonWriter& json, const ArrowColumn& column, std::size_t row) {
   }
 }
 
+// Appends the elements [first, last) of a column of numbers.
+Status append_floats(const ArrowColumn& values, std::size_t first, std::size_t last, std::vector<float>& floats) {
+  const std::size_t before = floats.size();
+  floats.resize(before + (last - first));
+  float* const out = floats.data() + before;
+  if (const auto bytes = values.float32_bytes(first, last)) {
+    if (first < last) std::memcpy(out, bytes->data(), bytes->size());
+    return {};
+  }
+  const ArrowKind kind = values.field().kind;
+  for (std::size_t i = first; i < last; ++i) {
+    if (values.is_null(i)) return invalid_argument("a number of the vector is null");
+    if (kind == ArrowKind::kFloat) {
+      out[i - first] = static_cast<float>(values.real(i));
+    } else {
+      const std::int64_t number = values.integer(i);
+      out[i - first] =
+          kind == ArrowKind::kUnsigned ? static_cast<float>(static_cast<std::uint64_t>(number)) : static_cast<float>(number);
+    }
+  }
+  return {};
+}
+
+Status append_integers(const ArrowColumn& list, std::size_t row, std::vector<std::int64_t>& integers) {
+  const auto [first, last] = list.elements(row);
+  const ArrowColumn& values = list.children().front();
+  for (std::size_t i = first; i < last; ++i) {
+    if (values.is_null(i)) return invalid_argument("a number of the vector is null");
+    integers.push_back(values.integer(i));
+  }
+  return {};
+}
+
+Status append_list(const ArrowColumn& list, std::size_t row, std::vector<float>& floats) {
+  const auto [first, last] = list.elements(row);
+  return append_floats(list.children().front(), first, last, floats);
+}
+
+Status append_sparse(const ArrowColumn& column, std::size_t row, RowNumbers& numbers) {
+  for (const ArrowColumn& member : column.children()) {
+    const bool indices = member.field().name == "indices";
+    if (!indices && member.field().name != "values") continue;
+    if (member.is_null(row)) return invalid_argument(fmt::format("`{}` is null", member.field().name));
+    ORTHANT_TRY(indices ? append_integers(member, row, numbers.integers) : append_list(member, row, numbers.floats));
+  }
+  return {};
+}
+
+Status append_lists(const ArrowColumn& column, std::size_t row, RowNumbers& numbers) {
+  const auto [first, last] = column.elements(row);
+  const ArrowColumn& lists = column.children().front();
+  for (std::size_t i = first; i < last; ++i) {
+    if (lists.is_null(i)) return invalid_argument("a row of the multivector is null");
+    const std::size_t before = numbers.floats.size();
+    ORTHANT_TRY(append_list(lists, i, numbers.floats));
+    numbers.lengths.push_back(static_cast<std::uint32_t>(numbers.floats.size() - before));
+  }
+  return {};
+}
+
+Result<RowNumbers> row_numbers(const ArrowColumn& column, std::size_t row, VectorTarget target) {
+  RowNumbers numbers;
+  if (target.kind == VectorKind::kSparse) {
+    ORTHANT_TRY(append_sparse(column, row, numbers));
+  } else if (target.kind == VectorKind::kMulti) {
+    ORTHANT_TRY(append_lists(column, row, numbers));
+  } else if (target.form != VectorForm::kFloat32) {
+    ORTHANT_TRY(append_integers(column, row, numbers.integers));
+  } else {
+    ORTHANT_TRY(append_list(column, row, numbers.floats));
+  }
+  return numbers;
+}
+
 }  // namespace
 
 Result<PointId> id_of(const ArrowColumn& column, std::size_t row) {
@@ -66,26 +140,12 @@ Result<PointId> id_of(const ArrowColumn& column, std::size_t row) {
   return PointId::number(static_cast<std::uint64_t>(number));
 }
 
-Result<std::vector<float>> floats_of(const ArrowColumn& column, std::size_t row) {
-  const auto [first, last] = column.elements(row);
-  const ArrowColumn& values = column.children().front();
-  std::vector<float> floats(last - first);
-  if (const auto bytes = values.float32_bytes(first, last)) {
-    if (!floats.empty()) std::memcpy(floats.data(), bytes->data(), bytes->size());
-    return floats;
-  }
-  const ArrowKind kind = values.field().kind;
-  for (std::size_t i = first; i < last; ++i) {
-    if (values.is_null(i)) return bad_value(column, "a number of the vector is null");
-    if (kind == ArrowKind::kFloat) {
-      floats[i - first] = static_cast<float>(values.real(i));
-    } else {
-      const std::int64_t number = values.integer(i);
-      floats[i - first] =
-          kind == ArrowKind::kUnsigned ? static_cast<float>(static_cast<std::uint64_t>(number)) : static_cast<float>(number);
-    }
-  }
-  return floats;
+Result<VectorInput> vector_value(const ArrowColumn& column, std::size_t row, VectorTarget target) {
+  auto numbers = row_numbers(column, row, target);
+  if (!numbers) return bad_value(column, numbers.error().message);
+  auto vector = vector_of(target, std::move(*numbers));
+  if (!vector) return bad_value(column, vector.error().message);
+  return vector;
 }
 
 Status write_value(JsonWriter& json, const ArrowColumn& given, std::size_t row) {

@@ -3,9 +3,9 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "api/bulk/arrow_format.h"
+#include "api/bulk/column_choice.h"
 #include "api/json/json_writer.h"
 #include "base/point_id.h"
 #include "base/result.h"
@@ -14,8 +14,8 @@ namespace orthant::bulk {
 
 // invalid_argument: null, negative, or a text that is neither a number nor a UUID.
 Result<PointId> id_of(const ArrowColumn& column, std::size_t row);
-// Of a list of numbers. invalid_argument: an element is null.
-Result<std::vector<float>> floats_of(const ArrowColumn& column, std::size_t row);
+// Of a column whose shape is the target's. invalid_argument: a number is null, or they make no such vector.
+Result<VectorInput> vector_value(const ArrowColumn& column, std::size_t row, VectorTarget target);
 // invalid_argument: bytes that are no UTF-8.
 Status write_value(JsonWriter& json, const ArrowColumn& column, std::size_t row);
 

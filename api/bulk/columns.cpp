@@ -33,9 +33,7 @@ Result<ColumnMapping> column_mapping(const Request& request, const LineTarget& t
     const std::vector<std::string> names = split(*payload);
     mapping.payload.emplace(names.begin(), names.end());
   }
-  for (const auto& [name, vector] : config.vectors) {
-    if (vector.kind == VectorKind::kDense && vector.index.form == VectorForm::kFloat32) mapping.vector_names.insert(name);
-  }
+  for (const auto& [name, vector] : config.vectors) mapping.targets[name] = {vector.kind, vector.index.form};
   return mapping;
 }
 

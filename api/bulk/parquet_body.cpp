@@ -1,5 +1,6 @@
 #include "api/bulk/parquet_body.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -8,7 +9,6 @@
 
 #include <fmt/format.h>
 
-#include "api/bulk/column_values.h"
 #include "api/exchange/parquet_file.h"
 #include "base/trimmed.h"
 
@@ -19,6 +19,8 @@ constexpr std::size_t kPieceBytes = std::size_t{256} << 10;
 constexpr std::size_t kBytesPerCall = std::size_t{8} << 20;
 constexpr std::uint64_t kMostBytes = std::uint64_t{8} << 30;
 constexpr std::size_t kVectorBatch = 1024;
+constexpr std::size_t kVectorBatchBytes = std::size_t{4} << 20;
+constexpr std::uint64_t kFirstRows = 16;
 
 std::unexpected<Error> system_error(std::string_view what) {
   return io_error(fmt::format("{}: {}", what, std::strerror(errno)));
@@ -67,74 +69,80 @@ Result<PointReader::Progress> ParquetBody::read(DocumentBatch& /*batch*/) {
 
 Status ParquetBody::open() {
   if (!decompressor_.at_end()) return invalid_argument("the compressed data ends too early");
-  if (mapping_.vectors.size() > 1) return invalid_argument("vector_columns: of a Parquet body one column can be a vector");
   if (descriptor_ < 0) return invalid_argument("Parquet: the body is empty");
+  const std::string path = fmt::format("/proc/self/fd/{}", descriptor_);
+  auto vectors = ParquetVectors::open(path);
+  if (!vectors) return invalid_argument(vectors.error().message);
+  const std::vector<ColumnFacts> columns = (*vectors)->columns();
+  const ChosenColumns chosen = ORTHANT_TRY(choose_columns(mapping_, columns));
   VectorFileOptions options;
   options.format = FileFormat::kParquet;
-  options.id_column = mapping_.id;
-  options.text_column = mapping_.text;
-  vector_name_ = mapping_.target_vector;
-  if (!mapping_.vectors.empty()) {
-    options.vector_column = mapping_.vectors.begin()->first;
-    vector_name_ = mapping_.vectors.begin()->second;
-  }
-  if (!mapping_.vector_names.contains(vector_name_)) {
-    return invalid_argument(fmt::format("Not existing vector name error: {}", vector_name_));
-  }
-  if (mapping_.payload) options.payload_columns.emplace(mapping_.payload->begin(), mapping_.payload->end());
-  auto opened = open_parquet_file(fmt::format("/proc/self/fd/{}", descriptor_), options);
-  const bool no_vectors = !opened && mapping_.vectors.empty() && mapping_.text.empty();
-  if (no_vectors) {
-    // Texts to encode, where there is a column of that name.
-    options.text_column = "text";
-    if (auto texts = open_parquet_file(fmt::format("/proc/self/fd/{}", descriptor_), options)) opened = std::move(texts);
-  }
+  options.without_vectors = true;
+  options.id_column = columns[chosen.id].name;
+  options.payload_columns.emplace();
+  for (const std::size_t column : chosen.payload) options.payload_columns->push_back(columns[column].name);
+  auto opened = open_parquet_file(path, options);
   if (!opened) return invalid_argument(opened.error().message);
+  (*vectors)->choose(chosen);
+  vectors_ = std::move(*vectors);
+  has_texts_ = chosen.text.has_value();
   file_ = std::move(*opened);
-  if (!file_->info().has_ids) return invalid_argument("id_column: there is no column `id`");
   return {};
 }
 
 Status ParquetBody::finish(DocumentBatch& batch) {
   if (!file_) ORTHANT_TRY(open());
-  if (file_->info().dim != 0) batch.max_points = kVectorBatch;
+  if (!has_texts_) {
+    batch.max_points = kVectorBatch;
+    batch.max_bytes = kVectorBatchBytes;
+  }
   while (rows_ < file_->info().rows && !batch.full()) ORTHANT_TRY(add_rows(batch));
   return {};
 }
 
+// So many that they fill the batch, going by the rows before.
+std::size_t ParquetBody::rows_to_read(const DocumentBatch& batch) const {
+  const std::uint64_t room = batch.max_bytes - std::min(batch.max_bytes, batch.bytes);
+  const std::uint64_t usual = rows_ == 0 ? kFirstRows : room * rows_ / std::max<std::uint64_t>(row_bytes_, 1) + 1;
+  const std::uint64_t most = std::min<std::uint64_t>(batch.max_points - batch.points.size(), file_->info().rows - rows_);
+  return static_cast<std::size_t>(std::clamp<std::uint64_t>(usual, 1, most));
+}
+
 Status ParquetBody::add_rows(DocumentBatch& batch) {
-  auto read = file_->read(batch.max_points - batch.points.size());
-  if (!read) return invalid_argument(fmt::format("row {}: {}", rows_ + 1, read.error().message));
-  if (read->rows == 0) return invalid_argument("Parquet: fewer rows than the file says");
-  const std::size_t dim = file_->info().dim;
-  auto error = read->errors.begin();
-  for (std::size_t i = 0; i < read->rows; ++i) {
+  const std::size_t count = rows_to_read(batch);
+  const auto read_error = [this](const Error& error) {
+    return invalid_argument(fmt::format("row {}: {}", rows_ + 1, error.message));
+  };
+  auto read = file_->read(count);
+  if (!read) return read_error(read.error());
+  auto vectors = vectors_->read(count);
+  if (!vectors) return read_error(vectors.error());
+  if (read->rows != count) return invalid_argument("Parquet: fewer rows than the file says");
+  for (const RowError& error : read->errors) {
+    if (std::string& known = (*vectors)[error.row].error; known.empty()) known = error.reason;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
     batch.last_line = ++rows_;
-    if (error != read->errors.end() && error->row == i) {
-      batch.errors.push_back({rows_, error->reason});
-      while (error != read->errors.end() && error->row == i) ++error;
-      continue;
-    }
-    PointInput point;
-    point.id = read->ids[i];
-    if (!read->payloads.empty()) point.payload = read->payloads[i];
-    batch.bytes += point.payload.size() + dim * sizeof(float);
-    if (dim != 0) {
-      const auto begin = read->floats.begin() + static_cast<std::ptrdiff_t>(i * dim);
-      point.vectors.emplace_back(vector_name_, std::vector<float>(begin, begin + static_cast<std::ptrdiff_t>(dim)));
-    } else {
-      std::string text = read->texts.empty() ? std::string() : std::string(trimmed(read->texts[i]));
-      if (text.empty()) {
-        batch.errors.push_back({rows_, "the text is empty"});
-        continue;
-      }
-      batch.bytes += text.size();
-      point.vectors.emplace_back(vector_name_, TextInput{std::move(text), mapping_.model});
-    }
-    batch.points.push_back(std::move(point));
-    batch.lines.push_back(rows_);
+    const std::size_t before = batch.bytes;
+    add_row(read->ids[i], std::move(read->payloads[i]), std::move((*vectors)[i]), batch);
+    row_bytes_ += batch.bytes - before;
   }
   return {};
+}
+
+void ParquetBody::add_row(const PointId& id, std::string payload, ParquetVectors::Row row, DocumentBatch& batch) {
+  PointInput point{.id = id, .vectors = std::move(row.vectors), .payload = std::move(payload)};
+  std::string text(trimmed(row.text));
+  if (!text.empty()) point.vectors.emplace_back(mapping_.target_vector, TextInput{std::move(text), mapping_.model});
+  batch.bytes += point.payload.size();
+  for (const auto& [name, vector] : point.vectors) batch.bytes += bytes_of(vector);
+  if (row.error.empty() && point.vectors.empty()) row.error = has_texts_ ? "the text is empty" : "the row has no vector";
+  if (!row.error.empty()) {
+    batch.errors.push_back({rows_, std::move(row.error)});
+    return;
+  }
+  batch.points.push_back(std::move(point));
+  batch.lines.push_back(rows_);
 }
 
 }  // namespace orthant::bulk

@@ -165,7 +165,10 @@ Status ParquetColumnReader::read_levels(const ParquetPageHeader& header, std::st
     levels = std::move(*decoded);
     return {};
   };
-  ORTHANT_TRY(take(column_.is_list ? 1 : 0, header.repetition_bytes, header.repetition_encoding, repetitions_));
+  ORTHANT_TRY(take(column_.is_list_of_lists ? 2
+                   : column_.is_list        ? 1
+                                            : 0,
+                   header.repetition_bytes, header.repetition_encoding, repetitions_));
   return take(column_.max_definition, header.definition_bytes, header.definition_encoding, definitions_);
 }
 
@@ -209,6 +212,24 @@ std::size_t ParquetColumnReader::entries_of_rows(std::uint64_t& rows_left, bool&
   return entry - next_entry_;
 }
 
+// Of a list: an element of it; of a list of lists the first element of an inner list (or that it has none), or a further one.
+void ParquetColumnReader::take_element(std::uint32_t definition, std::uint32_t repetition, ColumnRows& out) const {
+  constexpr std::uint32_t kInnerRepetition = 2;
+  const std::uint8_t is_value = definition == column_.max_definition ? 1 : 0;
+  if (!column_.is_list_of_lists) {
+    ++out.lengths.back();
+    out.is_value.push_back(is_value);
+    return;
+  }
+  if (repetition < kInnerRepetition || out.lengths.back() == 0) {
+    ++out.lengths.back();
+    out.inner_lengths.push_back(0);
+  }
+  if (definition < column_.inner_definition) return;
+  ++out.inner_lengths.back();
+  out.is_value.push_back(is_value);
+}
+
 void ParquetColumnReader::take_entries(std::size_t count, ColumnRows& out) {
   std::size_t values = 0;
   for (std::size_t entry = next_entry_; entry < next_entry_ + count; ++entry) {
@@ -223,8 +244,7 @@ void ParquetColumnReader::take_entries(std::size_t count, ColumnRows& out) {
       if (column_.is_list) out.lengths.push_back(0);
     }
     if (column_.is_list && definition >= column_.element_definition) {
-      ++out.lengths.back();
-      out.is_value.push_back(is_value ? 1 : 0);
+      take_element(definition, repetitions_.empty() ? 0 : repetitions_[entry], out);
     }
   }
   if (const auto* integers = std::get_if<std::vector<std::int64_t>>(&values_.values)) {

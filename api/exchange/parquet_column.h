@@ -17,8 +17,9 @@ namespace orthant {
 struct ColumnRows {
   enum class State : std::uint8_t { kNull, kPresent };
   std::vector<State> rows;
-  std::vector<std::uint32_t> lengths;  // of lists: elements a row, nulls among them
-  std::vector<std::uint8_t> is_value;  // of lists: whether each element is a value, else null
+  std::vector<std::uint32_t> lengths;        // of lists: elements a row, nulls among them
+  std::vector<std::uint32_t> inner_lengths;  // of lists of lists: elements of each inner list, 0 where it is null
+  std::vector<std::uint8_t> is_value;        // of lists: whether each (innermost) element is a value, else null
   // One of these, by the column's type; values that are not null, one after the other.
   std::vector<std::int64_t> integers;
   std::vector<float> floats;
@@ -45,6 +46,7 @@ class ParquetColumnReader {
   Status close_chunk() const;
   bool at_row_start() const;
   void take_entries(std::size_t count, ColumnRows& out);
+  void take_element(std::uint32_t definition, std::uint32_t repetition, ColumnRows& out) const;
   std::size_t entries_of_rows(std::uint64_t& rows_left, bool& row_open) const;
   std::unexpected<Error> damaged(std::string_view what) const;
 

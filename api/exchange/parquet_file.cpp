@@ -96,6 +96,7 @@ class ColumnChooser {
   }
 
   Status choose_vector() {
+    if (options_.without_vectors) return {};
     if (!options_.vector_column.empty()) {
       chosen_.vector = ORTHANT_TRY(require(options_.vector_column));
       const ParquetColumn& column = columns_[*chosen_.vector];

@@ -240,7 +240,7 @@ class SchemaWalk {
       const std::size_t top = next_;
       if (!pass(0)) return std::nullopt;
       column.name = nodes_[top].name;
-      describe(top, column);
+      describe(top, 0, column);
       columns.push_back(std::move(column));
     }
     if (next_ != nodes_.size()) return std::nullopt;
@@ -263,35 +263,76 @@ class SchemaWalk {
     return true;
   }
 
-  // A leaf, or a group whose only child is repeated and is a leaf or a group around a leaf.
-  void describe(std::size_t top, ParquetColumn& column) const {
-    const SchemaNode* node = &nodes_[top];
-    std::size_t at = top;
-    unsigned definition = node->repetition == Repetition::kRequired ? 0 : 1;
-    if (node->repetition == Repetition::kRepeated) {
-      column.is_list = true;
-      column.element_definition = definition;
-    } else if (!node->type && node->children == 1 && nodes_[at + 1].repetition == Repetition::kRepeated) {
-      node = &nodes_[++at];
-      column.is_list = true;
-      column.element_definition = ++definition;
-      if (!node->type && node->children == 1 && nodes_[at + 1].repetition != Repetition::kRepeated) {
-        node = &nodes_[++at];
-        if (node->repetition == Repetition::kOptional) ++definition;
-      }
+  struct Place {
+    std::size_t node = 0;
+    unsigned definition = 0;
+  };
+  // From a group whose only child is repeated, a leaf or a group around a leaf, to that leaf. False: it is no such group.
+  bool enter_list(Place& place, unsigned& element_definition) const {
+    const SchemaNode& list = nodes_[place.node];
+    if (list.type || list.children != 1 || nodes_[place.node + 1].repetition != Repetition::kRepeated) return false;
+    const SchemaNode& repeated = nodes_[++place.node];
+    element_definition = ++place.definition;
+    if (!repeated.type && repeated.children == 1 && nodes_[place.node + 1].repetition != Repetition::kRepeated) {
+      ++place.node;
+      if (nodes_[place.node].repetition == Repetition::kOptional) ++place.definition;
     }
-    column.max_definition = definition;
-    if (!node->type) {
-      column.problem = "nested deeper than a list of plain values";
+    return true;
+  }
+
+  // Steps over the node and what is below it, and counts leaves.
+  void step_over(std::size_t& node, std::size_t& leaf) const {
+    for (std::int64_t open = 1; open > 0; ++node) {
+      open += nodes_[node].children - 1;
+      if (nodes_[node].type) ++leaf;
+    }
+  }
+
+  void describe_members(Place place, ParquetColumn& column) const {
+    const std::int64_t count = nodes_[place.node].children;
+    std::size_t node = place.node + 1;
+    std::size_t leaf = column.first_leaf;
+    for (std::int64_t i = 0; i < count; ++i) {
+      ParquetColumn& member = column.members.emplace_back();
+      member.first_leaf = leaf;
+      member.name = nodes_[node].name;
+      describe(node, place.definition, member);
+      step_over(node, leaf);
+    }
+  }
+
+  // `outer`: the definition level of what it stands in.
+  void describe(std::size_t top, unsigned outer, ParquetColumn& column) const {
+    const bool repeated = nodes_[top].repetition == Repetition::kRepeated;
+    Place place{top, outer + (nodes_[top].repetition == Repetition::kRequired ? 0 : 1)};
+    column.is_list = repeated || enter_list(place, column.element_definition);
+    if (repeated) column.element_definition = place.definition;
+    column.is_list_of_lists = column.is_list && enter_list(place, column.inner_definition);
+    column.max_definition = place.definition;
+    const SchemaNode& node = nodes_[place.node];
+    constexpr const char* kNested = "nested deeper than a list of plain values";
+    if (!node.type) {
+      column.problem = kNested;
+      column.is_list_of_lists = false;
+      if (!column.is_list) describe_members(place, column);
       return;
     }
-    column.type = *node->type;
-    column.type_bytes = static_cast<std::uint32_t>(std::clamp<std::int64_t>(node->type_bytes, 0, 1 << 30));
-    column.meaning = meaning_of(*node);
-    column.is_float16 = node->logical == Logical::kFloat16;
-    column.in_utc = node->in_utc;
-    column.units_a_second = node->units_a_second;
-    if (!type_fits(*node, column.meaning))
+    describe_values(node, column);
+    if (!column.is_list_of_lists) return;
+    const bool numbers = column.meaning == ParquetMeaning::kFloat || column.meaning == ParquetMeaning::kSigned ||
+                         column.meaning == ParquetMeaning::kUnsigned;
+    column.is_list_of_lists = numbers && column.problem.empty();
+    if (column.problem.empty()) column.problem = kNested;
+  }
+
+  static void describe_values(const SchemaNode& node, ParquetColumn& column) {
+    column.type = *node.type;
+    column.type_bytes = static_cast<std::uint32_t>(std::clamp<std::int64_t>(node.type_bytes, 0, 1 << 30));
+    column.meaning = meaning_of(node);
+    column.is_float16 = node.logical == Logical::kFloat16;
+    column.in_utc = node.in_utc;
+    column.units_a_second = node.units_a_second;
+    if (!type_fits(node, column.meaning))
       column.problem = "its type is not supported (decimal, time, interval, map, INT96 and BSON are not)";
     if (column.type == ParquetType::kFixedBytes && column.type_bytes == 0) column.problem = "values of no bytes";
   }

@@ -1,6 +1,7 @@
 #pragma once
 // The metadata of Parquet files: schema, row groups, places of columns. Source: apache/parquet-format, parquet.thrift and README.
-// Columns of one value a row and lists of such values are understood; what is nested deeper is listed, but cannot be read.
+// Columns of one value a row and lists of such values are understood, lists of lists of numbers, and members of groups; what is
+// nested deeper is listed, but cannot be read.
 // Plain values; free functions.
 
 #include <cstdint>
@@ -64,10 +65,15 @@ struct ParquetColumn {
   bool in_utc = false;                   // kTimestamp
   std::uint32_t units_a_second = 1'000;  // kTimestamp
   bool is_list = false;
+  // Of numbers alone; `problem` says that it is nested, for those who take plain lists.
+  bool is_list_of_lists = false;
   // Levels: a value stands where the definition level is max_definition; in a list an element (or null) where it is at least
-  // element_definition, an empty list one below, no list below that.
+  // element_definition, an empty list one below, no list below that. inner_definition is the same of the inner lists.
   unsigned max_definition = 0;
   unsigned element_definition = 0;
+  unsigned inner_definition = 0;
+  // Of a group that is no list, which has a `problem` too: can be read one by one.
+  std::vector<ParquetColumn> members;
 };
 
 struct ParquetChunk {

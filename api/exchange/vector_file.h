@@ -56,6 +56,7 @@ struct VectorFileOptions {
   std::string vector_column;
   std::string text_column;
   std::optional<std::vector<std::string>> payload_columns;  // nothing: all others
+  bool without_vectors = false;                             // ids and payload alone
 };
 
 class VectorFile {

@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 #include <gtest/gtest.h>
 
 #include "api/bulk/arrow_reader.h"
+#include "api/bulk/column_choice.h"
 #include "api/bulk/parquet_body.h"
 #include "api/json/json_reader.h"
 #include "tests/support/random.h"
@@ -25,7 +27,7 @@ std::string read_golden(const std::string& name) {
 
 ColumnMapping mapping() {
   ColumnMapping mapping;
-  mapping.vector_names = {"", "other"};
+  mapping.targets = {{"", {}}, {"other", {}}};
   return mapping;
 }
 
@@ -140,6 +142,139 @@ TEST(ColumnBodies, HoldWhatPyarrowAndPolarsWrote) {
   }
 }
 
+constexpr const char* kSeveral[] = {"several.arrows", "several_wide.arrows", "several.parquet", "several_v2.parquet"};
+
+// A collection with a vector of each kind, called as the columns are.
+ColumnMapping several() {
+  ColumnMapping mapping;
+  mapping.targets = {{"image", {}},
+                     {"codes", {.form = VectorForm::kInt8}},
+                     {"tokens", {.kind = VectorKind::kMulti}},
+                     {"words", {.kind = VectorKind::kSparse}}};
+  return mapping;
+}
+
+const VectorInput* vector_named(const PointInput& point, std::string_view name) {
+  const auto found = std::ranges::find(point.vectors, name, [](const auto& each) { return std::string_view(each.first); });
+  return found == point.vectors.end() ? nullptr : &found->second;
+}
+
+std::vector<float> floats_of(JsonValue list) {
+  std::vector<float> floats;
+  for (const JsonValue number : list.items()) floats.push_back(static_cast<float>(number.as_double().value()));
+  return floats;
+}
+
+void check_several(const PointInput& point, JsonValue wanted) {
+  const auto check_one = [&](const char* name, auto compare) {
+    const VectorInput* const vector = vector_named(point, name);
+    const std::optional<JsonValue> value = wanted.find(name);  // nothing where it is null
+    ASSERT_EQ(vector != nullptr, value.has_value()) << name;
+    if (value) compare(*vector, *value);
+  };
+  check_one("image",
+            [](const VectorInput& vector, JsonValue value) { EXPECT_EQ(std::get<std::vector<float>>(vector), floats_of(value)); });
+  check_one("codes", [](const VectorInput& vector, JsonValue value) {
+    std::vector<std::uint8_t> codes;
+    for (const JsonValue number : value.items()) codes.push_back(static_cast<std::uint8_t>(number.as_double().value() + 256));
+    EXPECT_EQ(std::get<CodeInput>(vector).bytes.size(), codes.size());
+    for (std::size_t i = 0; i < codes.size(); ++i) EXPECT_EQ(std::get<CodeInput>(vector).bytes[i], codes[i]);
+  });
+  check_one("tokens", [](const VectorInput& vector, JsonValue value) {
+    const auto& multi = std::get<MultiVector>(vector);
+    ASSERT_EQ(multi.rows(), value.size());
+    std::size_t row = 0;
+    for (const JsonValue wanted_row : value.items()) {
+      const auto floats = multi.row(row++);
+      EXPECT_EQ(std::vector<float>(floats.begin(), floats.end()), floats_of(wanted_row));
+    }
+  });
+  check_one("words", [](const VectorInput& vector, JsonValue value) {
+    const auto& sparse = std::get<SparseVector>(vector);
+    EXPECT_EQ(sparse.values, floats_of(*value.find("values")));
+    std::vector<std::uint32_t> indices;
+    for (const JsonValue index : value.find("indices")->items())
+      indices.push_back(static_cast<std::uint32_t>(index.as_uint().value()));
+    EXPECT_EQ(sparse.indices, indices);
+  });
+}
+
+TEST(ColumnBodies, FillVectorsOfEveryKindByTheNamesOfTheColumns) {
+  std::mt19937_64 random(test::random_seed());
+  const test::TemporaryDirectory directory;
+  const auto expected = JsonDocument::parse(read_golden("several.json")).value();
+  for (const std::string name : kSeveral) {
+    SCOPED_TRACE(name);
+    const auto reader = reader_for(name, several(), directory.path());
+    const Read read = read_all(*reader, read_golden(name), random);
+    ASSERT_TRUE(read.status.has_value()) << read.status.error().message;
+    ASSERT_TRUE(read.errors.empty()) << read.errors.front().reason;
+    ASSERT_EQ(read.points.size(), expected.root().size());
+    std::size_t row = 0;
+    for (const JsonValue wanted : expected.root().items()) {
+      SCOPED_TRACE(row);
+      const PointInput& point = read.points[row++];
+      EXPECT_EQ(point.id, PointId::number(wanted.find("id")->as_uint().value()));
+      EXPECT_TRUE(same(JsonDocument::parse(point.payload).value().root(), *wanted.find("payload"))) << point.payload;
+      check_several(point, wanted);
+    }
+  }
+}
+
+TEST(ColumnBodies, SayWhichColumnDoesNotFitItsVector) {
+  std::mt19937_64 random(1);
+  const test::TemporaryDirectory directory;
+  for (const std::string name : {"several.arrows", "several.parquet"}) {
+    SCOPED_TRACE(name);
+    const auto message = [&](auto change) {
+      ColumnMapping columns = several();
+      change(columns);
+      const auto reader = reader_for(name, std::move(columns), directory.path());
+      const Read read = read_all(*reader, read_golden(name), random);
+      return read.status ? std::string() : read.status.error().message;
+    };
+    EXPECT_EQ(message([](ColumnMapping& columns) { columns.vectors = {{"tokens", "image"}}; }),
+              "column `tokens`: a vector is a list of numbers");
+    EXPECT_EQ(message([](ColumnMapping& columns) { columns.vectors = {{"image", "tokens"}}; }),
+              "column `image`: a multivector is a list of lists of numbers");
+    EXPECT_EQ(message([](ColumnMapping& columns) { columns.vectors = {{"image", "words"}}; }),
+              "column `image`: a sparse vector is a struct with the lists `indices` (integers) and `values` (numbers)");
+    EXPECT_EQ(message([](ColumnMapping& columns) { columns.vectors = {{"image", "codes"}}; }),
+              "column `image`: a vector of codes is a list of 8-bit integers");
+    EXPECT_EQ(message([](ColumnMapping& columns) { columns.vectors = {{"image", "image"}, {"codes", "image"}}; }),
+              "vector_columns: two columns are for vector `image`");
+    EXPECT_EQ(message([](ColumnMapping& columns) { columns.targets["note"] = {}; }), "");  // texts that are called as a vector
+    EXPECT_EQ(message([](ColumnMapping& columns) {
+                columns.targets["words"] = {};
+                columns.payload = {"note"};
+              }),
+              "column `words`: a vector is a list of numbers");
+    EXPECT_EQ(message([](ColumnMapping& columns) { columns.text = "note"; }),
+              "text_column: the collection has several vectors, ?vector= names the one for texts");
+  }
+}
+
+TEST(ColumnBodies, RowsWhoseNumbersMakeNoVectorAreErrorsOfTheirOwn) {
+  const VectorTarget sparse{.kind = VectorKind::kSparse};
+  const auto message = [](VectorTarget target, RowNumbers numbers) {
+    const auto vector = vector_of(target, std::move(numbers));
+    return vector ? std::string() : vector.error().message;
+  };
+  EXPECT_EQ(message(sparse, {.floats = {1}, .integers = {3, 4}, .lengths = {}}), "2 indices and 1 values");
+  EXPECT_EQ(message(sparse, {.floats = {1, 2}, .integers = {4, 4}, .lengths = {}}), "index 4 stands twice");
+  EXPECT_EQ(message(sparse, {.floats = {1}, .integers = {-1}, .lengths = {}}), "index -1 is no u32");
+  EXPECT_EQ(message(sparse, {.floats = {1}, .integers = {std::int64_t{1} << 32}, .lengths = {}}), "index 4294967296 is no u32");
+  const VectorTarget multi{.kind = VectorKind::kMulti};
+  EXPECT_EQ(message(multi, {}), "the multivector has no rows");
+  EXPECT_EQ(message(multi, {.floats = {1, 2, 3}, .integers = {}, .lengths = {2, 1}}),
+            "rows of 2 and of 1 numbers in one multivector");
+  EXPECT_EQ(message(multi, {.floats = {}, .integers = {}, .lengths = {0}}), "a row of the multivector is empty");
+  EXPECT_EQ(message({.form = VectorForm::kInt8}, {.floats = {}, .integers = {-129}, .lengths = {}}),
+            "code -129 is not from -128 to 127");
+  EXPECT_EQ(message({.form = VectorForm::kUbinary}, {.floats = {}, .integers = {-1}, .lengths = {}}),
+            "code -1 is not from 0 to 255");
+}
+
 TEST(ColumnBodies, ColumnsGoWhereTheMappingSays) {
   std::mt19937_64 random(1);
   ColumnMapping columns = mapping();
@@ -208,7 +343,9 @@ TEST(ColumnBodies, DamagedOnesGiveAnErrorOrPoints) {
   std::mt19937_64 random(test::random_seed());
   const test::TemporaryDirectory directory;
   std::size_t errors = 0;
-  for (const std::string name : kBodies) {
+  std::vector<std::string> names(std::begin(kBodies), std::end(kBodies));
+  names.insert(names.end(), std::begin(kSeveral), std::end(kSeveral));
+  for (const std::string& name : names) {
     const std::string good = read_golden(name);
     for (int attempt = 0; attempt < 250; ++attempt) {
       std::string bytes = good;
@@ -222,7 +359,7 @@ TEST(ColumnBodies, DamagedOnesGiveAnErrorOrPoints) {
         }
         if (bytes.empty()) bytes = "x";
       }
-      const auto reader = reader_for(name, mapping(), directory.path());
+      const auto reader = reader_for(name, name.starts_with("several") ? several() : mapping(), directory.path());
       const Read read = read_all(*reader, bytes, random);
       errors += read.status ? 0 : 1;
       EXPECT_LE(read.points.size() + read.errors.size(), 100'000U);
