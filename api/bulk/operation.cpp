@@ -21,7 +21,13 @@ std::string made_name() {
 Result<std::optional<Operation>> Operation::of(const Request& request) {
   const auto name = request.query.find("operation");
   const auto from = request.query.find("from");
+  const auto more = request.query.find("more");
+  if (more && *more != "true" && *more != "false") {
+    return invalid_argument(fmt::format("more: found '{}', expected true or false", *more));
+  }
+  const bool has_more = more == "true";
   if (!name) {
+    if (has_more) return invalid_argument("more: only a stream with ?operation= goes on in another request");
     if (from) return invalid_argument("from: only a stream with ?operation= can be resumed");
     return std::optional<Operation>();
   }
@@ -32,9 +38,9 @@ Result<std::optional<Operation>> Operation::of(const Request& request) {
       return invalid_argument(fmt::format("from: found '{}', expected the number of a line", *from));
     }
   }
-  if (*name == "new") return std::optional<Operation>(Operation(made_name(), first));
+  if (*name == "new") return std::optional<Operation>(Operation(made_name(), first, has_more));
   if (Status good = check_operation_name(*name); !good) return std::unexpected(good.error());
-  return std::optional<Operation>(Operation(std::string(*name), first));
+  return std::optional<Operation>(Operation(std::string(*name), first, has_more));
 }
 
 void Operation::prepare(DocumentBatch& batch, bool ends) {

@@ -16,21 +16,25 @@ namespace orthant::bulk {
 
 class Operation {
  public:
-  // Of ?operation= and ?from=. Nothing: the upload has no name. A name is made for "new".
+  // Of ?operation=, ?from= and ?more=. Nothing: the upload has no name. A name is made for "new".
   static Result<std::optional<Operation>> of(const Request& request);
 
   const std::string& name() const { return name_; }
+  // Lines behind this body come with another request, so the operation does not end with it.
+  bool has_more() const { return has_more_; }
   // What earlier streams of the operation have done.
   void set_done_before(BulkProgress progress) { before_ = std::move(progress); }
   // Before the batch is put. `ends`: it is the last.
   void prepare(DocumentBatch& batch, bool ends);
 
  private:
-  Operation(std::string name, std::uint64_t first_line) : name_(std::move(name)), first_line_(first_line), next_line_(first_line) {}
+  Operation(std::string name, std::uint64_t first_line, bool has_more)
+      : name_(std::move(name)), first_line_(first_line), next_line_(first_line), has_more_(has_more) {}
 
   std::string name_;
   std::uint64_t first_line_;
   std::uint64_t next_line_;  // the first that belongs to no batch yet
+  bool has_more_;
   BulkProgress before_;
 };
 

@@ -100,6 +100,11 @@ Status ParquetBody::finish(DocumentBatch& batch) {
   return {};
 }
 
+std::optional<std::uint64_t> ParquetBody::total_rows() const {
+  if (!file_) return std::nullopt;
+  return file_->info().rows;
+}
+
 // So many that they fill the batch, going by the rows before.
 std::size_t ParquetBody::rows_to_read(const DocumentBatch& batch) const {
   const std::uint64_t room = batch.max_bytes - std::min(batch.max_bytes, batch.bytes);

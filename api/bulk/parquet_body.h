@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,6 +32,7 @@ class ParquetBody final : public PointReader {
   Result<Progress> read(DocumentBatch& batch) override;
   // Gives rows until the batch is full: to be called again then.
   Status finish(DocumentBatch& batch) override;
+  std::optional<std::uint64_t> total_rows() const override;
 
  private:
   Status keep(std::string_view bytes);

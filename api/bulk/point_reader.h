@@ -45,6 +45,8 @@ class PointReader {
   virtual Result<Progress> read(DocumentBatch& batch) = 0;
   // After the last read(). invalid_argument: the body ends too early.
   virtual Status finish(DocumentBatch& batch) = 0;
+  // Nothing: nobody knows yet, or before the end.
+  virtual std::optional<std::uint64_t> total_rows() const { return std::nullopt; }
 };
 
 }  // namespace orthant::bulk

@@ -9,8 +9,10 @@
 #include "api/bulk/document_reader.h"
 #include "api/bulk/operation.h"
 #include "api/bulk/parquet_body.h"
+#include "api/bulk/progress_lines.h"
 #include "api/bulk/vector_reader.h"
 #include "api/bulk/write_window.h"
+#include "api/http/early_answer.h"
 #include "api/qdrant/collection_settings.h"
 #include "api/qdrant/envelope.h"
 #include "api/qdrant/point_bytes.h"
@@ -100,12 +102,13 @@ void refuse_long_vectors(const qdrant::StrictMode& mode, DocumentBatch& batch) {
 class Upload {
  public:
   Upload(Engine& engine, Request& request, std::unique_ptr<PointReader> reader, std::optional<Operation> operation,
-         std::shared_ptr<const qdrant::StrictMode> strict)
+         std::shared_ptr<const qdrant::StrictMode> strict, ProgressLines progress)
       : engine_(engine),
         request_(request),
         reader_(std::move(reader)),
         operation_(std::move(operation)),
         strict_(std::move(strict)),
+        progress_(progress),
         window_(writer(), kBatchesInFlight) {}
 
   // The first error of the stream itself: damaged compression, a lost connection, a failed write. Lines that were good before it
@@ -117,6 +120,7 @@ class Upload {
       const Result<std::size_t> count = co_await request_.body->read_some(bytes);
       if (!count) status = std::unexpected(count.error());
       if (!count || *count == 0) break;
+      progress_.add_bytes(*count);
       reader_->feed(std::string_view(bytes).substr(0, *count));
       status = co_await use_input();
       // The client sends less than we can take: its lines go on without waiting for a full batch. While there is no room in the
@@ -128,7 +132,7 @@ class Upload {
     const Status last = co_await put_batch();
     if (status) status = last;
     co_await window_.wait_until_empty();
-    if (operation_ && status && !window_.failure()) {
+    if (operation_ && !operation_->has_more() && status && !window_.failure()) {
       // Only now: whoever sees the operation finished finds all of its lines done.
       status = co_await put_batch(true);
       co_await window_.wait_until_empty();
@@ -208,6 +212,13 @@ class Upload {
     }
     if (operation_) operation_->prepare(batch, ends);
     co_await window_.put(std::move(batch));
+    const std::optional<std::string> line = progress_.next_line(window_.summary(), reader_->total_rows());
+    EarlyAnswer* const early = line ? early_answer_of(request_) : nullptr;
+    if (early != nullptr) {
+      const std::string type(kNdjsonType);
+      const bool sent = co_await early->write_early(type, *line);
+      if (!sent) progress_.stop();
+    }
     co_return Status();
   }
 
@@ -216,6 +227,7 @@ class Upload {
   std::unique_ptr<PointReader> reader_;
   std::optional<Operation> operation_;
   std::shared_ptr<const qdrant::StrictMode> strict_;
+  ProgressLines progress_;
   WriteWindow window_;
   DocumentBatch batch_;
 };
@@ -294,6 +306,8 @@ Awaitable<Response> ingest_documents(Engine& engine, Request& request) {
   if (!target) co_return refuse(target.error());
   Result<std::unique_ptr<PointReader>> reader = make_reader(request, *coding, std::move(*target), info->config, engine.settings());
   if (!reader) co_return refuse(reader.error());
+  const Result<ProgressLines> lines = ProgressLines::of(request);
+  if (!lines) co_return refuse(lines.error());
   Result<std::optional<Operation>> operation = Operation::of(request);
   if (!operation) co_return refuse(operation.error());
   if (*operation) {
@@ -302,7 +316,7 @@ Awaitable<Response> ingest_documents(Engine& engine, Request& request) {
     (*operation)->set_done_before(std::move(*before).value_or(BulkProgress()));
   }
   const std::string operation_name = *operation ? (*operation)->name() : std::string();
-  Upload upload(engine, request, std::move(*reader), std::move(*operation), strict_mode_of(info->config));
+  Upload upload(engine, request, std::move(*reader), std::move(*operation), strict_mode_of(info->config), *lines);
   const Status status = co_await upload.run();
   IngestSummary& summary = upload.summary();
   if (!operation_name.empty()) {

@@ -6,11 +6,24 @@
 #include <fmt/format.h>
 
 #include "api/http/content_coding.h"
+#include "api/http/early_answer.h"
 #include "api/http/request_id.h"
 #include "base/log.h"
 #include "base/metrics.h"
 
 namespace orthant {
+
+namespace {
+
+// That every answer to the request has.
+std::vector<std::pair<std::string, std::string>> common_headers(const Cors& cors, const Request& request) {
+  Response response;
+  response.headers.emplace_back(kRequestIdHeader, request.id);
+  cors.add_headers(request, response);
+  return std::move(response.headers);
+}
+
+}  // namespace
 
 // Metrics of one route. The histogram is looked up once.
 struct Dispatcher::RouteMetrics {
@@ -35,10 +48,13 @@ std::vector<RouteFigures> Dispatcher::figures() const {
 Awaitable<Response> Dispatcher::handle(Request& request) const {
   request.id = request_id(request.headers.find(kRequestIdHeader));
   const Route* route = router_.match(request);
+  EarlyAnswer* const early = route != nullptr && route->body == BodyUse::kStream ? early_answer_of(request) : nullptr;
+  if (early != nullptr) early->set_early_headers(common_headers(cors_, request));
   Response response = co_await answer(route, request);
   response.headers.emplace_back(kRequestIdHeader, request.id);
   cors_.add_headers(request, response);
-  if (response.body.size() >= options_.compress_from_bytes) co_await compress_answer(request, response);
+  const bool begun = early != nullptr && early->answer_has_begun();
+  if (!begun && response.body.size() >= options_.compress_from_bytes) co_await compress_answer(request, response);
   if (route != nullptr) count_request(*route, request, response);
   if (options_.observe) options_.observe(route, request, response);
   co_return response;

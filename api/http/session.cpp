@@ -76,6 +76,10 @@ struct Session::Message {
   bool expects_continue = false;
   bool body_done = true;
   bool body_failed = false;
+  // An answer that goes out in pieces.
+  std::vector<std::pair<std::string, std::string>> early_headers;
+  bool answer_begun = false;
+  bool answer_failed = false;
 };
 
 // Keeps the certificate that it began with, also when a new one is loaded meanwhile.
@@ -369,6 +373,10 @@ Awaitable<void> Session::serve_request() {
   keep_alive_ = message_->parser.keep_alive() && message_->parser.get().version() >= 11 && !response.close && !finishing_ &&
                 !message_->body_failed;
   if (!message_->body_done && keep_alive_) co_await drain_body();
+  if (message_->answer_begun) {
+    co_await end_early_answer(response);
+    co_return;
+  }
   co_await respond(response, request->method == Method::kHead);
 }
 
@@ -402,6 +410,44 @@ Awaitable<bool> Session::send(std::string_view head, std::string_view body) {
   state_ = before;
   deadline_ = Clock::time_point::max();
   co_return !error;
+}
+
+bool Session::can_answer_early() const {
+  return message_->parser.get().version() >= 11 && message_->parser.get().method() != beast_http::verb::head;
+}
+
+void Session::set_early_headers(std::vector<std::pair<std::string, std::string>> headers) {
+  message_->early_headers = std::move(headers);
+}
+
+bool Session::answer_has_begun() const {
+  return message_ != nullptr && message_->answer_begun;
+}
+
+Awaitable<bool> Session::write_early(const std::string& content_type, std::string_view piece) {
+  if (message_->answer_failed || piece.empty()) co_return !message_->answer_failed;
+  std::string head;
+  if (!message_->answer_begun) {
+    head = fmt::format("HTTP/1.1 200 OK\r\nContent-Type: {}\r\nTransfer-Encoding: chunked\r\n", content_type);
+    for (const auto& [name, value] : message_->early_headers) fmt::format_to(std::back_inserter(head), "{}: {}\r\n", name, value);
+    head += "\r\n";
+  }
+  message_->answer_begun = true;
+  const std::string chunk = fmt::format("{}{:x}\r\n{}\r\n", head, piece.size(), piece);
+  const bool sent = co_await send(chunk, {});
+  message_->answer_failed = !sent;
+  co_return sent;
+}
+
+Awaitable<void> Session::end_early_answer(const Response& response) {
+  timed_out_ = false;
+  const bool sent = co_await write_early(response.content_type, response.body);
+  if (sent) {
+    const bool ended = co_await send("0\r\n\r\n", {});
+    if (!ended) keep_alive_ = false;
+  } else {
+    keep_alive_ = false;
+  }
 }
 
 Awaitable<void> Session::respond(const Response& response, bool head_only) {

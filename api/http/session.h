@@ -17,6 +17,7 @@
 
 #include <boost/asio/ip/tcp.hpp>
 
+#include "api/http/early_answer.h"
 #include "api/http/message.h"
 #include "api/http/tls_context.h"
 #include "api/http/trusted_proxies.h"
@@ -39,7 +40,7 @@ struct SessionLimits {
   std::chrono::milliseconds drain_timeout{5'000};
 };
 
-class Session final : public BodyReader {
+class Session final : public BodyReader, public EarlyAnswer {
  public:
   using Clock = std::chrono::steady_clock;
 
@@ -61,6 +62,10 @@ class Session final : public BodyReader {
 
   Awaitable<Result<std::size_t>> read_some(std::span<char> out) override;
   std::optional<std::uint64_t> content_length() const override;
+  bool can_answer_early() const override;
+  void set_early_headers(std::vector<std::pair<std::string, std::string>> headers) override;
+  Awaitable<bool> write_early(const std::string& content_type, std::string_view piece) override;
+  bool answer_has_begun() const override;
 
  private:
   struct Message;   // the parser of the present request
@@ -80,6 +85,7 @@ class Session final : public BodyReader {
   Awaitable<bool> fill(State state);
   Awaitable<bool> send(std::string_view head, std::string_view body);
   Awaitable<void> respond(const Response& response, bool head_only);
+  Awaitable<void> end_early_answer(const Response& response);
   Awaitable<bool> send_source(BodySource& source);
   Awaitable<void> drain_body();
   Awaitable<void> close_gently();

@@ -33,6 +33,8 @@ constexpr KnownParameter kKnownParameters[] = {
     {"format", R"({"enum":["json","csv","svg"]})", "Of the answer"},
     {"operation", R"({"type":"string","maxLength":128})", "Name of a stream that can be resumed; `new`: one is made"},
     {"from", R"({"type":"integer","minimum":1})", "Number of the body's first line"},
+    {"more", R"({"type":"boolean"})", "Lines behind this body come with another request"},
+    {"progress", R"({"type":"integer","minimum":1})", "Tell after so many rows each, as lines of JSON before the answer"},
     {"id_column", R"({"type":"string"})", "Column of ids, of Arrow and Parquet bodies"},
     {"text_column", R"({"type":"string"})", "Column of texts to encode"},
     {"vector_columns", R"({"type":"string"})", "COLUMN:VECTOR, several with commas between"},

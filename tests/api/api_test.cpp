@@ -187,6 +187,82 @@ TEST_F(ApiTest, TakesABodyThatIsLargerThanTheLimitOfRequestsWhenItIsAStream) {
   EXPECT_EQ(count(), R"({"count":150000})");
 }
 
+TEST_F(ApiTest, TellsOfAStreamWhileItRuns) {
+  make_collection();
+  RawConnection raw(server_->port());
+  const std::string begin = lines(1, 3'000);
+  const std::string end = lines(3'001, 3'100) + "damaged\n";
+  raw.send(fmt::format(
+      "POST /collections/c/documents?progress=100 HTTP/1.1\r\nHost: x\r\nX-Request-Id: r1\r\nContent-Length: {}\r\n\r\n",
+      begin.size() + end.size()));
+  raw.send(begin);
+  // The daemon tells before it has the whole body.
+  std::string answer = raw.read_until("\"progress\"");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n"))
+      << answer;
+  EXPECT_TRUE(answer.contains("r1")) << answer;
+  raw.send(end);
+  answer += raw.read_until("\r\n0\r\n\r\n");
+  const std::size_t last = answer.rfind("{\"result\":{\"accepted\":3100,\"rejected\":1,");
+  ASSERT_NE(last, std::string::npos) << answer;
+  std::uint64_t rows_before = 0;
+  for (std::size_t at = answer.find("{\"progress\":{"); at != std::string::npos; at = answer.find("{\"progress\":{", at + 1)) {
+    const JsonDocument event = JsonDocument::parse(answer.substr(at, answer.find('\n', at) - at)).value();
+    const std::uint64_t rows = event.root().find("progress")->find_uint("rows").value().value();
+    EXPECT_GE(rows / 100, rows_before / 100 + 1);
+    EXPECT_LE(rows, 3'101U);
+    rows_before = rows;
+    EXPECT_LT(at, last);
+  }
+  EXPECT_GT(rows_before, 100U);
+  // The connection goes on.
+  raw.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(raw.read_until("passed").starts_with("HTTP/1.1 200 OK\r\n"));
+  EXPECT_EQ(call("POST", "/collections/c/documents?progress=0", "x").status, 400);
+  EXPECT_TRUE(
+      call("POST", "/collections/c/documents?progress=x", "x").body.contains("progress: found 'x', expected a number of rows"));
+}
+
+TEST_F(ApiTest, ClientsOfOldGetTheAnswerInOnePiece) {
+  make_collection();
+  RawConnection raw(server_->port());
+  const std::string body = lines(1, 3'000);
+  raw.send(fmt::format("POST /collections/c/documents?progress=100 HTTP/1.0\r\nContent-Length: {}\r\n\r\n{}", body.size(), body));
+  const std::string answer = raw.read_to_end();
+  EXPECT_TRUE(answer.contains("Content-Length: ")) << answer;
+  EXPECT_FALSE(answer.contains("\"progress\"")) << answer;
+  EXPECT_TRUE(answer.contains("{\"result\":{\"accepted\":3000,\"rejected\":0,")) << answer;
+}
+
+TEST_F(ApiTest, AFailureAfterTheFirstEventStandsInTheLastLine) {
+  make_collection();
+  RawConnection raw(server_->port());
+  const std::string body = compress(ContentCoding::kGzip, lines(1, 20'000)).value();
+  const std::string half = body.substr(0, body.size() / 2);
+  raw.send(fmt::format(
+      "POST /collections/c/documents?progress=256 HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n{}",
+      half.size(), half));
+  const std::string answer = raw.read_to_end();
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\n")) << answer;
+  const std::size_t last = answer.rfind("{\"result\":");
+  ASSERT_NE(last, std::string::npos) << answer;
+  EXPECT_TRUE(answer.substr(last).contains("ends too early")) << answer.substr(last);
+  EXPECT_TRUE(answer.ends_with("\r\n0\r\n\r\n"));
+}
+
+TEST_F(ApiTest, AnOperationGoesOnOverSeveralRequests) {
+  make_collection();
+  const std::string target = "/collections/c/documents?operation=parts";
+  const std::string first = result(call("POST", target + "&more=true", lines(1, 10)));
+  EXPECT_TRUE(first.contains(R"("next_line":11,"accepted":10,"rejected":0,"finished":false)")) << first;
+  const std::string second = result(call("POST", target + "&from=11&more=true", "\n" + lines(11, 12) + "\n"));
+  EXPECT_TRUE(second.contains(R"("next_line":15,"accepted":12,"rejected":0,"finished":false)")) << second;
+  const std::string end = result(call("POST", target + "&from=15", ""));
+  EXPECT_TRUE(end.contains(R"("next_line":15,"accepted":12,"rejected":0,"finished":true)")) << end;
+  EXPECT_TRUE(call("POST", target + "&more=x", "").body.contains("more: found 'x', expected true or false"));
+  EXPECT_EQ(call("POST", "/collections/c/documents?more=true", "").status, 400);
+}
+
 TEST_F(ApiTest, KeepsWhatCameBeforeDamage) {
   make_collection();
   const std::string packed = compress(ContentCoding::kGzip, lines(1, 20'000)).value();
