@@ -12,8 +12,9 @@
 namespace orthant {
 namespace {
 
-constexpr int kAttempts = 8;
+constexpr int kAttempts = 18;
 constexpr std::chrono::milliseconds kFirstPause{100};
+constexpr std::chrono::milliseconds kLongestPause{5'000};
 
 bool is_passing(ErrorCode code) {
   return code == ErrorCode::kResourceExhausted || code == ErrorCode::kUnavailable;
@@ -27,28 +28,42 @@ Result<BatchAnswer> parse_answer(const JsonDocument& json, const DocumentBatch& 
   answer.truncated = ORTHANT_TRY(result.find_uint("truncated")).value_or(0);
   for (const JsonValue error : ORTHANT_TRY(result.require("errors")).items()) {
     const std::uint64_t line = ORTHANT_TRY(ORTHANT_TRY(error.require("line")).as_uint());
+    std::string reason = ORTHANT_TRY(ORTHANT_TRY(error.require("reason")).as_string());
+    if (batch.first_line > 0) {
+      answer.refused.push_back({line, std::move(reason)});
+      continue;
+    }
     if (line == 0 || line > batch.line_numbers.size()) {
       return internal_error(fmt::format("the daemon reports line {} of a batch of {}", line, batch.line_numbers.size()));
     }
-    answer.refused.push_back({batch.line_numbers[line - 1], ORTHANT_TRY(ORTHANT_TRY(error.require("reason")).as_string())});
+    answer.refused.push_back({batch.line_numbers[line - 1], std::move(reason)});
   }
   return answer;
 }
 
-Result<BatchAnswer> send_with_patience(Daemon& daemon, const std::string& target, const DocumentBatch& batch) {
+Result<BatchAnswer> send_with_patience(Daemon& daemon, const std::string& given_target, const DocumentBatch& batch) {
   auto pause = kFirstPause;
+  const std::string target = batch.first_line == 0 ? given_target : fmt::format("{}&from={}", given_target, batch.first_line);
   for (int attempt = 1;; ++attempt) {
     const auto json = daemon.call("POST", target, batch.body, batch.content_type);
     if (json) return parse_answer(*json, batch);
     if (attempt == kAttempts || !is_passing(json.error().code)) return std::unexpected(json.error());
     std::this_thread::sleep_for(pause);
-    pause *= 2;
+    pause = std::min(pause * 2, kLongestPause);
   }
 }
 
 }  // namespace
 
+void DocumentBatch::skip_to(std::uint64_t line_number) {
+  const std::uint64_t next = last_line == 0 ? first_line : last_line + 1;
+  if (line_number <= next) return;
+  body.append(line_number - next, '\n');
+  last_line = line_number - 1;
+}
+
 void DocumentBatch::append(const Document& document, std::uint64_t line_number) {
+  if (first_line > 0) skip_to(line_number);
   JsonWriter json(body);
   json.begin_object();
   json.key("id");

@@ -22,8 +22,13 @@ struct DocumentBatch {
   std::string_view content_type = "application/x-ndjson";
   std::vector<std::uint64_t> line_numbers;  // in the input file, one a line or point of `body`
   std::uint64_t last_line = 0;              // the input is dealt with up to here once this batch is answered
+  // Of a batch that is a part of an operation (docs/http_api.md): the line of the input that `body` begins with. Lines that are no
+  // documents stand as empty ones, and answers count as the input does. 0: of none.
+  std::uint64_t first_line = 0;
 
   void append(const Document& document, std::uint64_t line_number);
+  // Empty lines of the body up to the one before `line_number`.
+  void skip_to(std::uint64_t line_number);
   bool empty() const { return line_numbers.empty(); }
 };
 
@@ -46,7 +51,7 @@ class BatchUploader {
                                       std::string_view query = {});
 
   // Starts to send. Where every connection is busy, waits for the oldest batch and returns its answer. A daemon that is full or
-  // away for a moment is asked again for some seconds; sending a batch twice changes nothing.
+  // away for a moment is asked again, for about a minute; sending a batch twice changes nothing.
   Result<std::optional<BatchAnswer>> send(DocumentBatch batch);
   // The answer of the oldest batch on its way; nothing when there is none.
   Result<std::optional<BatchAnswer>> wait();

@@ -1,7 +1,10 @@
 #pragma once
-// FileUpload: one file on its way into one collection of a daemon, in batches: what is answered for is written down, so that a run
-// that was cut short goes on there; what is refused is shown; progress is drawn. `ingest` and `import` read the file and fill the
-// batches. Owns its state and the connections; one thread at a time.
+// FileUpload: one file on its way into one collection of a daemon, in batches: what is done is known, so that a run that was cut
+// short goes on there; what is refused is shown; progress is drawn. `ingest` and `import` read the file and fill the batches. Owns
+// its state and the connections; one thread at a time.
+//
+// Who knows what is done: of lines the daemon, which notes them down in the same write as their points (an operation, see
+// docs/http_api.md); of rows of vectors this program, in a file (ingest_state.h).
 
 #include <cstdint>
 #include <deque>
@@ -12,6 +15,7 @@
 #include <string_view>
 
 #include "api/cli/batch_uploader.h"
+#include "api/cli/daemon.h"
 #include "api/cli/ingest_state.h"
 #include "api/cli/progress.h"
 
@@ -33,6 +37,9 @@ class FileUpload {
   Status start(std::string_view url, std::string_view collection, std::string_view target, bool restart,
                std::string_view query = {});
 
+  // The same by an operation of the daemon, named by a digest of the file. One that came to its end, or `restart`: a new one.
+  Status start_operation(std::string_view url, const std::string& collection, bool restart);
+
   // Lines or rows up to this one were answered for by an earlier run.
   std::uint64_t resumed_from() const { return resumed_from_; }
   // How much of the file was read, of 1.
@@ -47,6 +54,9 @@ class FileUpload {
   // A place that this program could not read. `shown`: an earlier run has not printed it.
   void refuse(std::uint64_t place, std::string_view reason, bool shown = true);
 
+  // Tells the daemon that nothing comes behind `last_line`, and takes over what it counted. After wait_for_all().
+  Status finish_operation(std::uint64_t last_line);
+
   // Ends the run: on an error says where it stopped, else forgets the state and prints what came of it. `remark` is printed after
   // the first line. True when nothing was refused.
   Result<bool> finish(const Status& sent, std::string_view remark = {});
@@ -58,7 +68,9 @@ class FileUpload {
   const std::string file_;
   const Words words_;
   Progress progress_;
-  std::filesystem::path state_file_;
+  std::filesystem::path state_file_;  // empty: the daemon knows
+  std::string operation_target_;      // "/collections/{c}/documents?operation=NAME"
+  std::optional<Daemon> daemon_;      // of an operation
   IngestState state_;
   std::optional<BatchUploader> uploader_;
   std::deque<std::function<void()>> answered_;

@@ -1,5 +1,6 @@
 // orthant ingest: documents of files into a collection of a running daemon.
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -45,7 +46,7 @@ class Ingestion {
 
  private:
   Status read_and_send(DocumentReader& reader);
-  Status send_batch();
+  Status send_batch(std::uint64_t next_line);
 
   const IngestArguments& arguments_;
   const std::string& file_;
@@ -55,14 +56,21 @@ class Ingestion {
   std::uint64_t repeated_ = 0;
 };
 
-Status Ingestion::send_batch() {
-  if (batch_.empty()) return {};
-  return upload_.send(std::exchange(batch_, {}));
+// The batch reaches to the line before the next document, whatever stands there.
+Status Ingestion::send_batch(std::uint64_t next_line) {
+  batch_.skip_to(next_line);
+  DocumentBatch next;
+  next.first_line = next_line;
+  if (batch_.body.empty()) return {};
+  return upload_.send(std::exchange(batch_, std::move(next)));
 }
 
 Status Ingestion::read_and_send(DocumentReader& reader) {
+  batch_.first_line = upload_.resumed_from() + 1;
+  std::uint64_t last_line = upload_.resumed_from();
   while (auto line = ORTHANT_TRY(reader.next())) {
     const bool done_before = line->number <= upload_.resumed_from();
+    last_line = std::max(last_line, line->number);
     upload_.set_share(reader.share_read());
     if (done_before) upload_.show_resumed();
     if (!line->document) {
@@ -73,20 +81,23 @@ Status Ingestion::read_and_send(DocumentReader& reader) {
       ++repeated_;
       // The later line must win: what came before has to be written first.
       if (!done_before) {
-        ORTHANT_TRY(send_batch());
+        ORTHANT_TRY(send_batch(line->number));
         ORTHANT_TRY(upload_.wait_for_all());
       }
     }
     if (done_before) continue;
     batch_.append(*line->document, line->number);
-    if (batch_.line_numbers.size() >= kBatchDocuments || batch_.body.size() >= kBatchBytes) ORTHANT_TRY(send_batch());
+    if (batch_.line_numbers.size() >= kBatchDocuments || batch_.body.size() >= kBatchBytes) {
+      ORTHANT_TRY(send_batch(line->number + 1));
+    }
   }
-  ORTHANT_TRY(send_batch());
-  return upload_.wait_for_all();
+  ORTHANT_TRY(send_batch(last_line + 1));
+  ORTHANT_TRY(upload_.wait_for_all());
+  return upload_.finish_operation(last_line);
 }
 
 Result<bool> Ingestion::run() {
-  ORTHANT_TRY(upload_.start(arguments_.url, arguments_.collection, arguments_.collection, arguments_.restart));
+  ORTHANT_TRY(upload_.start_operation(arguments_.url, arguments_.collection, arguments_.restart));
   DocumentReader reader = ORTHANT_TRY(DocumentReader::open(file_));
   const Status sent = read_and_send(reader);
   const std::string repeats =

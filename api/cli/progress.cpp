@@ -11,6 +11,7 @@ namespace orthant {
 namespace {
 
 constexpr std::chrono::milliseconds kRedrawInterval{200};
+constexpr std::chrono::milliseconds kLogInterval{10'000};
 constexpr std::size_t kBarCells = 24;
 constexpr double kLongestKnownSeconds = 360'000;
 
@@ -66,13 +67,18 @@ std::string Progress::line(std::string_view title, std::string_view unit, std::u
 
 void Progress::update(std::uint64_t done, double share) {
   const auto now = Clock::now();
-  if (!on_terminal_ || now - last_drawn_ < kRedrawInterval) return;
+  if (!on_terminal_ && last_drawn_ == Clock::time_point()) last_drawn_ = start_;
+  if (now - last_drawn_ < (on_terminal_ ? kRedrawInterval : kLogInterval)) return;
   last_drawn_ = now;
   const double elapsed = std::max(elapsed_seconds(), 1e-6);
   const double rate = static_cast<double>(done - first_done_) / elapsed;
   const double share_done = share - first_share_;
   const double left = share_done > 0 ? (1 - share) * elapsed / share_done : -1;
   const std::string drawn = line(title_, unit_, done, share, rate, left);
+  if (!on_terminal_) {
+    std::fprintf(stderr, "%s%s%s\n", drawn.c_str(), note_.empty() ? "" : "  ", note_.c_str());
+    return;
+  }
   std::fprintf(stderr, "\r%s%s%s\x1b[K", drawn.c_str(), note_.empty() ? "" : "  ", note_.c_str());
   std::fflush(stderr);
   drawn_ = true;

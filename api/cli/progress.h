@@ -1,6 +1,6 @@
 #pragma once
-// Progress: one line on standard error that says how far a long command is, how fast it goes and how long it still takes. Silent
-// where standard error is no terminal. One thread at a time.
+// Progress: one line on standard error that says how far a long command is, how fast it goes and how long it still takes. Where
+// standard error is no terminal, a line of its own every ten seconds, for logs. One thread at a time.
 
 #include <chrono>
 #include <cstdint>

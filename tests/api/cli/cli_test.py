@@ -658,25 +658,72 @@ class Daemon(NeedsModel):
         red = self.search("anything", "--collection", "mixed", "--filter", '{"must": [{"key": "colour", "match": {"value": "red"}}]}')
         self.assertEqual([point["payload"]["_id"] for point in red], ["name"])
 
-    def test_ingestion_goes_on_after_the_daemon_was_killed(self):
-        source = self.data / "many.jsonl"
-        source.write_text("".join(json.dumps({"id": i, "text": f"document {i} is about subject {i % 97}"}) + "\n" for i in range(1500)))
-        running = subprocess.Popen([ORTHANT, "ingest", str(source), "--collection", "many", "--url", self.url],
+    def operations(self, collection):
+        try:
+            answer = urllib.request.urlopen(f"{self.url}/collections/{collection}/documents")
+        except urllib.error.HTTPError:
+            return []
+        return json.load(answer)["result"]["operations"]
+
+    def begin_ingestion(self, source, collection):
+        """A running `orthant ingest` of which some lines are done already."""
+        running = subprocess.Popen([ORTHANT, "ingest", str(source), "--collection", collection, "--url", self.url],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **self.env})
-        state = self.data / "home" / "ingest"
         deadline = time.monotonic() + 60
-        while not list(state.glob("*.json")) and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
+            operations = self.operations(collection)
+            if operations and operations[0]["next_line"] > 1:
+                return running
             time.sleep(0.01)
+        self.fail("nothing is ingested after a minute")
+
+    def write_subjects(self, count):
+        source = self.data / "many.jsonl"
+        lines = [json.dumps({"id": i, "text": f"document {i} is about subject {i % 97}"}) for i in range(count)]
+        lines[10] = "no document"
+        source.write_text("\n".join(lines[:20]) + "\n\n" + "\n".join(lines[20:]) + "\n")
+        return source
+
+    def test_ingestion_goes_on_after_both_ends_were_killed(self):
+        source = self.write_subjects(1500)
+        running = self.begin_ingestion(source, "many")
         running.kill()
         running.communicate()
-        acknowledged = json.load(open(next(state.glob("*.json"))))["acknowledged_line"]
-        self.assertTrue(0 < acknowledged < 1500, acknowledged)
         self.kill_and_start()
-        self.assertGreaterEqual(self.count("many"), acknowledged)
-        done = self.ingest(source, "--collection", "many")
-        self.assertIn(f"going on after line {acknowledged:,}", done.stderr)
-        self.assertEqual(self.count("many"), 1500)
-        self.assertEqual(list(state.glob("*.json")), [])
+        [operation] = self.operations("many")
+        done_lines = operation["next_line"] - 1
+        self.assertTrue(0 < done_lines < 1501, operation)
+        self.assertFalse(operation["finished"])
+        self.assertGreaterEqual(self.count("many"), operation["accepted"])
+        # What was written to a point since is not undone.
+        body = json.dumps({"points": [0], "payload": {"touched": True}}).encode()
+        request = urllib.request.Request(f"{self.url}/collections/many/points/payload?wait=true", body, {"content-type": "application/json"})
+        urllib.request.urlopen(request)
+        done = self.ingest(source, "--collection", "many", expect=1)
+        self.assertIn(f"going on after line {done_lines:,}", done.stderr)
+        self.assertIn("1,499 documents", done.stdout)
+        self.assertIn("1 lines refused", done.stdout)
+        self.assertEqual(self.count("many"), 1499)
+        [operation] = self.operations("many")
+        self.assertTrue(operation["finished"])
+        self.assertEqual((operation["next_line"], operation["accepted"]), (1502, 1499))
+        point = json.load(urllib.request.urlopen(f"{self.url}/collections/many/points/0"))["result"]
+        self.assertEqual(point["payload"], {"touched": True})
+        # Once more is a new operation, from the first line on.
+        again = self.ingest(source, "--collection", "many", expect=1)
+        self.assertNotIn("going on", again.stderr)
+        self.assertEqual(len(self.operations("many")), 2)
+        self.assertEqual(self.count("many"), 1499)
+
+    def test_ingestion_outlives_the_daemon(self):
+        source = self.write_subjects(1500)
+        running = self.begin_ingestion(source, "many")
+        self.kill_and_start()
+        out, err = running.communicate(timeout=120)
+        self.assertEqual(running.returncode, 1, err)  # of the bad line
+        self.assertIn("1,499 documents", out)
+        self.assertEqual(self.count("many"), 1499)
+        self.assertEqual([operation["finished"] for operation in self.operations("many")], [True])
 
     def test_packed_files_and_tables_are_read(self):
         import gzip
