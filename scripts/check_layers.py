@@ -10,6 +10,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 ENCODER_DOORS = {f"encoder/{name}.h" for name in ("encoder", "embedding", "encoder_registry", "encode_batcher", "output_quantization",
                                                     "calibration_texts", "stage_times", "weight_precision")}
 ENCODER_DOORS |= {f"encoder/{name}.h" for name in ("reranker", "rerank_batcher", "sparse_encoder", "sparse_batcher")}
+ENCODER_DOORS.add("encoder/head_difference.h")
 ENCODER_DOORS.add("encoder/tokenizer/tokenizer.h")  # TokenizedText is part of the encoder's door
 TRAINING_DOORS = {f"encoder/training/{name}.h" for name in ("search_form", "trainer", "training_data", "training_options")}
 INDEX_DOORS = {f"index/{name}.h" for name in ("vector_index", "index_config", "memory_budget", "float_vectors", "memory_float_vectors", "best_rows", "example_score", "row_bits", "sparse/sparse_index", "multi/multi_index",
