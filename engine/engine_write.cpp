@@ -234,9 +234,9 @@ Status WriteCall::prepare_text(const TextInput& input, const std::string& vector
   texts.push_back({{ORTHANT_TRY(engine_.texts.choose(input, vector_name, *config)), input.text}, config, point.vectors.size()});
   point.vectors.push_back({.slot = slot, .bytes = {}, .source_text = input.text, .generation = config->generation});
   if (!config->reembedding) return {};
-  const Encoder* other = engine_.texts.find_encoder(config->reembedding->encoder);
-  if (other == nullptr) return {};  // not loaded: the text waits with those that are there
-  texts.push_back({{other, input.text}, config, point.vectors.size()});
+  const std::optional<TextModel> other = engine_.texts.find_model(config->reembedding->encoder, config->kind);
+  if (!other) return {};  // not loaded: the text waits with those that are there
+  texts.push_back({{*other, input.text}, config, point.vectors.size()});
   point.vectors.push_back({.slot = shadow_of(slot), .bytes = {}, .source_text = {}, .generation = config->last_generation});
   return {};
 }
@@ -292,10 +292,9 @@ Result<std::map<std::string, EncoderIdentity>> WriteCall::new_encoders() const {
     const Slot slot = prepared_[place.operation].points[place.point].vectors[place.vector].slot;
     if (is_shadow(slot)) continue;
     const std::string name = collection_->slot_name(slot);
-    const auto* encoder = std::get_if<const Encoder*>(&jobs_[i].model);
     const auto config_of = config.vectors.find(name);
-    if (encoder == nullptr || config_of == config.vectors.end() || config_of->second.encoder) continue;
-    const EncoderIdentity identity = identity_of(**encoder);
+    if (config_of == config.vectors.end() || config_of->second.encoder) continue;
+    const EncoderIdentity identity = identity_of(jobs_[i].model);
     const auto [known, is_new] = identities.emplace(name, identity);
     if (!is_new && !same_encoder(known->second, identity)) {
       return fail(ErrorCode::kFailedPrecondition, fmt::format("vector `{}`: texts of one request name models `{}` and `{}`", name,

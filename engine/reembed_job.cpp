@@ -13,6 +13,7 @@ namespace {
 
 // Texts encoded with one call: what is lost when the process is killed. Enough to keep all threads busy.
 constexpr std::size_t kBatchTexts = 256;
+constexpr std::size_t kBatchEmbeddings = 2048;
 constexpr std::chrono::milliseconds kFirstPause{200};
 constexpr std::chrono::milliseconds kLongestPause{10'000};
 constexpr std::chrono::milliseconds kQueuePause{100};
@@ -106,12 +107,13 @@ void ReembedJob::read(Collection& collection) {
   const Result<VectorConfig> config = collection.vector_config(vector_name_);
   if (!config) return handle(collection, config.error());
   if (!config->reembedding) return handle(collection, {ErrorCode::kCancelled, "cancelled"});
-  const Encoder* encoder = engine_.texts.find_encoder(config->reembedding->encoder);
-  if (encoder == nullptr) {  // until somebody starts the process with it
+  const std::optional<TextModel> model = engine_.texts.find_model(config->reembedding->encoder, config->kind);
+  if (!model) {  // until somebody starts the process with it
     end(ReembedPhase::kWaiting, Error{ErrorCode::kFailedPrecondition, engine_.texts.not_loaded(model_)});
     return;
   }
-  auto texts = collection.unencoded_texts(vector_name_, table_, next_row_, kBatchTexts);
+  const bool by_head = head_for(*config, *model) != nullptr;
+  auto texts = collection.unencoded_texts(vector_name_, table_, next_row_, by_head ? kBatchEmbeddings : kBatchTexts);
   if (!texts) return handle(collection, texts.error());
   const bool from_begin = texts->table != table_;
   last_row_ = from_begin ? 0 : next_row_;
@@ -125,7 +127,8 @@ void ReembedJob::read(Collection& collection) {
   }
   set_phase(ReembedPhase::kEncoding);
   show();
-  if (!texts->texts.empty()) return encode(std::move(*texts), *encoder);
+  if (!texts->texts.empty() && by_head) return apply_head(collection, std::move(*texts));
+  if (!texts->texts.empty()) return encode(std::move(*texts), *model);
   if (texts->at_end) return make_switch(collection);
   next(&ReembedJob::read);
 }
@@ -136,16 +139,53 @@ void ReembedJob::go_back() {
   progress_.encoded -= std::min(progress_.encoded, passed_);
 }
 
-void ReembedJob::encode(UnencodedTexts texts, const Encoder& encoder) {
-  const std::shared_ptr<EncodeBatcher> batcher = engine_.texts.batcher(encoder);
+// Of stored embeddings that are what the old model gave: float32, and of its length.
+const HeadDifference* ReembedJob::head_for(const VectorConfig& config, const TextModel& model) {
+  if (head_) return head_->get();
+  head_.emplace(nullptr);
+  const bool floats = config.kind == VectorKind::kDense && config.datatype == VectorDatatype::kFloat32;
+  const auto* const after = std::get_if<const Encoder*>(&model);
+  if (!floats || after == nullptr || !config.encoder) return nullptr;
+  const auto serving = engine_.texts.find_model(*config.encoder, config.kind);
+  const auto* const before = serving ? std::get_if<const Encoder*>(&*serving) : nullptr;
+  if (before == nullptr) return nullptr;
+  const bool as_given = config.index.metric != Metric::kCosine || (*before)->info().normalized;
+  if (!as_given) return nullptr;
+  head_ = HeadDifference::between((*before)->info(), (*after)->info());
+  if (*head_ != nullptr) {
+    log_info(fmt::format("collection {}, vector `{}`: model `{}` is `{}` with a head behind it, which is applied to the embeddings",
+                         collection_name_, vector_name_, model_, config.encoder->model));
+  }
+  return head_->get();
+}
+
+void ReembedJob::apply_head(Collection& collection, UnencodedTexts texts) {
+  const HeadDifference& head = **head_;
+  const auto embeddings = collection.serving_embeddings(vector_name_, texts);
+  if (!embeddings) {
+    go_back();
+    return handle(collection, embeddings.error());
+  }
+  EncodedTexts made;
+  const std::span<const float> rows(*embeddings);
+  for (std::size_t i = 0; i < texts.ordinals.size(); ++i) {
+    std::vector<float> after(head.output_size());
+    head.apply(rows.subspan(i * head.input_size(), head.input_size()), after);
+    made.vectors.emplace_back(std::move(after));
+  }
+  made.truncated.resize(texts.ordinals.size());
+  keep(collection, std::move(texts), std::move(made));
+}
+
+void ReembedJob::encode(UnencodedTexts texts, const TextModel& model) {
   std::shared_ptr<void> under_way = steps_.begin();
-  if (!batcher || !under_way) return;
-  EncodeRequest request;
-  request.texts = std::move(texts.texts);
-  request.options = {.purpose = Purpose::kDocument};
-  request.bulk = true;
-  request.cancelled = given_up_;
-  auto done = [self = shared_from_this(), under_way, texts = std::move(texts)](Result<EncodeResult> encoded) mutable {
+  if (!under_way) return;
+  std::vector<TextJob> jobs;
+  for (std::string& text : texts.texts) jobs.push_back({model, std::move(text)});
+  TextEncodingOptions options;
+  options.bulk = true;
+  options.cancelled = given_up_;
+  auto done = [self = shared_from_this(), under_way, texts = std::move(texts)](Result<EncodedTexts> encoded) mutable {
     Status queued = self->engine_.background_pool.submit_continuation(
         [self, under_way = std::move(under_way), texts = std::move(texts), encoded = std::move(encoded)]() mutable {
           const auto collection = self->collection_.lock();
@@ -153,10 +193,10 @@ void ReembedJob::encode(UnencodedTexts texts, const Encoder& encoder) {
         });
     ignore_error(queued, "the process is stopping; the next one encodes these texts again");
   };
-  batcher->submit(std::move(request), std::move(done));
+  engine_.texts.encode(std::move(jobs), options, std::move(done));
 }
 
-void ReembedJob::keep(Collection& collection, UnencodedTexts texts, Result<EncodeResult> encoded) {
+void ReembedJob::keep(Collection& collection, UnencodedTexts texts, Result<EncodedTexts> encoded) {
   if (!encoded) {
     go_back();
     return handle(collection, encoded.error());
@@ -166,14 +206,13 @@ void ReembedJob::keep(Collection& collection, UnencodedTexts texts, Result<Encod
   if (!config || !config->reembedding || !slot) return handle(collection, {ErrorCode::kCancelled, "cancelled"});
   std::vector<PreparedVector> shadows;
   for (std::size_t i = 0; i < texts.ordinals.size(); ++i) {
-    const auto row = encoded->embeddings.row(i);
-    auto bytes = stored_embedding(*config, config->reembedding->encoder.dim, std::vector<float>(row.begin(), row.end()));
+    auto bytes = stored_embedding(*config, config->reembedding->encoder.dim, encoded->vectors[i]);
     if (!bytes) return fail_for_good(collection, bytes.error());
     shadows.push_back({.slot = shadow_of(*slot), .bytes = std::move(*bytes), .source_text = {}, .generation = texts.generation});
   }
   {
     std::lock_guard lock(mutex_);
-    for (const std::uint32_t count : encoded->token_counts) progress_.tokens += count;
+    for (const auto& [name, tokens] : encoded->tokens_by_model) progress_.tokens += tokens;
     progress_.truncated += static_cast<std::uint64_t>(std::ranges::count(encoded->truncated, true));
   }
   static Counter& total = counter("orthant_reembed_texts_total", "Texts encoded by re-embeddings.");

@@ -5,8 +5,10 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
+#include "encoder/head_difference.h"
 #include "engine/collection/collection.h"
 #include "engine/engine_impl.h"
 
@@ -35,8 +37,12 @@ class ReembedJob : public std::enable_shared_from_this<ReembedJob> {
   std::uint64_t present_wait() const;
   void count(Collection& collection);
   void read(Collection& collection);
-  void encode(UnencodedTexts texts, const Encoder& encoder);
-  void keep(Collection& collection, UnencodedTexts texts, Result<EncodeResult> encoded);
+  void encode(UnencodedTexts texts, const TextModel& model);
+  // The embeddings that serve, through the modules that the new model has behind the old one.
+  void apply_head(Collection& collection, UnencodedTexts texts);
+  // Looks once whether that is possible.
+  const HeadDifference* head_for(const VectorConfig& config, const TextModel& model);
+  void keep(Collection& collection, UnencodedTexts texts, Result<EncodedTexts> encoded);
   void make_switch(Collection& collection);
   // What was read last is read again.
   void go_back();
@@ -62,6 +68,7 @@ class ReembedJob : public std::enable_shared_from_this<ReembedJob> {
   Ordinal last_row_ = 0;      // where the last reading began
   std::uint64_t passed_ = 0;  // encoded texts that it passed over
   std::chrono::milliseconds pause_{0};
+  std::optional<std::unique_ptr<const HeadDifference>> head_;  // null: the models differ in more
 
   mutable std::mutex mutex_;
   ReembedProgress progress_;          // guarded by mutex_

@@ -10,9 +10,10 @@ namespace {
 
 // Whether the vector can be re-embedded by the model at all.
 Status check_vector(const VectorConfig& vector, const std::string& vector_name, const EncoderIdentity& target) {
-  if (vector.kind != VectorKind::kDense || vector.index.form != VectorForm::kFloat32 || vector.datatype == VectorDatatype::kUint8) {
+  const bool whole_numbers = vector.index.form != VectorForm::kFloat32 || vector.datatype == VectorDatatype::kUint8;
+  if (vector.kind != VectorKind::kSparse && whole_numbers) {
     return fail(ErrorCode::kFailedPrecondition,
-                fmt::format("vector `{}`: only dense vectors of float32 or float16 can be re-embedded", vector_name));
+                fmt::format("vector `{}`: vectors of ready codes or of whole numbers cannot be re-embedded", vector_name));
   }
   if (vector.reembedding && !same_encoder(vector.reembedding->encoder, target)) {
     return fail(ErrorCode::kAlreadyExists, fmt::format("vector `{}` is being re-embedded by model `{}` already; cancel that first",
@@ -84,11 +85,11 @@ void ReembedJobs::resume(const std::shared_ptr<Collection>& collection) {
 }
 
 void ReembedJobs::begin(const std::shared_ptr<Collection>& collection, ReembedRequest request, Done<ReembedProgress> done) {
-  const Encoder* encoder = engine_.texts.registry().find(request.model);
-  if (encoder == nullptr) return done(not_found(engine_.texts.not_loaded(request.model)));
-  const EncoderIdentity target = identity_of(*encoder);
   const Result<VectorConfig> vector = collection->vector_config(request.vector_name);
   if (!vector) return done(std::unexpected<Error>(vector.error()));
+  const Result<TextModel> model = engine_.texts.find_named(request.model, vector->kind, request.vector_name);
+  if (!model) return done(std::unexpected<Error>(model.error()));
+  const EncoderIdentity target = identity_of(*model);
   if (Status fits = check_vector(*vector, request.vector_name, target); !fits) {
     return done(std::unexpected<Error>(std::move(fits).error()));
   }

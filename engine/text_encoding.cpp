@@ -76,8 +76,11 @@ struct Gathering {
 
 }  // namespace
 
-EncoderIdentity identity_of(const Encoder& encoder) {
-  const EncoderInfo& info = encoder.info();
+namespace {
+
+constexpr const char* kBm25Name = "qdrant/bm25";
+
+EncoderIdentity identity_of(const EncoderInfo& info) {
   return {.model = info.name,
           .model_sha256 = info.model_sha256,
           .weight_precision = info.weight_precision,
@@ -85,6 +88,21 @@ EncoderIdentity identity_of(const Encoder& encoder) {
           .dim = static_cast<std::uint32_t>(info.dim),
           .query_prompt = info.query_prompt,
           .document_prompt = info.document_prompt};
+}
+
+}  // namespace
+
+EncoderIdentity identity_of(const Encoder& encoder) {
+  return identity_of(encoder.info());
+}
+
+EncoderIdentity identity_of(const TextModel& model) {
+  if (const auto* encoder = std::get_if<const Encoder*>(&model)) return identity_of((*encoder)->info());
+  if (const auto* encoder = std::get_if<const SparseEncoder*>(&model)) return identity_of((*encoder)->info());
+  EncoderIdentity bm25;
+  bm25.model = kBm25Name;
+  bm25.pooling = "bm25";
+  return bm25;
 }
 
 std::string encoder_difference(const EncoderIdentity& recorded, const EncoderIdentity& found) {
@@ -203,7 +221,7 @@ std::string TextEncoding::not_loaded(std::string_view model) const {
 std::string model_name(const TextModel& model) {
   if (const auto* encoder = std::get_if<const Encoder*>(&model)) return (*encoder)->info().name;
   if (const auto* encoder = std::get_if<const SparseEncoder*>(&model)) return (*encoder)->info().name;
-  return "qdrant/bm25";
+  return kBm25Name;
 }
 
 std::size_t max_tokens(const TextModel& model) {
@@ -213,14 +231,28 @@ std::size_t max_tokens(const TextModel& model) {
 }
 
 Result<TextModel> TextEncoding::choose(const TextInput& input, std::string_view vector_name, const VectorConfig& vector) const {
-  if (vector.kind == VectorKind::kSparse) return choose_sparse(input);
+  if (vector.kind == VectorKind::kSparse) return choose_sparse(input, vector_name, vector);
   if (is_bm25(input.model)) {
     return invalid_argument(fmt::format("model `{}` makes sparse vectors, vector `{}` is dense", input.model, vector_name));
   }
   return TextModel(ORTHANT_TRY(choose_dense(input.model, vector_name, vector)));
 }
 
-Result<TextModel> TextEncoding::choose_sparse(const TextInput& input) const {
+// Texts of one vector are all encoded by the model that made the first.
+Result<TextModel> TextEncoding::choose_sparse(const TextInput& input, std::string_view vector_name,
+                                              const VectorConfig& vector) const {
+  if (!vector.encoder) return find_sparse(input);
+  if (input.model.empty()) {
+    if (auto recorded = find_model(*vector.encoder, vector.kind)) return std::move(*recorded);
+    return no_recorded_model(vector_name, *vector.encoder);
+  }
+  TextModel named = ORTHANT_TRY(find_sparse(input));
+  if (same_encoder(*vector.encoder, identity_of(named))) return named;
+  return fail(ErrorCode::kFailedPrecondition, fmt::format("vector `{}` was made by model `{}`, and model `{}` makes others",
+                                                          vector_name, vector.encoder->model, model_name(named)));
+}
+
+Result<TextModel> TextEncoding::find_sparse(const TextInput& input) const {
   if (!is_bm25(input.model)) {
     const Result<const SparseEncoder*> encoder = find_sparse_encoder(input.model);
     if (encoder) return TextModel(*encoder);
@@ -238,10 +270,7 @@ Result<const Encoder*> TextEncoding::choose_dense(std::string_view model, std::s
   } else if (vector.encoder) {
     chosen = registry_.find(vector.encoder->model);
     if (chosen == nullptr) chosen = find_encoder(*vector.encoder);
-    if (chosen == nullptr) {
-      return fail(ErrorCode::kFailedPrecondition, fmt::format("vector `{}` was made by model `{}`, which is not loaded; loaded: {}",
-                                                              vector_name, vector.encoder->model, loaded_names()));
-    }
+    if (chosen == nullptr) return no_recorded_model(vector_name, *vector.encoder);
   } else {
     chosen = registry_.first_of_dim(vector.index.dim);
     if (chosen == nullptr) {
@@ -263,6 +292,36 @@ Result<const Encoder*> TextEncoding::choose_dense(std::string_view model, std::s
                             vector.encoder->model, info.name, difference));
   }
   return chosen;
+}
+
+std::unexpected<Error> TextEncoding::no_recorded_model(std::string_view vector_name, const EncoderIdentity& recorded) const {
+  return fail(ErrorCode::kFailedPrecondition, fmt::format("vector `{}` was made by model `{}`, which is not loaded; loaded: {}",
+                                                          vector_name, recorded.model, loaded_names()));
+}
+
+std::optional<TextModel> TextEncoding::find_model(const EncoderIdentity& identity, VectorKind kind) const {
+  if (kind != VectorKind::kSparse) {
+    const Encoder* const encoder = find_encoder(identity);
+    return encoder == nullptr ? std::nullopt : std::optional<TextModel>(encoder);
+  }
+  if (is_bm25(identity.model)) {
+    auto bm25 = Bm25::make(Bm25Options());
+    if (bm25) return TextModel(std::make_shared<const Bm25>(std::move(*bm25)));
+    return std::nullopt;
+  }
+  for (const LoadedModel& loaded : registry_.models()) {
+    const auto* const sparse = std::get_if<const SparseEncoder*>(&loaded);
+    if (sparse != nullptr && same_encoder(identity_of((*sparse)->info()), identity)) return TextModel(*sparse);
+  }
+  return std::nullopt;
+}
+
+Result<TextModel> TextEncoding::find_named(std::string_view model, VectorKind kind, std::string_view vector_name) const {
+  if (kind == VectorKind::kSparse) return find_sparse(TextInput{std::string(), std::string(model)});
+  const std::optional<LoadedModel> loaded = registry_.find_model(model);
+  if (!loaded && !is_bm25(model)) return not_found(not_loaded(model));
+  if (const auto* const encoder = loaded ? std::get_if<const Encoder*>(&*loaded) : nullptr) return TextModel(*encoder);
+  return invalid_argument(fmt::format("model `{}` makes no dense embeddings, as vector `{}` needs them", model, vector_name));
 }
 
 const Encoder* TextEncoding::find_encoder(const EncoderIdentity& identity) const {

@@ -80,12 +80,14 @@ class TextEncoding {
 
   // The model for a text of a vector: the named one, else the one that the collection has recorded, else the first of the
   // dimension. not_found for a name that is not loaded, failed_precondition when the model does not fit the vector.
-  // Of a sparse vector: the built-in BM25 for its name, else the named sparse encoder; for an empty name the first sparse encoder,
-  // or BM25 where none is loaded.
+  // Of a sparse vector: the built-in BM25 for its name, else the named sparse encoder; for an empty name the one that is recorded,
+  // else the first sparse encoder, or BM25 where none is loaded.
   Result<TextModel> choose(const TextInput& input, std::string_view vector_name, const VectorConfig& vector) const;
 
-  // The loaded encoder that makes the same embeddings. Null: there is none.
-  const Encoder* find_encoder(const EncoderIdentity& identity) const;
+  // What makes the same vectors, of those that are loaded (BM25 always is, with its default options). Nothing: there is none.
+  std::optional<TextModel> find_model(const EncoderIdentity& identity, VectorKind kind) const;
+  // What users name so, for a vector of that kind. not_found for what is not loaded, invalid_argument for a model of another kind.
+  Result<TextModel> find_named(std::string_view model, VectorKind kind, std::string_view vector_name) const;
 
   // Encodes all or fails; `done` is called once, on a thread of the pool or here. Query texts that were encoded lately come from
   // the cache, with the same values and token counts.
@@ -100,7 +102,10 @@ class TextEncoding {
 
  private:
   Result<const Encoder*> choose_dense(std::string_view model, std::string_view vector_name, const VectorConfig& vector) const;
-  Result<TextModel> choose_sparse(const TextInput& input) const;
+  Result<TextModel> choose_sparse(const TextInput& input, std::string_view vector_name, const VectorConfig& vector) const;
+  Result<TextModel> find_sparse(const TextInput& input) const;
+  const Encoder* find_encoder(const EncoderIdentity& identity) const;
+  std::unexpected<Error> no_recorded_model(std::string_view vector_name, const EncoderIdentity& recorded) const;
   std::string loaded_names() const;
   template <typename Model>
   Result<const Model*> find_kind(std::string_view model, ModelKind kind) const;
@@ -117,6 +122,7 @@ class TextEncoding {
 };
 
 EncoderIdentity identity_of(const Encoder& encoder);
+EncoderIdentity identity_of(const TextModel& model);
 // The same weights used in the same way, whatever the model is called here. What is not recorded is not compared.
 bool same_encoder(const EncoderIdentity& left, const EncoderIdentity& right);
 // "weight precision `float32` there, `int8` here; ...", or nothing where they are the same.

@@ -10,16 +10,17 @@
 namespace orthant::reembed {
 namespace {
 
-// The vector that is meant where none is named: the unnamed one, or the only dense one.
+// The vector that is meant where none is named: the unnamed one, the only dense one, or the only one.
 Result<std::string> default_vector(const Engine& engine, const std::string& collection) {
   const CollectionInfo info = ORTHANT_TRY(engine.collection_info(collection));
   std::vector<std::string> dense;
   for (const auto& [name, config] : info.config.vectors) {
     if (config.kind == VectorKind::kDense) dense.push_back(name);
   }
-  if (std::ranges::find(dense, "") != dense.end() || dense.empty()) return std::string();
+  if (info.config.vectors.contains("") || info.config.vectors.empty()) return std::string();
   if (dense.size() == 1) return dense.front();
-  return invalid_argument(fmt::format("vector: the collection has {} dense vectors, one must be named", dense.size()));
+  if (info.config.vectors.size() == 1) return info.config.vectors.begin()->first;
+  return invalid_argument(fmt::format("vector: the collection has {} vectors, one must be named", info.config.vectors.size()));
 }
 
 Result<std::string> vector_of(const Engine& engine, const Request& request) {

@@ -211,6 +211,8 @@ class Collection {
   Result<TextCounts> count_texts(std::string_view vector_name) const;
   // Rows from `from` on (of that table; of another one: from its begin), at most `limit` texts.
   Result<UnencodedTexts> unencoded_texts(std::string_view vector_name, TableNumber table, Ordinal from, std::size_t limit) const;
+  // The embeddings of those texts that serve, as stored; of a dense vector. rows x dim, in the order of the texts.
+  Result<std::vector<float>> serving_embeddings(std::string_view vector_name, const UnencodedTexts& texts) const;
   // Vectors that have one.
   std::vector<std::string> reembedded_vectors() const;
   // Keeps embeddings of those texts. cancelled when the re-embedding was given up.

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "engine/collection/collection_impl.h"
 #include "engine/collection/shadow_vectors.h"
+#include "engine/collection/stored_value.h"
 
 namespace orthant {
 namespace {
@@ -131,7 +132,7 @@ Status Collection::Impl::apply_switch(const ShadowSwitch& shadow_switch, Collect
   const std::string& vector_name = target.slot_names[shadow_switch.slot];
   VectorConfig& config = target.config.vectors.at(vector_name);
   if (!config.reembedding || config.last_generation != shadow_switch.generation) return no_reembedding(name, vector_name);
-  config.index.dim = config.reembedding->encoder.dim;
+  if (config.kind != VectorKind::kSparse) config.index.dim = config.reembedding->encoder.dim;
   config.encoder = std::move(config.reembedding->encoder);
   config.generation = shadow_switch.generation;
   config.reembedding.reset();
@@ -186,6 +187,24 @@ Result<UnencodedTexts> Collection::unencoded_texts(std::string_view vector_name,
   }
   texts.at_end = texts.next >= rows;
   return texts;
+}
+
+Result<std::vector<float>> Collection::serving_embeddings(std::string_view vector_name, const UnencodedTexts& texts) const {
+  const std::shared_ptr<TableView> view = ORTHANT_TRY(impl_->view());
+  const Slot slot = ORTHANT_TRY(view->slot_of(vector_name));
+  const VectorConfig config = ORTHANT_TRY(impl_->vector_config(vector_name));
+  if (view->table().number() != texts.table) return fail(ErrorCode::kUnavailable, "the rows were rewritten meanwhile");
+  const std::size_t dim = config.index.dim;
+  std::vector<float> floats(texts.ordinals.size() * dim);
+  std::size_t found = 0;
+  ORTHANT_TRY(view->table().read_vectors(slot, texts.ordinals, [&](std::size_t i, std::string_view bytes) -> Status {
+    if (bytes.size() != stored_row_bytes(config)) return data_corruption("a stored vector of another length");
+    read_numbers(config.datatype, bytes, std::span(floats).subspan(i * dim, dim));
+    ++found;
+    return {};
+  }));
+  if (found == texts.ordinals.size()) return floats;
+  return fail(ErrorCode::kUnavailable, fmt::format("{} rows were removed meanwhile", texts.ordinals.size() - found));
 }
 
 std::vector<std::string> Collection::reembedded_vectors() const {

@@ -80,12 +80,17 @@ Status settle_generations(WriteOp& op, const CollectionRecord& record) {
 }
 
 Result<std::string> stored_embedding(const VectorConfig& config, std::size_t dim, const VectorValue& value) {
+  if (!all_finite(values_of(value))) return invalid_argument("vector: holds a value that is not finite");
+  if (config.kind == VectorKind::kSparse) {
+    const auto* sparse = std::get_if<SparseVector>(&value);
+    if (sparse == nullptr) return invalid_argument("the model gives no sparse vectors");
+    return stored_bytes(*sparse);
+  }
   const auto* floats = std::get_if<std::vector<float>>(&value);
   if (floats == nullptr) return invalid_argument("the model gives no dense vectors");
   if (floats->size() != dim) {
     return invalid_argument(fmt::format("Vector dimension error: expected dim: {}, got {}", dim, floats->size()));
   }
-  if (!all_finite(*floats)) return invalid_argument("vector: holds a value that is not finite");
   std::vector<float> stored = *floats;
   if (config.index.metric == Metric::kCosine && config.datatype != VectorDatatype::kUint8) scale_to_unit_length(stored);
   std::string bytes;

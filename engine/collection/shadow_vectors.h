@@ -28,8 +28,8 @@ std::optional<Shadow> parse_shadow(std::string_view value);
 // Brings the vectors of an op to the generations of `record`: see above. Shadows for which there is no re-embedding (any more) go.
 Status settle_generations(WriteOp& op, const CollectionRecord& record);
 
-// A dense embedding as the store keeps it in a vector of `config`, but with `dim` dimensions. invalid_argument: another size, not
-// finite.
+// An embedding as the store keeps it in a vector of `config`, but with `dim` dimensions; of a multivector it is the only row.
+// invalid_argument: of another kind or size, not finite.
 Result<std::string> stored_embedding(const VectorConfig& config, std::size_t dim, const VectorValue& value);
 
 }  // namespace orthant
