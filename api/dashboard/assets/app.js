@@ -48,6 +48,7 @@ function showTabs(name, current) {
   tabs.replaceChildren(...(name ? Object.entries(views) : []).map(([view, [title]]) =>
     element("a", { href: `#/${encodeURIComponent(name)}/${view}`, "aria-current": view === current ? "page" : null }, title)));
   if (name) tabs.append(element("span", { class: "spring" }), element("a", { href: "#/" }, "All collections"));
+  tabs.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 const themes = { auto: "system", light: "light", dark: "dark" };

@@ -64,6 +64,9 @@ export const client = {
   measuredRecalls,
   query: (name, body, signal) => ask("POST", `${of(name)}/points/query`, body, signal),
   scroll: async (name, body) => (await ask("POST", `${of(name)}/points/scroll`, body)).result,
+  reembedding: async (name, vector) => (await ask("GET", `${of(name)}/reembed?${new URLSearchParams({ vector })}`)).result,
+  reembed: (name, body) => ask("POST", `${of(name)}/reembed`, body),
+  giveUpReembedding: (name, vector) => ask("DELETE", `${of(name)}/reembed?${new URLSearchParams({ vector })}`),
   quality: async (name, vector, refresh) => {
     const options = new URLSearchParams({ vector });
     if (refresh) options.set("refresh", "true");

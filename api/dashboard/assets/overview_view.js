@@ -3,6 +3,7 @@
 import { client } from "./client.js";
 import { bytes, clip, count, element, facts, failure, headline, table, tile } from "./elements.js";
 import { memoryOf, orthantPart, vectorsOf } from "./collections_view.js";
+import { reembedCard } from "./reembed_card.js";
 
 export async function overviewView(place, name) {
   const info = await client.collection(name);
@@ -21,6 +22,11 @@ export async function overviewView(place, name) {
         indexes.map(([field, schema]) => [field, schema.data_type, count(schema.points)]))));
   }
   await samplePoints(place, name);
+  const model = reembedCard(name, info, () => {
+    place.replaceChildren();
+    return overviewView(place, name);
+  });
+  if (model) place.append(model);
   place.append(dangerCard(name));
 }
 

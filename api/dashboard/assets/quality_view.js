@@ -66,7 +66,10 @@ const formNames = { asymmetric: "1 bit, float query", binary: "1 bit, Hamming", 
 
 // Float, int8 and binary beside each other: what each finds when it ranks alone, and with the rescoring that follows it.
 function formsCard(quality) {
-  if (!quality.forms?.length) return null;
+  if (!quality.forms?.length) {
+    return element("section", { class: "card" }, element("h2", {}, "Float, int8, binary"),
+      note("All floats of so few vectors are compared: there is no other form to measure yet."));
+  }
   const exact = { stages: "float32", "recall@10": 1, us_per_query: quality.curve.find((point) => point.structure === "exact")?.us_per_query };
   const bars = [exact, ...quality.forms].filter((form) => form.us_per_query).map((form, i) => ({ name: formNames[form.stages] ?? form.stages, value: form["recall@10"],
     text: `${short(form["recall@10"])} · ${time(form.us_per_query.cpu)}`, colour: colours[i % colours.length] }));

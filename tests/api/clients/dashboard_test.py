@@ -1,5 +1,5 @@
 """The dashboard in a headless Chromium: what a user sees is compared with what the API says. With ORTHANT_SCREENSHOTS=DIR every
-view is also saved as a picture, to be looked at."""
+view is also saved as a picture, to be looked at. With ORTHANT_ASSETS=DIR the pages are those of a folder, not those of the binary."""
 
 import json
 import os
@@ -22,6 +22,7 @@ from playwright.sync_api import sync_playwright
 URL = sys.argv.pop(1)
 PAGE = URL + "/dashboard/index.html"
 PICTURES = os.environ.get("ORTHANT_SCREENSHOTS")
+ASSETS = os.environ.get("ORTHANT_ASSETS")
 VIEWS = ("search", "overview", "quality", "map", "upload")
 TOPICS = {
     "sky": ["The moon moves the tides of the sea.", "Saturn has rings of ice.", "A comet's tail points away from the sun.",
@@ -75,6 +76,8 @@ class Dashboard(unittest.TestCase):
     def page(self, **options):
         page = self.browser.new_context(viewport=options.pop("viewport", {"width": 1200, "height": 850}), **options).new_page()
         page.complaints = []
+        if ASSETS:
+            page.route("**/dashboard/*", lambda route: route.fulfill(path=pathlib.Path(ASSETS) / pathlib.Path(route.request.url.split("#")[0]).name))
         page.on("console", lambda message: message.type == "error" and page.complaints.append(message.text))
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
         page.set_default_timeout(60_000)
@@ -166,6 +169,39 @@ class Dashboard(unittest.TestCase):
         self.assertEqual(page.locator("svg.plot circle").count(), len(quality["curve"]))
         self.assertIn(f"{quality['served']['recall@10']:.4g}".rstrip("0").rstrip("."), page.locator(".tile").first.inner_text())
         self.assertEqual(page.locator("tbody tr").count(), len(quality["curve"]))
+
+    def test_lets_another_model_take_over(self):
+        models = [model for model in call("GET", "/models")["result"]["models"] if model["kind"] == "encoder"]
+        if len(models) < 2:
+            self.skipTest("the daemon has one encoder")
+        before = call("GET", "/collections/notes/points/1")["result"]
+        page = self.page()
+        self.show(page, "overview")
+        card = page.locator(".reembed")
+        other = models[1]["name"]
+        card.locator(f"option[value='{other}']").wait_for(state="attached")
+        self.assertEqual(card.locator("select option").all_inner_texts(), [model["name"] for model in models[1:]])
+        card.locator("select").focus()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        card.get_by_text(f"Finished: 36 of 36 texts by {other}").wait_for()
+        if PICTURES:
+            page.screenshot(path=f"{PICTURES}/reembedded.png", full_page=True)
+        # What the page says of the vector is what serves now.
+        self.assertIn(f"{other}, ", page.locator(".columns .card").first.inner_text())
+        self.assertEqual(card.locator("progress").evaluate("bar => bar.value"), 1)
+        served = call("GET", "/collections/notes")["result"]["config"]
+        self.assertEqual(served["params"]["vectors"]["size"], models[1]["dim"])
+        self.assertEqual(call("GET", "/collections/notes/points/1")["result"]["payload"], before["payload"])
+        # And back, for the other tests; what cannot be done is told.
+        self.show(page, "overview", "rows")
+        card.locator("button.main").click()
+        card.locator(".error").wait_for()
+        self.assertIn("no text is kept", card.locator(".error").inner_text())
+        page.complaints.clear()  # the refusal is one
+        call("POST", "/collections/notes/reembed", {"model": models[0]["name"]})
+        while call("GET", "/collections/notes/reembed")["result"]["status"] != "finished":
+            pass
 
     def test_draws_a_map_that_the_keyboard_walks(self):
         page = self.page()

@@ -74,10 +74,16 @@ def model_is_cached():
     return (pathlib.Path(home) / "models" / "all-MiniLM-L6-v2").exists()
 
 
+# Scripts that need more than the default model: a tiny one of 10 dimensions.
+MODELS = {"dashboard_test.py": ["all-MiniLM-L6-v2", f"tiny={HERE.parents[1] / 'encoder' / 'golden' / 'models' / 'dense_half'}"]}
+
+
 class Daemon:
-    def __init__(self, program, folder):
+    def __init__(self, program, folder, models):
         self.log = open(folder / "orthantd.log", "w+")
         command = [program, "--data", str(folder / "data"), "--http-port", "0"]
+        for model in models:
+            command += ["--model", model]
         self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT)
         self.url = self.wait_until_ready(time.monotonic() + 120)
 
@@ -124,7 +130,8 @@ def main():
     else:
         command, folder = python_command(arguments.work, arguments.script), HERE
     with tempfile.TemporaryDirectory(prefix="orthant-client-") as temporary:
-        daemon = Daemon(arguments.daemon, pathlib.Path(temporary))
+        models = MODELS.get(pathlib.Path(arguments.script).name, [])
+        daemon = Daemon(arguments.daemon, pathlib.Path(temporary), models)
         try:
             status = subprocess.run([*command, str(folder / arguments.script), daemon.url], timeout=500).returncode
         finally:
