@@ -5,7 +5,7 @@
 
 Vector queries (k = 10) and text queries are sent one after the other by one client, over one connection, at random gaps so that they
 meet the ingestion at any point. The stream is texts (encoded by the default model) through the bulk endpoint, as fast as the daemon
-takes them. Needs Python's standard library alone. With --bound-ms the exit code is 1 where a p99 grows by more.
+takes them, or with --stream vectors ready vectors as bytes, so many a second. Needs Python's standard library alone. With --bound-ms the exit code is 1 where a p99 grows by more.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import json
 import random
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -46,9 +47,21 @@ def text_of(rng, words):
 class Ingestion(threading.Thread):
     """A stream of documents that does not end before it is told to."""
 
-    def __init__(self, port, first_id):
+    def __init__(self, port, first_id, vectors_a_second):
         super().__init__(daemon=True)
-        self.port, self.next_id, self.stop = port, first_id, threading.Event()
+        self.port, self.next_id, self.stop, self.vectors_a_second = port, first_id, threading.Event(), vectors_a_second
+
+    def points(self):
+        """docs/http_api.md: a header, then points of 24 bytes and the vector."""
+        yield struct.pack("<4sHBBII", b"ORPT", 1, 0, 0, DIM, 0)
+        rng = random.Random(self.next_id)
+        rows = [struct.pack(f"<{DIM}f", *(rng.gauss(0, 1) for _ in range(DIM))) for _ in range(256)]
+        begin, sent = time.monotonic(), 0
+        while not self.stop.is_set():
+            yield b"".join(struct.pack("<IIQQ", 0, 0, self.next_id + i, 0) + rows[(self.next_id + i) % 256] for i in range(64))
+            self.next_id += 64
+            sent += 64
+            time.sleep(max(0, begin + sent / self.vectors_a_second - time.monotonic()))
 
     def lines(self):
         rng = random.Random(self.next_id)
@@ -62,8 +75,9 @@ class Ingestion(threading.Thread):
 
     def run(self):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
-        connection.request("POST", "/collections/c/documents", body=self.lines(), encode_chunked=True,
-                           headers={"Content-Type": "application/x-ndjson", "Transfer-Encoding": "chunked"})
+        body, kind = (self.points(), "application/x-orthant-points") if self.vectors_a_second else (self.lines(), "application/x-ndjson")
+        connection.request("POST", "/collections/c/documents", body=body, encode_chunked=True,
+                           headers={"Content-Type": kind, "Transfer-Encoding": "chunked"})
         connection.getresponse().read()
 
 
@@ -93,7 +107,10 @@ def main():
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--bound-ms", type=float, default=None, help="p99 may grow by so much")
+    parser.add_argument("--stream", choices=("texts", "vectors"), default="texts")
+    parser.add_argument("--vectors-a-second", type=int, default=2000)
     arguments = parser.parse_args()
+    vectors_a_second = arguments.vectors_a_second if arguments.stream == "vectors" else 0
     directory, port = tempfile.mkdtemp(prefix="orthant-bench-"), free_port()
     daemon = subprocess.Popen([arguments.orthantd, "--data", directory, "--http-port", str(port)], stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL)
@@ -121,7 +138,7 @@ def main():
         for _ in range(arguments.rounds):
             for ingesting in (False, True):
                 before = call(connection, "POST", "/collections/c/points/count", {})["result"]["count"]
-                ingestion = Ingestion(port, next_id) if ingesting else None
+                ingestion = Ingestion(port, next_id, vectors_a_second) if ingesting else None
                 if ingestion:
                     ingestion.start()
                     time.sleep(1)
@@ -130,7 +147,7 @@ def main():
                     results.setdefault((kind, ingesting), []).extend(latencies(connection, rng, kind, arguments.seconds / 2))
                 if ingestion:
                     accepted = call(connection, "POST", "/collections/c/points/count", {})["result"]["count"] - before
-                    print(f"{accepted / (time.monotonic() - begin + 1):.0f} texts a second were ingested meanwhile", flush=True)
+                    print(f"{accepted / (time.monotonic() - begin + 1):.0f} {arguments.stream} a second were ingested meanwhile", flush=True)
                     ingestion.stop.set()
                     ingestion.join()  # the daemon has read far ahead
                     next_id = ingestion.next_id
