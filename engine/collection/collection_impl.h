@@ -77,7 +77,7 @@ class Collection::Impl : public std::enable_shared_from_this<Impl> {
   // Brings the indexes up to date in the background. Any thread.
   void start_upkeep(const std::shared_ptr<TableView>& view);
   Status work_on(const std::shared_ptr<TableView>& view, Slot slot);
-  Status bring_up_to_date(const TableView& view, Slot slot, VectorIndex& index);
+  Status bring_up_to_date(TableView& view, Slot slot, VectorIndex& index);
   Status succeed(const std::shared_ptr<TableView>& view, Slot slot, const std::shared_ptr<VectorIndex>& index);
 
   // ---- reclaiming (collection_reclaim.cpp) ----

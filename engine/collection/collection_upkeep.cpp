@@ -87,7 +87,7 @@ Status Collection::Impl::work_on(const std::shared_ptr<TableView>& current, Slot
 }
 
 // A structure takes in some seconds' rows a round, so that a dropped collection and the end of the process do not wait for it.
-Status Collection::Impl::bring_up_to_date(const TableView& current, Slot slot, VectorIndex& index) {
+Status Collection::Impl::bring_up_to_date(TableView& current, Slot slot, VectorIndex& index) {
   const std::string before(index.structure());
   while (index.needs_build() && !environment.stopping.load(std::memory_order_relaxed) && !current.is_retired()) {
     ORTHANT_TRY(index.build(&environment.background_pool, environment.stopping));
@@ -96,7 +96,11 @@ Status Collection::Impl::bring_up_to_date(const TableView& current, Slot slot, V
   if (index.structure() != before) {
     log_info(fmt::format("collection {}: vector \"{}\": {}", name, slot_name(slot), described(index)));
   }
-  return index.needs_calibration() ? index.calibrate(&environment.background_pool) : Status();
+  if (!index.needs_calibration()) return {};
+  ORTHANT_TRY(index.calibrate(&environment.background_pool));
+  // A successor outdates them when it takes over.
+  if (current.index(slot).get() == &index) current.outdate_snapshots();
+  return {};
 }
 
 // The successor has newly trained codes, or codes on disk; it is whole, calibrated and within some rows of the index when the

@@ -258,7 +258,7 @@ void TableView::replace_index(Slot slot, std::shared_ptr<VectorIndex> index) {
   auto successor = std::make_shared<DenseSlot>(before.config(), before.floats(), std::move(index));
   const std::lock_guard lock(index_mutex_);
   hold(slot, std::move(successor));
-  snapshot_rows_.store(0, std::memory_order_relaxed);  // the file holds the codes of the one before
+  outdate_snapshots();  // the file holds the codes of the one before
 }
 
 std::filesystem::path TableView::snapshot_file(Slot slot) const {

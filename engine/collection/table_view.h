@@ -107,6 +107,8 @@ class TableView {
   Status save_snapshots(const UpkeepLimits& limits);
   // Rows that a restart would have to encode again because no snapshot holds them.
   Ordinal rows_since_snapshot() const { return row_count() - snapshot_rows_.load(std::memory_order_relaxed); }
+  // The snapshots lack what an index has learned since, which a restart would have to find out again. Any thread.
+  void outdate_snapshots() { snapshot_rows_.store(0, std::memory_order_relaxed); }
 
   // While one lives the store may know of rows and burials that the view does not show yet. Writer.
   class WriteInProgress {

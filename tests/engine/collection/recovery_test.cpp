@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <future>
+#include <latch>
 #include <map>
 #include <numeric>
 #include <random>
+#include <thread>
 
 #include "tests/engine/collection/collection_fixture.h"
 #include "tests/support/random.h"
@@ -106,6 +109,58 @@ class Recovery : public testing::Test {
   std::unique_ptr<Collection> collection_;
   std::map<std::uint64_t, std::vector<float>> model_;  // what add() and remove() left
 };
+
+// Holds all background threads, once what they were at is done, for as long as it lives.
+class BackgroundPause {
+ public:
+  explicit BackgroundPause(Host& host) {
+    ThreadPool& pool = host.environment().background_pool;
+    const auto held = std::make_shared<std::latch>(static_cast<std::ptrdiff_t>(pool.thread_count()));
+    for (std::size_t i = 0; i < pool.thread_count(); ++i) {
+      EXPECT_TRUE(pool.submit([held, released = released_] {
+        held->count_down();
+        released.wait();
+      }));
+    }
+    held->wait();
+  }
+  ~BackgroundPause() { release_.set_value(); }
+  BackgroundPause(const BackgroundPause&) = delete;
+  BackgroundPause& operator=(const BackgroundPause&) = delete;
+
+ private:
+  std::promise<void> release_;
+  std::shared_future<void> released_ = release_.get_future().share();
+};
+
+// Else each restart would measure again, which takes seconds in large collections.
+TEST_F(Recovery, DepthsMeasuredAfterTheLastSnapshotSurviveARestart) {
+  constexpr std::size_t kRows = 1'500;
+  CollectionConfig config = one_vector(kDim);
+  config.vectors[""].index.exact_below_bytes = 0;
+  config.vectors[""].index.binary_codes = BinaryCodes::kSign;  // no training beside
+  collection_ = host_->create("signs", config);
+  const auto calibrated_rows = [&] {
+    const VectorValue wanted = random_vector();
+    return collection_->search({.vector = &wanted, .explain = true}).value().explanation->trace.plan.calibrated_rows;
+  };
+  {
+    const BackgroundPause pause(*host_);
+    add(0, kRows);
+    ASSERT_TRUE(collection_->save_snapshots());
+    ASSERT_EQ(calibrated_rows(), 0U);
+  }
+  while (calibrated_rows() == 0) std::this_thread::yield();
+  {
+    const BackgroundPause pause(*host_);
+    ASSERT_TRUE(collection_->save_snapshots());  // as when an engine closes
+  }
+  close();
+  host_.emplace(directory_.path(), kLimits);
+  const BackgroundPause pause(*host_);
+  collection_ = host_->open("signs").value();
+  EXPECT_EQ(calibrated_rows(), kRows);
+}
 
 TEST_F(Recovery, AnswersAsBeforeWithoutASnapshot) {
   const auto before = answers();
