@@ -21,6 +21,12 @@ TEST(Message, SplitsATargetIntoDecodedPartsAndParameters) {
   EXPECT_EQ(request.query.find("absent"), std::nullopt);
 }
 
+TEST(Message, TakesSeveralSlashesForOne) {
+  Request request;
+  ASSERT_TRUE(parse_target("//collections///a/points//", request));
+  EXPECT_EQ(request.segments, (std::vector<std::string>{"collections", "a", "points"}));
+}
+
 TEST(Message, RefusesBrokenTargets) {
   for (const char* target : {"collections", "*", "http://x/y", "/a%2", "/a%zz", "/a%00b", "/a?b=%g0"}) {
     Request request;
