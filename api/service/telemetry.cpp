@@ -56,7 +56,8 @@ void write_responses(JsonWriter& json, const Dispatcher& dispatcher) {
 }
 
 void write_app(JsonWriter& json, const ApiContext& context) {
-  json.begin_object().key("name").string("orthant").key("version").string(kQdrantVersion).key("orthant_version");
+  // The name that readers of a node's telemetry look for; ours is in orthant_version.
+  json.begin_object().key("name").string("qdrant").key("version").string(kQdrantVersion).key("orthant_version");
   json.string(ORTHANT_VERSION).key("features").begin_object();
   for (const char* name : {"debug", "service_debug_feature", "recovery_mode", "gpu", "staging"}) json.key(name).boolean(false);
   json.key("rocksdb").boolean(true).end_object();
