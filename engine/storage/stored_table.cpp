@@ -165,9 +165,12 @@ Result<Ordinal> StoredTable::row_count() const {
 
 std::uint64_t StoredTable::record_bytes() const {
   constexpr std::uint64_t kBlock = 128;
+  // Less than this rests on a few sampled entries of a memtable and may be several times too much.
+  constexpr std::uint64_t kSoundEstimate = std::uint64_t{256} << 10;
   const Result<Ordinal> rows = row_count();
   const std::uint64_t least = rows ? kBlock * *rows : 0;
-  return std::max(least, store_->approximate_bytes(Family::kRows, keys::points(number_, 0, kNoOrdinal)));
+  const std::uint64_t estimate = store_->approximate_bytes(Family::kRows, keys::points(number_, 0, kNoOrdinal));
+  return estimate < kSoundEstimate ? least : std::max(least, estimate);
 }
 
 Result<std::uint64_t> StoredTable::last_operation() const {
