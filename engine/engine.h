@@ -17,6 +17,7 @@
 #include "encoder/encoder_registry.h"
 #include "encoder/rerank_batcher.h"
 #include "encoder/sparse_batcher.h"
+#include "engine/payload/unindexed_fields.h"
 #include "engine/quality.h"
 #include "engine/requests.h"
 #include "engine/settings.h"
@@ -66,6 +67,9 @@ class Engine {
   std::vector<std::string> collection_names() const;
   bool has_collection(std::string_view name) const;
   Result<CollectionInfo> collection_info(std::string_view name) const;
+  // Of all collections, by their names, the fields that filters of reads asked about and that have no index, by JSON path.
+  std::map<std::string, std::map<std::string, UnindexedField>> unindexed_fields() const;
+  void forget_unindexed_fields() const;
 
   // ---- aliases: other names of collections, good wherever a name is asked for but in create and delete ----
   // All of them or none. not_found: an unknown collection, or an unknown alias to be renamed; already_exists: the name is a

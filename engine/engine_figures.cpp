@@ -11,6 +11,22 @@ std::vector<PoolFigures> Engine::pools() const {
   return all;
 }
 
+std::map<std::string, std::map<std::string, UnindexedField>> Engine::unindexed_fields() const {
+  std::map<std::string, std::map<std::string, UnindexedField>> all;
+  for (const std::string& name : collection_names()) {
+    const auto entry = impl_->find_entry(name);
+    if (entry && entry->collection) all.emplace(name, entry->collection->unindexed_fields());
+  }
+  return all;
+}
+
+void Engine::forget_unindexed_fields() const {
+  for (const std::string& name : collection_names()) {
+    const auto entry = impl_->find_entry(name);
+    if (entry && entry->collection) entry->collection->forget_unindexed_fields();
+  }
+}
+
 std::map<std::string, std::uint64_t> Engine::store_figures() const {
   return impl_->store->figures();
 }

@@ -70,6 +70,8 @@ struct FieldIndex {
   FieldSchema schema;
 };
 Result<FieldIndex> parse_field_index(JsonValue body);
+// "keyword", "integer", ..
+std::string_view field_type_name(FieldType type);
 Status add_field_index(const FieldIndex& index, CollectionConfig& config);
 Status remove_field_index(std::string_view field, CollectionConfig& config);
 

@@ -170,6 +170,10 @@ Result<std::string> known_schema(JsonValue schema, const TypeRow& type) {
 
 }  // namespace
 
+std::string_view field_type_name(FieldType type) {
+  return std::ranges::find(kTypes, type, &TypeRow::type)->name;
+}
+
 Result<FieldIndex> parse_field_index(JsonValue body) {
   FieldIndex index;
   const JsonValue name = ORTHANT_TRY(body.require("field_name"));

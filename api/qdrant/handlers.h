@@ -28,6 +28,8 @@ Awaitable<Response> update_aliases(Engine& engine, Request& request);
 Awaitable<Response> get_quotas(Engine& engine, Request& request);
 Awaitable<Response> set_quotas(Engine& engine, Request& request);
 Awaitable<Response> get_optimizations(Engine& engine, Request& request);
+Awaitable<Response> list_issues(Engine& engine, Request& request);
+Awaitable<Response> clear_issues(Engine& engine, Request& request);
 
 Awaitable<Response> list_snapshots(Engine& engine, Request& request);
 Awaitable<Response> create_snapshot(Engine& engine, Request& request);

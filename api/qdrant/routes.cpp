@@ -6,7 +6,6 @@
 
 #include "api/qdrant/envelope.h"
 #include "api/qdrant/handlers.h"
-#include "api/qdrant/issues.h"
 #include "api/qdrant/strict_gate.h"
 
 namespace orthant::qdrant {
@@ -31,6 +30,8 @@ constexpr std::array kRows = {
     HandlerRow{Method::kGet, "/collections/{collection}/optimizations", get_optimizations},
     HandlerRow{Method::kGet, "/quotas", get_quotas},
     HandlerRow{Method::kPut, "/quotas", set_quotas},
+    HandlerRow{Method::kGet, "/issues", list_issues},
+    HandlerRow{Method::kDelete, "/issues", clear_issues},
     HandlerRow{Method::kPut, "/collections/{collection}/vectors/{vector_name}", create_vector},
     HandlerRow{Method::kDelete, "/collections/{collection}/vectors/{vector_name}", delete_vector},
     HandlerRow{Method::kGet, "/aliases", list_aliases},
@@ -111,37 +112,15 @@ Awaitable<Response> refuse_cluster_call(Request&) {
   co_return response;
 }
 
-Response list_issues(const ApiContext& context, Issues& issues, Request& request) {
-  Engine* engine = context.engine.load(std::memory_order_acquire);
-  return ok_response(request.received, [&](JsonWriter& json) {
-    json.begin_object().key("issues").begin_array();
-    if (engine != nullptr) issues.write(json, *engine, request.grants.get());
-    json.end_array().end_object();
-  });
-}
-
-bool may_change_indexes(const StrictRule& rule) {
-  return rule.use == StrictUse::kConfiguration || rule.use == StrictUse::kNewFieldIndex || rule.operation == "delete_index";
-}
-
-Awaitable<Response> pass_and_forget(std::shared_ptr<Issues> issues, Awaitable<Response> answer) {
-  Response response = co_await std::move(answer);
-  issues->forget_indexes();
-  co_return response;
-}
-
-// The row's handler behind strict mode; reads tell of filters without an index.
-Handler gated(const ApiContext& context, const std::shared_ptr<StrictGate>& gate, const std::shared_ptr<Issues>& issues,
-              Method method, std::string_view pattern, EngineHandler handler) {
+// The row's handler behind strict mode.
+Handler gated(const ApiContext& context, const std::shared_ptr<StrictGate>& gate, Method method, std::string_view pattern,
+              EngineHandler handler) {
   Handler plain = with_engine(context, handler, error_response);
   const StrictRule rule = strict_rule(method, pattern);
   if (rule.use == StrictUse::kNone) return plain;
-  return [&context, gate, issues, rule, plain = std::move(plain)](Request& request) {
+  return [&context, gate, rule, plain = std::move(plain)](Request& request) {
     Engine* engine = context.engine.load(std::memory_order_acquire);
-    if (engine != nullptr && rule.use == StrictUse::kRead) issues->look_at(*engine, request);
-    if (engine == nullptr) return plain(request);
-    Awaitable<Response> answer = gate->pass(*engine, request, rule, plain);
-    return may_change_indexes(rule) ? pass_and_forget(issues, std::move(answer)) : std::move(answer);
+    return engine == nullptr ? plain(request) : gate->pass(*engine, request, rule, plain);
   };
 }
 
@@ -149,26 +128,16 @@ Handler gated(const ApiContext& context, const std::shared_ptr<StrictGate>& gate
 
 void add_routes(Router& router, const ApiContext& context) {
   const auto gate = std::make_shared<StrictGate>();
-  const auto issues = std::make_shared<Issues>();
   for (const HandlerRow& row : kRows) {
-    router.add({row.method, row.pattern, gated(context, gate, issues, row.method, row.pattern, row.handler), error_response});
+    router.add({row.method, row.pattern, gated(context, gate, row.method, row.pattern, row.handler), error_response});
   }
   for (const char* root : kSnapshotRoots) {
     for (const SnapshotRow& row : kSnapshotRows) {
       const std::string pattern = std::string(root) + row.ending;
-      router.add({row.method, pattern, gated(context, gate, issues, row.method, pattern, row.handler), error_response, row.body});
+      router.add({row.method, pattern, gated(context, gate, row.method, pattern, row.handler), error_response, row.body});
     }
   }
   for (const ClusterRow& row : kClusterOnly) router.add({row.method, row.pattern, refuse_cluster_call, error_response});
-  router.add({Method::kGet, "/issues",
-              [&context, issues](Request& request) { return immediate_response(list_issues(context, *issues, request)); },
-              error_response});
-  router.add({Method::kDelete, "/issues",
-              [issues](Request& request) {
-                issues->clear();
-                return immediate_response(ok_true(request.received));
-              },
-              error_response});
   router.add({Method::kGet, "/cluster/telemetry", fixed_result(R"({"collections":{},"cluster":{"enabled":false,"peers":{}}})"),
               error_response});
   router.add({Method::kGet, "/cluster", fixed_result(R"({"status":"disabled"})"), error_response});

@@ -104,6 +104,14 @@ CollectionConfig Collection::config() const {
   return impl_->record().config;
 }
 
+std::map<std::string, UnindexedField> Collection::unindexed_fields() const {
+  return impl_->unindexed_fields.noted(impl_->record().config.field_indexes);
+}
+
+void Collection::forget_unindexed_fields() const {
+  impl_->unindexed_fields.clear();
+}
+
 CollectionStatistics Collection::statistics() const {
   CollectionStatistics statistics;
   statistics.queued_writes = impl_->strand.queued();

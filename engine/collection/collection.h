@@ -31,6 +31,7 @@
 #include "engine/collection/records.h"
 #include "engine/collection/table_view.h"
 #include "engine/collection/write_op.h"
+#include "engine/payload/unindexed_fields.h"
 #include "engine/storage/log_syncer.h"
 #include "engine/storage/store.h"
 #include "index/vector_index.h"
@@ -151,6 +152,9 @@ class Collection {
   const std::string& name() const;
   CollectionConfig config() const;
   CollectionStatistics statistics() const;
+  // Fields that filters of reads asked about and that have no index, by JSON path, and a new start of noting them.
+  std::map<std::string, UnindexedField> unindexed_fields() const;
+  void forget_unindexed_fields() const;
 
   // ---- vectors on their way in ----
   // Checks (invalid_argument: unknown vector name, wrong kind or dimension, NaN or infinity, wrong form) and brings into the stored

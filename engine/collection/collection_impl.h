@@ -19,6 +19,7 @@
 #include "engine/collection/reclaim.h"
 #include "engine/collection/row_filter.h"
 #include "engine/collection/table_view.h"
+#include "engine/payload/unindexed_fields.h"
 
 namespace orthant {
 
@@ -112,6 +113,7 @@ class Collection::Impl : public std::enable_shared_from_this<Impl> {
   // Raised after every visible change; names the state that cached bitmaps belong to.
   std::atomic<std::uint64_t> version{1};
   mutable FilterCache filter_cache;
+  mutable UnindexedFields unindexed_fields;
   QualityFlights quality;
   Strand strand;
 

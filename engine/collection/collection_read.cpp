@@ -136,6 +136,7 @@ Result<std::shared_ptr<const AllowedRows>> Collection::Impl::allowed_rows(const 
   if (filter == nullptr || is_empty(*filter)) return std::shared_ptr<const AllowedRows>();
   if (trace != nullptr) trace->emplace();
   StageTimer timer(TimedStage::kFilter);
+  unindexed_fields.note(*filter, *current.fields().fields());
   auto rows = ORTHANT_TRY(find_rows(current, *filter, trace == nullptr ? nullptr : &**trace));
   const double microseconds = timer.stop();
   if (trace == nullptr) return rows;
@@ -337,6 +338,7 @@ Result<Collection::Impl::RowPage> Collection::Impl::rows_by_id(const TableView& 
   if (request.filter == nullptr || is_empty(*request.filter)) {
     ORTHANT_TRY(scroll_all(current.table(), request.from, collector));
   } else {
+    unindexed_fields.note(*request.filter, *current.fields().fields());
     ORTHANT_TRY(scroll_by_filter(current, *request.filter, request.from, collector));
   }
   return RowPage{collector.ordinals(), collector.next()};
