@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "api/qdrant/envelope.h"
 #include "api/qdrant/parse_filter.h"
 
 namespace orthant::qdrant {
@@ -149,6 +150,7 @@ Result<DeletePoints> parse_delete(JsonValue body) {
 Result<UpdateVectors> parse_update_vectors(JsonValue body, const CodeForms& forms) {
   const JsonValue points = ORTHANT_TRY(body.require("points"));
   UpdateVectors request{.points = ORTHANT_TRY(parse_point_list(points, forms))};
+  if (request.points.empty()) return points.validation_error("must specify points to update");
   const auto bare = std::ranges::find_if(request.points, [](const PointInput& point) { return point.vectors.empty(); });
   if (bare != request.points.end()) {
     return json_validation_error(
@@ -204,6 +206,18 @@ Result<std::vector<WriteRequest>> parse_write_batch(JsonValue body, const CodeFo
   std::vector<WriteRequest> requests;
   for (const JsonValue operation : operations.items()) requests.push_back(ORTHANT_TRY(parse_operation(operation, forms)));
   return requests;
+}
+
+Status check_has_points(const WriteRequest& operation) {
+  struct HasPoints {
+    bool operator()(const std::vector<PointInput>& points) const { return !points.empty(); }
+    bool operator()(const PointSelector& selector) const {
+      const auto* ids = std::get_if<std::vector<PointId>>(&selector);
+      return ids == nullptr || !ids->empty();
+    }
+  };
+  if (std::visit([](const auto& request) { return HasPoints()(request.points); }, operation)) return {};
+  return bad_request("Empty update request");
 }
 
 }  // namespace orthant::qdrant

@@ -26,4 +26,7 @@ Result<ClearPayload> parse_clear_payload(JsonValue body);
 // {"operations": [{"upsert": ..}, {"delete": ..}, ..]}
 Result<std::vector<WriteRequest>> parse_write_batch(JsonValue body, const CodeForms& forms);
 
+// "Bad request: Empty update request" of an operation on a list of points that has none.
+Status check_has_points(const WriteRequest& operation);
+
 }  // namespace orthant::qdrant

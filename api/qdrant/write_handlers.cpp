@@ -41,6 +41,9 @@ Awaitable<Response> write_operations(Engine& engine, Request& request, Parse par
   if (!engine.has_collection(name)) co_return error_response(no_such_collection(name).error());
   Result<std::vector<WriteRequest>> operations = co_await parse_content(engine, request, std::move(parse));
   if (!operations) co_return error_response(operations.error());
+  for (const WriteRequest& operation : *operations) {
+    if (const Status named = check_has_points(operation); !named) co_return error_response(named.error());
+  }
   co_return co_await write_parsed(engine, request, std::move(*operations), *options, shape);
 }
 

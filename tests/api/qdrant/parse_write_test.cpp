@@ -1,5 +1,6 @@
 #include "api/qdrant/parse_write.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "tests/api/qdrant/parse_text.h"
@@ -164,6 +165,21 @@ TEST(ParseWrite, DecodesBase64InBothAlphabets) {
   EXPECT_EQ(decode_base64("").value().size(), 0);
   EXPECT_FALSE(decode_base64("ab!d"));
   EXPECT_FALSE(decode_base64("abcde"));
+}
+
+TEST(ParseWrite, TellsOperationsOnNoPoints) {
+  const auto named = [](const char* operation) {
+    const auto requests = parse_json(fmt::format(R"({{"operations":[{}]}})", operation), parse_write_batch, CodeForms());
+    EXPECT_TRUE(requests) << operation << error_of(requests);
+    return requests && check_has_points(requests->front()).has_value();
+  };
+  for (const char* empty : {R"({"upsert":{"points":[]}})", R"({"upsert":{"batch":{"ids":[],"vectors":[]}}})",
+                            R"({"delete":{"points":[]}})", R"({"set_payload":{"payload":{},"points":[]}})",
+                            R"({"clear_payload":{"points":[]}})", R"({"delete_vectors":{"points":[],"vector":["x"]}})"}) {
+    EXPECT_FALSE(named(empty)) << empty;
+  }
+  EXPECT_TRUE(named(R"({"delete":{"points":[1]}})"));
+  EXPECT_TRUE(named(R"({"delete":{"filter":{}}})"));
 }
 
 }  // namespace
