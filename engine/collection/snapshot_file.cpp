@@ -40,6 +40,8 @@ std::unexpected<Error> system_error(const std::filesystem::path& file) {
 
 // What add() says about the entries is about the file.
 Error as_damage(Error error) {
+  // Of a version to come.
+  if (error.code == ErrorCode::kFailedPrecondition) return invalid_argument(fmt::format("snapshot: {}", error.message)).error();
   const bool of_file = error.code == ErrorCode::kInvalidArgument || error.code == ErrorCode::kDataCorruption;
   if (!of_file) return error;
   return damaged(error.message).error();
