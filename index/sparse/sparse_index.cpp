@@ -16,6 +16,8 @@ namespace {
 constexpr std::size_t kWindowRows = 8192;
 // Looking a row up in a list costs as much as adding up so many posts.
 constexpr std::size_t kLookUpCost = 12;
+// The same of a list that was set aside: most rows are turned away by the bounds before they are looked up.
+constexpr std::size_t kAsideCost = 1;
 // Bounds are sums of products in another order than scores: rounding must not turn a row away.
 constexpr double kBoundSlack = 1 + 1e-9;
 
@@ -134,7 +136,7 @@ class WindowedSearch {
       set_aside = i + 1;
       posts_aside += order_[i]->window().size();
     }
-    return (posts - posts_aside) * set_aside * kLookUpCost <= posts_aside ? set_aside : 0;
+    return (posts - posts_aside) * set_aside * kAsideCost <= posts_aside ? set_aside : 0;
   }
 
   void settle(Ordinal ordinal, double sum, std::size_t set_aside) {
