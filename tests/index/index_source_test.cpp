@@ -11,9 +11,12 @@
 
 #include <gtest/gtest.h>
 
+#include "index/kernels/dispatch.h"
+#include "index/row_encoder.h"
 #include "index/structure_choice.h"
 #include "tests/index/brute_force.h"
 #include "tests/index/filled_index.h"
+#include "tests/index/partial_source.h"
 #include "tests/support/random.h"
 #include "tests/support/temporary_directory.h"
 
@@ -178,6 +181,53 @@ TEST_P(IndexSourceTest, IsSavedBesideWritesAndBuilds) {
 
 INSTANTIATE_TEST_SUITE_P(Structures, IndexSourceTest, testing::Values(IndexStructure::kGraph, IndexStructure::kLists),
                          [](const auto& param) { return std::string(structure_name(param.param)); });
+
+// Covers some rows, half of them buried, and notes what is done to it, and how many rows it covered then.
+class NotingSource : public test::PartialSource {
+ public:
+  using PartialSource::PartialSource;
+
+  struct Step {
+    std::string name;
+    Ordinal covered;
+    bool operator==(const Step&) const = default;
+  };
+  std::vector<Step> steps;
+
+  std::string_view name() const override { return structure_name(IndexStructure::kGraph); }
+  std::size_t stale_count() const override { return repaired_ ? 0 : covered_count() / 2; }
+  Status repair(ThreadPool*, const std::atomic<bool>&) override {
+    steps.push_back({"repair", covered_count()});
+    repaired_ = true;
+    return {};
+  }
+  Status extend(Ordinal end, ThreadPool* pool, const std::atomic<bool>& stop) override {
+    steps.push_back({"extend", covered_count()});
+    return PartialSource::extend(end, pool, stop);
+  }
+
+ private:
+  bool repaired_ = false;
+};
+
+// New rows that were linked first would find buried rows in the places of others, and be linked among rows about to go: recall
+// and time after updates depend on this order, and nothing else tells of it.
+TEST(IndexSource, RepairsBeforeItTakesNewRowsIn) {
+  constexpr Ordinal kCovered = 2'000;
+  const IndexConfig config = {.dim = kDim, .exact_below_bytes = 0, .structure = IndexStructure::kGraph};
+  const auto quantizer = make_binary_quantizer(config);
+  CodeTables tables(config, quantizer->code_bytes(), quantizer->has_row_scales(), false);
+  std::mt19937_64 random(test::sample_seed());
+  ASSERT_TRUE(tables.append(encode_float_rows(config, *quantizer, false, clustered_rows(5'000, kDim, random), {})));
+  auto owned = std::make_unique<NotingSource>(tables, distance_kernels(), kCovered);
+  const NotingSource& noted = *owned;
+  IndexSource source;
+  source.adopt(std::move(owned));
+  ASSERT_TRUE(source.needs_build(config, tables));
+  ASSERT_TRUE(source.build({config, tables, distance_kernels(), quantizer.get()}, nullptr, kNeverStop));
+  EXPECT_EQ(noted.steps, (std::vector<NotingSource::Step>{{"repair", kCovered}, {"extend", kCovered}}));
+  EXPECT_FALSE(source.needs_build(config, tables));
+}
 
 TEST(WantedStructure, FollowsTheConfigurationAndTheSize) {
   EXPECT_EQ(wanted_structure({.dim = 8}, 100'000), IndexStructure::kFlat);
