@@ -2,9 +2,9 @@
 // among the best 10 n rows by estimate, n = 1, 2, 4, 10, 20; the CPU time of training, of encoding a row, of preparing a query and
 // of scanning, on one thread; and nDCG@10 of the estimate alone, where judgements are given.
 //
-// Usage: quantizer_bench VECTORS.npy QUERIES.npy [--shift LENGTH] [--judgements FILE]
+// Usage: quantizer_bench VECTORS.npy QUERIES.npy [--shift LENGTH] [--judgements FILE] [--int8 only]
 // Rows are normalized. --shift adds one constant vector of this length to rows and queries first. --judgements: lines of "query
-// document grade", both as row numbers.
+// document grade", both as row numbers. --int8 only: the forms of int8 codes in place of the quantizers.
 
 #include <ctime>
 
@@ -27,6 +27,7 @@
 #include "index/kernels/dispatch.h"
 #include "index/prepared_query.h"
 #include "index/quantizer.h"
+#include "index/row_encoder.h"
 #include "index/top_k.h"
 
 namespace orthant {
@@ -43,6 +44,7 @@ struct Options {
   FloatMatrix queries;
   float shift = 0;
   Judgements judgements;
+  bool int8 = false;
 };
 
 double cpu_seconds() {
@@ -74,12 +76,13 @@ Judgements read_judgements(const char* path) {
 
 Options parse(int count, char** values) {
   if (count < 3) {
-    std::cerr << "usage: quantizer_bench VECTORS.npy QUERIES.npy [--shift LENGTH] [--judgements FILE]\n";
+    std::cerr << "usage: quantizer_bench VECTORS.npy QUERIES.npy [--shift LENGTH] [--judgements FILE] [--int8 only]\n";
     std::exit(2);
   }
-  Options options = {read_or_exit(values[1]), read_or_exit(values[2]), 0, {}};
+  Options options = {read_or_exit(values[1]), read_or_exit(values[2]), 0, {}, false};
   for (int i = 3; i + 1 < count; i += 2) {
     if (std::string(values[i]) == "--shift") options.shift = std::strtof(values[i + 1], nullptr);
+    if (std::string(values[i]) == "--int8") options.int8 = true;
     if (std::string(values[i]) == "--judgements") options.judgements = read_judgements(values[i + 1]);
   }
   return options;
@@ -138,13 +141,18 @@ struct Contender {
   unsigned bits;
 };
 
-std::unique_ptr<const BinaryQuantizer> train(const Options& options, const IndexConfig& config) {
+std::vector<float> training_sample(const Options& options, const IndexConfig& config) {
   const std::size_t wanted = std::min(wanted_training_rows(config), options.vectors.rows);
   std::vector<float> sample;
   for (std::size_t i = 0; i < wanted; ++i) {
     const auto row = row_of(options.vectors, i * options.vectors.rows / wanted);
     sample.insert(sample.end(), row.begin(), row.end());
   }
+  return sample;
+}
+
+std::unique_ptr<const BinaryQuantizer> train(const Options& options, const IndexConfig& config) {
+  const std::vector<float> sample = training_sample(options, config);
   const std::atomic<bool> stop = false;
   return train_binary_quantizer(config, sample, 1, nullptr, stop).value();
 }
@@ -182,14 +190,37 @@ class Measurement {
     fill(tables, options_, *quantizer);
     const double encoding = cpu_seconds() - begin;
     fmt::print("{:<10}", contender.name);
-    search(config, *quantizer, tables);
-    fmt::print("  {:>5}  {:>6.2f}  {:>6.2f}\n", quantizer->code_bytes() + (quantizer->has_row_scales() ? sizeof(float) : 0),
-               training, 1e6 * encoding / static_cast<double>(options_.vectors.rows));
-    std::fflush(stdout);
+    search(config, *quantizer, tables, {.estimate = true});
+    finish_line(quantizer->code_bytes() + (quantizer->has_row_scales() ? sizeof(float) : 0), training, encoding);
+  }
+
+  // int8 codes with ranges of this quantile; 0: with scales.
+  void run_int8(const std::string& name, double quantile) {
+    IndexConfig config;
+    config.dim = options_.vectors.columns;
+    config.binary_codes = BinaryCodes::kSign;
+    config.int8_codes = Int8Codes::kDimension;
+    const auto quantizer = make_binary_quantizer(config);
+    double begin = cpu_seconds();
+    std::shared_ptr<const DimensionRanges> ranges;
+    if (quantile != 0) ranges = DimensionRanges::of_rows(training_sample(options_, config), config.dim, quantile);
+    const double training = cpu_seconds() - begin;
+    CodeTables tables(config, quantizer->code_bytes(), quantizer->has_row_scales(), false, {}, ranges);
+    begin = cpu_seconds();
+    tables.append(encode_float_rows(config, *quantizer, false, options_.vectors.values, {}, ranges.get()));
+    const double encoding = cpu_seconds() - begin;
+    fmt::print("{:<10}", name);
+    search(config, *quantizer, tables, {.int8 = true});
+    finish_line(config.dim + (ranges ? 0 : sizeof(float)), training, encoding);
   }
 
  private:
-  void search(const IndexConfig& config, const BinaryQuantizer& quantizer, const CodeTables& tables) const {
+  void finish_line(std::size_t bytes, double training, double encoding) const {
+    fmt::print("  {:>5}  {:>6.2f}  {:>6.2f}\n", bytes, training, 1e6 * encoding / static_cast<double>(options_.vectors.rows));
+    std::fflush(stdout);
+  }
+
+  void search(const IndexConfig& config, const BinaryQuantizer& quantizer, const CodeTables& tables, QueryForms forms) const {
     const RowMask mask(tables, nullptr, tables.row_count());
     const std::size_t depth = std::min<std::size_t>(kNeighbors * kDepths[4], tables.row_count());
     std::vector<double> found_within(std::size(kDepths));
@@ -200,9 +231,11 @@ class Measurement {
     const std::size_t query_count = options_.judgements.empty() ? truth_.size() : options_.queries.rows;
     for (std::size_t query = 0; query < query_count; ++query) {
       const double begin = cpu_seconds();
-      const PreparedQuery prepared = prepare_query(config.metric, &quantizer, row_of(options_.queries, query), {.estimate = true});
+      const PreparedQuery prepared =
+          prepare_query(config.metric, &quantizer, row_of(options_.queries, query), forms, tables.int8_ranges());
       const double prepared_at = cpu_seconds();
-      std::vector<Candidate> found = FlatScan(tables, distance_kernels(), mask, prepared).estimates(depth);
+      const FlatScan scan(tables, distance_kernels(), mask, prepared);
+      std::vector<Candidate> found = forms.int8 ? scan.int8(depth) : scan.estimates(depth);
       scanning += cpu_seconds() - prepared_at;
       preparing += prepared_at - begin;
       std::ranges::sort(found, nearer);
@@ -234,6 +267,11 @@ void run(Options options) {
   fmt::print("{:<10}  {:<6}  {:<6}  {:<6}  {:<6}  {:<6}  {:<6}  {:>7}  {:>6}  {:>5}  {:>6}  {:>6}\n", "", "x1", "x2", "x4", "x10",
              "x20", "nDCG10", "prep us", "scan us", "bytes", "train s", "us/row");
   Measurement measurement(options, truth);
+  if (options.int8) {
+    measurement.run_int8("vector", 0);
+    for (const double quantile : {1.0, 0.9999, 0.999, 0.99}) measurement.run_int8(fmt::format("dim {}", quantile), quantile);
+    return;
+  }
   for (const Contender& contender : {Contender{"sign", BinaryCodes::kSign, 1},
                                      {"rotated", BinaryCodes::kRotated, 1},
                                      {"learned", BinaryCodes::kLearned, 1},

@@ -219,7 +219,7 @@ class Calibration {
     const bool estimates = parts_.config.metric != Metric::kManhattan;
     const PreparedQuery prepared =
         prepare_query(parts_.config.metric, parts_.quantizer, std::span(query_rows_).subspan(query * dim, dim),
-                      {.estimate = estimates, .int8 = true});
+                      {.estimate = estimates, .int8 = true}, parts_.tables.int8_ranges());
     const FlatScan scan(parts_.tables, parts_.kernels, mask_, prepared);
     std::vector<Candidate> truth = truth_[query].take();
     std::ranges::sort(truth, nearer);

@@ -27,8 +27,11 @@ std::size_t block_count(std::size_t row_count) {
 }  // namespace
 
 CodeTables::CodeTables(const IndexConfig& config, std::size_t code_bytes, bool row_scales, bool keep_floats,
-                       const std::filesystem::path& directory)
-    : code_bytes_(code_bytes), buried_(sizeof(std::uint64_t)), floats_(config.dim, keep_floats) {
+                       const std::filesystem::path& directory, std::shared_ptr<const DimensionRanges> int8_ranges)
+    : code_bytes_(code_bytes),
+      int8_ranges_(std::move(int8_ranges)),
+      buried_(sizeof(std::uint64_t)),
+      floats_(config.dim, keep_floats) {
   if (config.form == VectorForm::kUbinary) {
     row_major_bits_.emplace(code_bytes, directory);
     return;
@@ -39,7 +42,7 @@ CodeTables::CodeTables(const IndexConfig& config, std::size_t code_bytes, bool r
     if (row_scales) bit_scales_.emplace(sizeof(float), scanned);
   }
   int8_codes_.emplace(config.dim, directory);
-  int8_scales_.emplace(sizeof(float), directory);
+  if (!int8_ranges_) int8_scales_.emplace(sizeof(float), directory);
   if (config.metric == Metric::kEuclid) squared_norms_.emplace(sizeof(float), directory);
 }
 

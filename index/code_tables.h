@@ -9,9 +9,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 
 #include "base/result.h"
+#include "index/dimension_ranges.h"
 #include "index/encoded_rows.h"
 #include "index/index_config.h"
 #include "index/resident_floats.h"
@@ -23,9 +25,10 @@ class CodeTables {
  public:
   // `row_scales`: the binary quantizer gives each row a scale. `keep_floats`: floats stay in memory until drop_floats().
   // `directory`: where codes and their factors live in files (CodeResidency::kDisk); empty: in memory. Bits of buried rows and
-  // resident floats are in memory always, and the 1-bit codes too where IndexStructure::kFlat scans them.
+  // resident floats are in memory always, and the 1-bit codes too where IndexStructure::kFlat scans them. `int8_ranges`: of the
+  // int8 codes; null: each has a scale of its own.
   CodeTables(const IndexConfig& config, std::size_t code_bytes, bool row_scales, bool keep_floats,
-             const std::filesystem::path& directory = {});
+             const std::filesystem::path& directory = {}, std::shared_ptr<const DimensionRanges> int8_ranges = nullptr);
 
   // Writer only. The rows are visible to readers when this returns. Rows that are not present are buried from the start. io_error
   // when a file cannot grow: then nothing has changed, and the same rows may be appended later.
@@ -54,6 +57,8 @@ class CodeTables {
   const RowColumn* bit_scales() const { return bit_scales_ ? &*bit_scales_ : nullptr; }
   const RowColumn* int8_codes() const { return int8_codes_ ? &*int8_codes_ : nullptr; }
   const RowColumn* int8_scales() const { return int8_scales_ ? &*int8_scales_ : nullptr; }
+  const DimensionRanges* int8_ranges() const { return int8_ranges_.get(); }  // then there are no int8_scales()
+  const std::shared_ptr<const DimensionRanges>& shared_int8_ranges() const { return int8_ranges_; }
   const RowColumn* squared_norms() const { return squared_norms_ ? &*squared_norms_ : nullptr; }
   const RowColumn& buried_words() const { return buried_; }
   const ResidentFloats& floats() const { return floats_; }
@@ -64,6 +69,7 @@ class CodeTables {
   void open_blocks(std::size_t first_row, std::size_t row_count);
 
   const std::size_t code_bytes_;
+  const std::shared_ptr<const DimensionRanges> int8_ranges_;
   std::optional<RowColumn> bits_;
   std::optional<RowColumn> row_major_bits_;
   std::optional<RowColumn> bit_scales_;

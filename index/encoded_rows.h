@@ -15,7 +15,7 @@ class EncodedRows {
   std::vector<std::uint8_t> bits;        // row_count x code_bytes
   std::vector<float> bit_scales;         // one a row
   std::vector<std::uint8_t> int8_codes;  // row_count x dim, offset by 128
-  std::vector<float> int8_scales;        // one a row
+  std::vector<float> int8_scales;        // one a row; none where dimensions have ranges
   std::vector<float> squared_norms;      // one a row
   std::vector<float> floats;             // row_count x dim
 

@@ -14,6 +14,9 @@ Status validate(const IndexConfig& config) {
   if (config.code_bits != 1 && config.code_bits != 2 && config.code_bits != 4) {
     return invalid_argument(fmt::format("code_bits {}: expected 1, 2 or 4", config.code_bits));
   }
+  if (!(config.int8_quantile >= 0.5 && config.int8_quantile <= 1)) {
+    return invalid_argument(fmt::format("quantile {}: expected 0.5 to 1", config.int8_quantile));
+  }
   if (config.binary_codes == BinaryCodes::kSign && config.code_bits != 1) {
     return invalid_argument(fmt::format("code_bits {}: sign codes have 1 bit a dimension", config.code_bits));
   }
@@ -46,6 +49,14 @@ std::string_view binary_codes_name(BinaryCodes codes) {
     case BinaryCodes::kLearned: return "learned";
   }
   return "auto";
+}
+
+std::string_view int8_codes_name(Int8Codes codes) {
+  switch (codes) {
+    case Int8Codes::kVector: return "vector";
+    case Int8Codes::kDimension: return "dimension";
+  }
+  return "vector";
 }
 
 std::string_view metric_name(Metric metric) {

@@ -55,6 +55,13 @@ enum class BinaryCodes : std::uint8_t {
 };
 std::string_view binary_codes_name(BinaryCodes codes);  // "auto", "sign", "rotated", "learned"
 
+// What an int8 code's integers stand for: docs/quantizers.md.
+enum class Int8Codes : std::uint8_t {
+  kVector = 0,     // each vector has a scale of its own
+  kDimension = 1,  // each dimension has a range, learned from the collection's own vectors: Sentence Transformers' int8
+};
+std::string_view int8_codes_name(Int8Codes codes);  // "vector", "dimension"
+
 // How the candidates of a search are found. Recorded like the rest.
 enum class IndexStructure : std::uint8_t {
   kAuto = 0,   // a scan while it is fast, a graph beyond; lists where not even the page cache would hold the codes
@@ -75,6 +82,9 @@ struct IndexConfig {
   BinaryCodes binary_codes = BinaryCodes::kAuto;
   // Bits a dimension of the first stage's codes: 1, 2 or 4. kSign has 1.
   unsigned code_bits = 1;
+  Int8Codes int8_codes = Int8Codes::kVector;
+  // Of a dimension's values the middle share that its range holds, 0.5 to 1. For Int8Codes::kDimension.
+  double int8_quantile = 1;
   IndexStructure structure = IndexStructure::kAuto;
   CodeResidency code_residency = CodeResidency::kAuto;
   // Memory that the index may take; 0: what the process has left.
@@ -85,7 +95,7 @@ struct IndexConfig {
 
 inline constexpr std::size_t kMaxDim = 65'536;
 
-// invalid_argument when dim, target_recall or code_bits is out of range, or the codes do not come with so many bits.
+// invalid_argument when dim, target_recall, code_bits or int8_quantile is out of range, or the codes do not come with so many bits.
 Status validate(const IndexConfig& config);
 
 std::string_view metric_name(Metric metric);                // "Cosine", "Dot", "Euclid", "Manhattan"

@@ -14,7 +14,8 @@ void normalize(std::span<float> vector) {
   for (float& value : vector) value = static_cast<float>(value * inverse_norm);
 }
 
-PreparedQuery prepare_query(Metric metric, const BinaryQuantizer* quantizer, std::span<const float> query, QueryForms forms) {
+PreparedQuery prepare_query(Metric metric, const BinaryQuantizer* quantizer, std::span<const float> query, QueryForms forms,
+                            const DimensionRanges* int8_ranges) {
   PreparedQuery prepared;
   prepared.metric = metric;
   prepared.floats.assign(query.begin(), query.end());
@@ -23,7 +24,8 @@ PreparedQuery prepare_query(Metric metric, const BinaryQuantizer* quantizer, std
   if (forms.weights || forms.estimate) prepared.code = quantizer->code_query(prepared.floats);
   if (forms.estimate) prepared.estimate = make_estimate_tables(prepared.code);
   if (forms.hamming) prepared.hamming = quantizer->hamming_tables(prepared.floats);
-  if (forms.int8) prepared.int8 = quantize_query(prepared.floats);
+  if (forms.int8 && int8_ranges == nullptr) prepared.int8 = quantize_query(prepared.floats);
+  if (forms.int8 && int8_ranges != nullptr) int8_ranges->quantize_query(prepared.floats, prepared.int8);
   if (forms.bits) {
     prepared.bits.resize((query.size() + 7) / 8);
     write_sign_code(query, prepared.bits);

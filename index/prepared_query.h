@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "index/dimension_ranges.h"
 #include "index/index_config.h"
 #include "index/look_up_tables.h"
 #include "index/quantizer.h"
@@ -34,8 +35,10 @@ struct PreparedQuery {
   std::vector<std::uint8_t> bits;
 };
 
-// `quantizer` may be null where neither estimate nor hamming is wanted.
-PreparedQuery prepare_query(Metric metric, const BinaryQuantizer* quantizer, std::span<const float> query, QueryForms forms);
+// `quantizer` may be null where neither estimate nor hamming is wanted. `int8_ranges`: of the rows' int8 codes, null where they
+// have scales.
+PreparedQuery prepare_query(Metric metric, const BinaryQuantizer* quantizer, std::span<const float> query, QueryForms forms,
+                            const DimensionRanges* int8_ranges = nullptr);
 
 // What a scan by estimates needs of a query that was prepared with weights alone.
 PreparedQuery with_estimate_tables(const PreparedQuery& query);

@@ -14,6 +14,9 @@ namespace {
 // Fewer rows say nothing about rotations.
 constexpr std::size_t kFewestLearnedRows = 128;
 
+// For ranges alone: the least and the greatest of so many leave out one value in as many.
+constexpr std::size_t kRowsForRanges = 16'384;
+
 bool lengths_differ(Metric metric) {
   return metric == Metric::kDot || metric == Metric::kEuclid;
 }
@@ -45,9 +48,15 @@ BinaryCodes trained_codes(const IndexConfig& config) {
   return config.dim <= kLargestLearnedDim ? BinaryCodes::kLearned : BinaryCodes::kRotated;
 }
 
+bool is_trainable(const IndexConfig& config) {
+  if (config.form != VectorForm::kFloat32) return false;
+  return trained_codes(config) != BinaryCodes::kSign || config.int8_codes == Int8Codes::kDimension;
+}
+
 // Training costs rows * dim^2; every dimension needs some rows.
 std::size_t wanted_training_rows(const IndexConfig& config) {
-  if (trained_codes(config) == BinaryCodes::kSign) return 0;
+  if (!is_trainable(config)) return 0;
+  if (trained_codes(config) == BinaryCodes::kSign) return kRowsForRanges;
   constexpr double kProducts = 16'384.0 * 384 * 384;
   const double affordable = kProducts / (static_cast<double>(config.dim) * static_cast<double>(config.dim));
   return static_cast<std::size_t>(std::clamp(affordable, 4'096.0, 32'768.0));

@@ -78,6 +78,9 @@ enum class CodeLength {
   kForScans,  // as many as scans need, where the quantizer learns which: learned_quantizer.h
 };
 
+// Whether an index of this configuration is ever trained: its 1-bit codes, the ranges of its int8 codes, or both.
+bool is_trainable(const IndexConfig& config);
+
 // Rows that training wants at most.
 std::size_t wanted_training_rows(const IndexConfig& config);
 

@@ -1,6 +1,7 @@
 #include "index/row_distances.h"
 
 #include <array>
+#include <cmath>
 
 #include "index/top_k.h"
 
@@ -35,15 +36,27 @@ void float_distances(const DistanceKernels& kernels, const PreparedQuery& query,
 }
 
 float Int8Distances::distance(std::int32_t dot, Ordinal ordinal) const {
-  const float scale = *scales_.row_as<const float>(ordinal) * query_.int8.scale;
-  const float product = static_cast<float>(dot) * scale;
+  const float scale = rows_.scale(ordinal) * query_.int8.scale;
+  const float product = static_cast<float>(dot) * scale + query_.int8.constant;
   if (query_.metric != Metric::kEuclid) return finite_distance(-product);
   return finite_distance(*squared_norms_->row_as<const float>(ordinal) - 2 * product + query_.squared_norm);
 }
 
+// A rounded value lies anywhere within its step: step^2 / 12, times the squared norm of the other side.
+float Int8Distances::error(Ordinal ordinal) const {
+  const std::uint8_t* code = rows_.code(ordinal);
+  std::int32_t squares = 0;
+  for (std::size_t i = 0; i < rows_.dim(); ++i) squares += (code[i] - 128) * (code[i] - 128);
+  const float scale = rows_.scale(ordinal);
+  const float by_query = query_.int8.scale * scale * std::sqrt(static_cast<float>(squares));
+  const float by_row = scale * std::sqrt(query_.squared_norm);
+  const float of_product = std::sqrt((by_query * by_query + by_row * by_row) / 12);
+  return query_.metric == Metric::kEuclid ? 2 * of_product : of_product;
+}
+
 void Int8Distances::rows(Ordinal first, std::size_t count, float* out) const {
   std::array<std::int32_t, kBlockRows> dots;
-  kernels_.dot_i8_rows(query_.int8.values.data(), codes_.row(first), query_.floats.size(), count, dots.data());
+  kernels_.dot_i8_rows(query_.int8.values.data(), rows_.code(first), query_.floats.size(), count, dots.data());
   for (std::size_t i = 0; i < count; ++i) out[i] = distance(dots[i], first + static_cast<Ordinal>(i));
 }
 
@@ -51,8 +64,8 @@ void Int8Distances::list(std::span<const Ordinal> ordinals, float* out) const {
   std::array<const std::uint8_t*, kBlockRows> rows;
   std::array<std::int32_t, kBlockRows> dots;
   for (std::size_t i = 0; i < ordinals.size(); ++i) {
-    rows[i] = codes_.row(ordinals[i]);
-    __builtin_prefetch(scales_.row(ordinals[i]));
+    rows[i] = rows_.code(ordinals[i]);
+    rows_.fetch_scale(ordinals[i]);
   }
   kernels_.dot_i8_list(query_.int8.values.data(), rows.data(), query_.floats.size(), ordinals.size(), dots.data());
   for (std::size_t i = 0; i < ordinals.size(); ++i) out[i] = distance(dots[i], ordinals[i]);
@@ -68,8 +81,7 @@ void DecodedDistances::rows(Ordinal first, std::size_t count, float* out) const 
 void DecodedDistances::list(std::span<const Ordinal> ordinals, float* out) const {
   const float* buffer = buffer_.data();
   for (std::size_t i = 0; i < ordinals.size(); ++i) {
-    const float scale = *scales_.row_as<const float>(ordinals[i]);
-    kernels_.decode_i8(codes_.row(ordinals[i]), buffer_.size(), scale, buffer_.data());
+    rows_.decode(kernels_, ordinals[i], buffer_.data());
     float_list(kernels_, query_, &buffer, 1, out + i);
   }
 }

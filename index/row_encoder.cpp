@@ -14,13 +14,18 @@ void clear_absent(EncodedRows& rows, std::vector<float>& vectors, std::size_t di
   }
 }
 
-void encode_int8(EncodedRows& rows, std::span<const float> vectors, std::size_t dim, bool norms) {
+void encode_int8(EncodedRows& rows, std::span<const float> vectors, std::size_t dim, bool norms, const DimensionRanges* ranges) {
   rows.int8_codes.resize(vectors.size());
-  rows.int8_scales.resize(rows.row_count);
+  if (ranges == nullptr) rows.int8_scales.resize(rows.row_count);
   if (norms) rows.squared_norms.resize(rows.row_count);
   for (std::size_t row = 0; row < rows.row_count; ++row) {
     const auto vector = vectors.subspan(row * dim, dim);
-    rows.int8_scales[row] = quantize_row(vector, std::span(rows.int8_codes).subspan(row * dim, dim));
+    const auto code = std::span(rows.int8_codes).subspan(row * dim, dim);
+    if (ranges != nullptr) {
+      ranges->encode(vector, code);
+    } else {
+      rows.int8_scales[row] = quantize_row(vector, code);
+    }
     if (norms) rows.squared_norms[row] = squared_norm(vector);
   }
 }
@@ -59,7 +64,8 @@ std::size_t code_row_bytes(const IndexConfig& config) {
 }
 
 EncodedRows encode_float_rows(const IndexConfig& config, const BinaryQuantizer& quantizer, bool keep_floats,
-                              std::span<const float> vectors, std::span<const std::uint8_t> present) {
+                              std::span<const float> vectors, std::span<const std::uint8_t> present,
+                              const DimensionRanges* int8_ranges) {
   EncodedRows rows;
   rows.row_count = vectors.size() / config.dim;
   rows.present.assign(present.begin(), present.end());
@@ -71,7 +77,7 @@ EncodedRows encode_float_rows(const IndexConfig& config, const BinaryQuantizer& 
   rows.bits.resize(rows.row_count * quantizer.code_bytes());
   if (quantizer.has_row_scales()) rows.bit_scales.resize(rows.row_count);
   quantizer.encode(vectors, rows.bits, rows.bit_scales);
-  encode_int8(rows, vectors, config.dim, config.metric == Metric::kEuclid);
+  encode_int8(rows, vectors, config.dim, config.metric == Metric::kEuclid, int8_ranges);
   if (!keep_floats) rows.floats = {};
   return rows;
 }

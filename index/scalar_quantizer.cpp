@@ -26,6 +26,13 @@ float codes_per_unit(float largest) {
   return static_cast<float>(std::min(double{kLargestCode} / largest, double{std::numeric_limits<float>::max()}));
 }
 
+void round_values(std::span<const float> values, float factor, QuantizedQuery& out) {
+  out.values.resize(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    out.values[i] = static_cast<std::int8_t>(std::clamp(rounded(values[i] * factor), -128.0f, kLargestCode));
+  }
+}
+
 }  // namespace
 
 float quantize_row(std::span<const float> vector, std::span<std::uint8_t> code) {
@@ -43,17 +50,20 @@ float quantize_row(std::span<const float> vector, std::span<std::uint8_t> code) 
 }
 
 QuantizedQuery quantize_query(std::span<const float> query) {
-  QuantizedQuery result = {std::vector<std::int8_t>(query.size()), 1};
-  float factor = 1;
-  if (!fits_int8(query)) {
-    const float largest = largest_magnitude(query);
-    factor = codes_per_unit(largest);
-    result.scale = largest / kLargestCode;
-  }
-  for (std::size_t i = 0; i < query.size(); ++i) {
-    result.values[i] = static_cast<std::int8_t>(std::clamp(rounded(query[i] * factor), -128.0f, kLargestCode));
+  QuantizedQuery result;
+  if (fits_int8(query)) {
+    result.scale = 1;
+    round_values(query, 1, result);
+  } else {
+    quantize_values(query, result);
   }
   return result;
+}
+
+void quantize_values(std::span<const float> values, QuantizedQuery& out) {
+  const float largest = largest_magnitude(values);
+  out.scale = largest / kLargestCode;
+  round_values(values, codes_per_unit(largest), out);
 }
 
 float squared_norm(std::span<const float> vector) {

@@ -21,8 +21,10 @@ namespace {
 constexpr std::string_view kMagic = "ORTHIDX\n";
 constexpr std::string_view kEndMark = "ORTHEND\n";
 // 2 added the candidate source and how it reaches each target.
-constexpr std::uint32_t kVersion = 3;
-// Lacks what the last one of the header's fields says.
+constexpr std::uint32_t kVersion = 4;
+// Each ends before the fields of the next: the rows trained on, the ranges of int8 codes.
+constexpr std::uint32_t kVersionWithTrainedRows = 3;
+constexpr std::uint32_t kVersionWithInt8Ranges = 4;
 constexpr std::uint32_t kOldestVersion = 2;
 // Columns of the source have the numbers of the source from here on.
 constexpr std::uint32_t kFirstSourceColumn = 1'000;
@@ -138,6 +140,7 @@ std::string encode_header(const SnapshotHeader& header) {
     append_value(rest, static_cast<std::uint64_t>(column.row_bytes));
   }
   append_value(rest, static_cast<std::uint64_t>(header.trained_rows));
+  append_sized(rest, header.int8_ranges);
   std::string out(kMagic);
   append_value(out, kVersion);
   append_value(out, static_cast<std::uint32_t>(rest.size() + sizeof(std::uint64_t)));
@@ -210,7 +213,8 @@ bool decode_header(std::string_view rest, std::uint32_t version, SnapshotHeader&
                      read_field<std::size_t, std::uint64_t>(reader, header.row_count) && read_text(reader, header.quantizer_name) &&
                      read_text(reader, header.quantizer_parameters) && read_calibration(reader, header.calibrated) &&
                      read_source(reader, header) &&
-                     (version == kOldestVersion || read_field<std::size_t, std::uint64_t>(reader, header.trained_rows));
+                     (version < kVersionWithTrainedRows || read_field<std::size_t, std::uint64_t>(reader, header.trained_rows)) &&
+                     (version < kVersionWithInt8Ranges || read_text(reader, header.int8_ranges));
   return whole && reader.at_end() && header.row_count < kNoOrdinal;
 }
 

@@ -38,6 +38,7 @@ struct SnapshotHeader {
   std::string source_parameters;
   std::vector<Column> source_columns;
   std::size_t trained_rows = 0;  // that the quantizer was trained on; 0: it was not, or before version 3
+  std::string int8_ranges;       // DimensionRanges::parameters(); empty: int8 codes have a scale each, as before version 4
 };
 
 // Written beside, synced, then renamed over `file`. Holds the rows [0, header.row_count). `source` may be null; `before_commit` as

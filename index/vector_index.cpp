@@ -29,7 +29,7 @@ Result<std::unique_ptr<VectorIndex>> VectorIndex::create(const IndexConfig& conf
                                                          const IndexHome& home) {
   ORTHANT_TRY(check(config, stored));
   return std::unique_ptr<VectorIndex>(
-      new VectorIndex(std::make_unique<Impl>(config, home, residency_for(config, home, 0), stored, 0, quantizer_for(config))));
+      new VectorIndex(std::make_unique<Impl>(config, home, residency_for(config, home, 0), stored, 0, encoders_for(config))));
 }
 
 Result<std::unique_ptr<VectorIndex>> VectorIndex::load(const std::filesystem::path& file, const IndexConfig& config,
@@ -37,12 +37,14 @@ Result<std::unique_ptr<VectorIndex>> VectorIndex::load(const std::filesystem::pa
   ORTHANT_TRY(check(config, stored));
   SnapshotReader reader = ORTHANT_TRY(SnapshotReader::open(file));
   const SnapshotHeader& header = reader.header();
-  OwnedQuantizer quantizer;
+  Encoders encoders;
   if (config.form == VectorForm::kFloat32) {
-    quantizer = ORTHANT_TRY(restore_binary_quantizer(config, header.quantizer_name, header.quantizer_parameters));
+    encoders.binary = ORTHANT_TRY(restore_binary_quantizer(config, header.quantizer_name, header.quantizer_parameters));
   }
+  // Ranges that are not wanted any more, or damaged, do not fit.
+  if (config.int8_codes == Int8Codes::kDimension) encoders.int8_ranges = DimensionRanges::restore(config.dim, header.int8_ranges);
   const CodeResidency residency = residency_for(config, home, header.row_count);
-  auto impl = std::make_unique<Impl>(config, home, residency, stored, header.row_count, std::move(quantizer));
+  auto impl = std::make_unique<Impl>(config, home, residency, stored, header.row_count, std::move(encoders));
   if (!impl->fits(header)) {
     return data_corruption(fmt::format("index snapshot {}: made for {} dimensions, {}, quantizer \"{}\"; expected {}, {}",
                                        file.string(), header.config.dim, metric_name(header.config.metric), header.quantizer_name,
@@ -62,7 +64,7 @@ Result<std::unique_ptr<VectorIndex>> VectorIndex::load(const std::filesystem::pa
   ORTHANT_TRY(impl->read_resident_floats());
   impl->take_saved_depths(header.calibrated);
   if (header.trained_rows != 0) impl->trained_rows_ = header.trained_rows;
-  if (impl->quantizer_ && impl->quantizer_->is_trained()) impl->note_training_check(header.row_count);
+  if (impl->is_trained()) impl->note_training_check(header.row_count);
   impl->note_memory();
   return std::unique_ptr<VectorIndex>(new VectorIndex(std::move(impl)));
 }
@@ -73,7 +75,7 @@ Result<std::unique_ptr<VectorIndex>> VectorIndex::rebuild(const IndexConfig& con
   if (config.form != VectorForm::kFloat32) return internal_error("an index of users' codes cannot be rebuilt from floats");
   const CodeResidency residency = residency_for(config, home, row_count);
   std::unique_ptr<VectorIndex> index(
-      new VectorIndex(std::make_unique<Impl>(config, home, residency, stored, row_count, quantizer_for(config))));
+      new VectorIndex(std::make_unique<Impl>(config, home, residency, stored, row_count, encoders_for(config))));
   ORTHANT_TRY(index->append_stored(row_count, pool));
   return index;
 }
@@ -95,8 +97,8 @@ Result<std::shared_ptr<const EncodedRows>> VectorIndex::encode_rows(std::span<co
   if (vectors.size() % config().dim != 0 || (!present.empty() && present.size() != vectors.size() / config().dim)) {
     return internal_error(fmt::format("{} floats and {} flags for rows of {}", vectors.size(), present.size(), config().dim));
   }
-  return std::make_shared<const EncodedRows>(
-      encode_float_rows(config(), *impl_->quantizer_, impl_->tables_.floats().kept(), vectors, present));
+  return std::make_shared<const EncodedRows>(encode_float_rows(config(), *impl_->quantizer_, impl_->tables_.floats().kept(),
+                                                               vectors, present, impl_->tables_.int8_ranges()));
 }
 
 Result<std::shared_ptr<const EncodedRows>> VectorIndex::encode_codes(std::span<const std::uint8_t> codes,

@@ -30,7 +30,7 @@ namespace orthant {
 
 // Rows ready to be appended: codes and (where they stay in memory) floats. Made in parallel, appended by the writer.
 class EncodedRows;
-class BinaryQuantizer;
+struct Encoders;  // what makes codes
 
 // index/quality.h
 class QualityMeasurement;
@@ -245,8 +245,8 @@ class VectorIndex {
   void bury_as(const VectorIndex& predecessor);
   Status take_source_of(const VectorIndex& predecessor, ThreadPool* pool);
   Result<std::unique_ptr<VectorIndex>> train_successor(ThreadPool* pool, const std::atomic<bool>& stop) const;
-  Result<std::unique_ptr<VectorIndex>> make_successor(std::unique_ptr<const BinaryQuantizer> quantizer, CodeResidency residency,
-                                                      ThreadPool* pool, const std::atomic<bool>& stop) const;
+  Result<std::unique_ptr<VectorIndex>> make_successor(Encoders encoders, CodeResidency residency, ThreadPool* pool,
+                                                      const std::atomic<bool>& stop) const;
 
   std::unique_ptr<Impl> impl_;
 };

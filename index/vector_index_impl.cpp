@@ -38,8 +38,8 @@ IndexConfig with_residency(IndexConfig config, CodeResidency residency) {
 
 }  // namespace
 
-OwnedQuantizer quantizer_for(const IndexConfig& config) {
-  return config.form == VectorForm::kFloat32 ? make_binary_quantizer(config) : nullptr;
+Encoders encoders_for(const IndexConfig& config) {
+  return {config.form == VectorForm::kFloat32 ? make_binary_quantizer(config) : nullptr};
 }
 
 CodeResidency residency_for(const IndexConfig& config, const IndexHome& home, std::size_t row_count) {
@@ -48,15 +48,15 @@ CodeResidency residency_for(const IndexConfig& config, const IndexHome& home, st
 }
 
 VectorIndex::Impl::Impl(const IndexConfig& config, const IndexHome& home, CodeResidency residency, const FloatVectors* stored,
-                        std::size_t row_count, OwnedQuantizer quantizer)
+                        std::size_t row_count, Encoders encoders)
     : asked_config_(config),
       config_(with_residency(config, residency)),
       home_(home),
       stored_(stored),
-      quantizer_(std::move(quantizer)),
+      quantizer_(std::move(encoders.binary)),
       tables_(config, quantizer_ ? quantizer_->code_bytes() : (config.dim + 7) / 8, quantizer_ && quantizer_->has_row_scales(),
               wants_resident_floats(config, row_count),
-              residency == CodeResidency::kDisk ? home.directory : std::filesystem::path()),
+              residency == CodeResidency::kDisk ? home.directory : std::filesystem::path(), std::move(encoders.int8_ranges)),
       memory_share_(home.budget) {
   publish_depths({});
 }
@@ -108,7 +108,7 @@ Result<RescorePlan> VectorIndex::Impl::plan_for(const SearchParams& params, cons
 }
 
 PreparedQuery VectorIndex::Impl::prepare(std::span<const float> query, const RescorePlan& plan) const {
-  return prepare_query(config_.metric, quantizer_.get(), query, forms_for(plan, config_));
+  return prepare_query(config_.metric, quantizer_.get(), query, forms_for(plan, config_), tables_.int8_ranges());
 }
 
 IndexParts VectorIndex::Impl::parts_for(const SearchParams& params, const CandidateSource* source) const {
@@ -153,7 +153,7 @@ Result<std::vector<ScoredOrdinal>> VectorIndex::Impl::search_examples(std::span<
   for (std::size_t first = 0; first < examples.size(); first += config_.dim) {
     const auto example = examples.subspan(first, std::min(config_.dim, examples.size() - first));
     ORTHANT_TRY(check_query(example, params));
-    prepared.push_back(prepare_query(config_.metric, nullptr, example, {.int8 = true}));
+    prepared.push_back(prepare_query(config_.metric, nullptr, example, {.int8 = true}, tables_.int8_ranges()));
   }
   const RowMask mask(tables_, params.allowed, tables_.row_count());
   const bool exact = params.exact || exact_is_cheap(mask.row_count());
@@ -220,11 +220,17 @@ bool VectorIndex::Impl::source_needs_calibration() const {
 }
 
 bool VectorIndex::Impl::needs_training() const {
-  if (config_.form != VectorForm::kFloat32 || trained_codes(config_) == BinaryCodes::kSign) return false;
+  if (!is_trainable(config_)) return false;
   const std::size_t rows = tables_.row_count();
   if (rows - tables_.buried_count() < kFewRowsToTrain || exact_is_cheap(rows)) return false;
   if (codes_are_too_short()) return true;
   return rows >= 2 * checked_rows_.load(std::memory_order_relaxed);
+}
+
+bool VectorIndex::Impl::is_trained() const {
+  if (!is_trainable(config_)) return false;
+  const bool bits = trained_codes(config_) == BinaryCodes::kSign || quantizer_->is_trained();
+  return bits && (config_.int8_codes == Int8Codes::kVector || tables_.int8_ranges() != nullptr);
 }
 
 bool VectorIndex::Impl::codes_are_too_short() const {
@@ -278,6 +284,7 @@ SnapshotHeader VectorIndex::Impl::snapshot_header(CandidateSource* source) const
   header.calibrated = depths();
   header.row_count = tables_.row_count();
   header.trained_rows = trained_rows_.value_or(0);
+  if (tables_.int8_ranges() != nullptr) header.int8_ranges = tables_.int8_ranges()->parameters();
   if (source != nullptr) {
     header.source_name = source->name();
     header.source_parameters = source->parameters();
@@ -292,7 +299,7 @@ bool VectorIndex::Impl::fits(const SnapshotHeader& header) const {
   const SnapshotHeader mine = snapshot_header(nullptr);
   return header.config.dim == mine.config.dim && header.config.metric == mine.config.metric &&
          header.config.form == mine.config.form && header.code_bytes == mine.code_bytes &&
-         header.quantizer_name == mine.quantizer_name;
+         header.quantizer_name == mine.quantizer_name && header.int8_ranges.empty() == mine.int8_ranges.empty();
 }
 
 Status VectorIndex::Impl::read_resident_floats() {

@@ -21,19 +21,23 @@
 
 namespace orthant {
 
-using OwnedQuantizer = std::unique_ptr<const BinaryQuantizer>;
+// What makes the codes of an index.
+struct Encoders {
+  std::unique_ptr<const BinaryQuantizer> binary;                 // null for forms without floats
+  std::shared_ptr<const DimensionRanges> int8_ranges = nullptr;  // null: int8 codes have a scale each
+};
 
-// A new one for the configuration; null for forms without floats.
-OwnedQuantizer quantizer_for(const IndexConfig& config);
+// Untrained ones for the configuration.
+Encoders encoders_for(const IndexConfig& config);
 
 // Where the codes of a new index over so many rows are to live: kMemory or kDisk.
 CodeResidency residency_for(const IndexConfig& config, const IndexHome& home, std::size_t row_count);
 
 class VectorIndex::Impl {
  public:
-  // `quantizer` is null for forms without floats. `residency` is kMemory or kDisk, the latter only where the home has a directory.
+  // `residency` is kMemory or kDisk, the latter only where the home has a directory.
   Impl(const IndexConfig& config, const IndexHome& home, CodeResidency residency, const FloatVectors* stored, std::size_t row_count,
-       OwnedQuantizer quantizer);
+       Encoders encoders);
 
   IndexParts parts(const CandidateSource* source = nullptr) const;
   const CalibratedDepths& depths() const { return *depths_.load(std::memory_order_acquire); }
@@ -58,6 +62,8 @@ class VectorIndex::Impl {
   Status build(ThreadPool* pool, const std::atomic<bool>& stop);
 
   bool needs_training() const;
+  // All that training makes for this configuration is there.
+  bool is_trained() const;
   std::size_t live_count() const { return tables_.row_count() - tables_.buried_count(); }
   // The index has grown beyond scans, for which its codes were made.
   bool codes_are_too_short() const;
@@ -79,7 +85,7 @@ class VectorIndex::Impl {
   const IndexConfig config_;        // with the code residency that was chosen
   const IndexHome home_;
   const FloatVectors* stored_;
-  const OwnedQuantizer quantizer_;
+  const std::unique_ptr<const BinaryQuantizer> quantizer_;  // null for forms without floats
   CodeTables tables_;
   IndexSource source_;
   // Set before the index serves; nothing where the quantizer is untrained, or came from a snapshot that did not say.

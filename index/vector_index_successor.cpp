@@ -19,6 +19,9 @@ constexpr std::uint64_t kTrainingSeed = 1;
 // from which on it does not.
 constexpr std::size_t kRowsToCheck = 1'024;
 constexpr double kDriftedError = 1.15;
+// The same of values outside the ranges of int8 codes, and a share that does not matter where none were to be.
+constexpr double kDriftedShare = 2;
+constexpr double kFewOutside = 0.002;
 
 }  // namespace
 
@@ -50,6 +53,11 @@ Result<bool> VectorIndex::has_drifted() const {
   const Ordinal rows = row_count();
   const std::vector<float> newest =
       ORTHANT_TRY(sample_rows(*impl_->stored_, impl_->tables_, rows / 2, rows, kRowsToCheck, kTrainingSeed));
+  if (const DimensionRanges* ranges = impl_->tables_.int8_ranges()) {
+    const double promised = 1 - config().int8_quantile;
+    if (ranges->outside_share(newest) > kDriftedShare * promised + kFewOutside) return true;
+  }
+  if (trained_codes(config()) == BinaryCodes::kSign) return false;
   return measured_error(*impl_->quantizer_, newest, config().dim) > kDriftedError;
 }
 
@@ -62,23 +70,25 @@ Result<std::unique_ptr<VectorIndex>> VectorIndex::retrained(ThreadPool* pool, co
 }
 
 Result<std::unique_ptr<VectorIndex>> VectorIndex::train_successor(ThreadPool* pool, const std::atomic<bool>& stop) const {
-  const bool serves = impl_->quantizer_->is_trained() && !impl_->codes_are_too_short();
+  const bool serves = impl_->is_trained() && !impl_->codes_are_too_short();
   if (serves && !ORTHANT_TRY(has_drifted())) return std::unique_ptr<VectorIndex>();
   const std::vector<float> sample =
       ORTHANT_TRY(sample_rows(*impl_->stored_, impl_->tables_, 0, row_count(), wanted_training_rows(config()), kTrainingSeed));
   const CodeLength length = wanted_code_length(impl_->config_, live_count());
-  auto quantizer = ORTHANT_TRY(train_binary_quantizer(config(), sample, kTrainingSeed, pool, stop, length));
-  auto successor = ORTHANT_TRY(make_successor(std::move(quantizer), impl_->config_.code_residency, pool, stop));
+  Encoders encoders = {ORTHANT_TRY(train_binary_quantizer(config(), sample, kTrainingSeed, pool, stop, length))};
+  if (config().int8_codes == Int8Codes::kDimension && !sample.empty()) {
+    encoders.int8_ranges = DimensionRanges::of_rows(sample, config().dim, config().int8_quantile);
+  }
+  auto successor = ORTHANT_TRY(make_successor(std::move(encoders), impl_->config_.code_residency, pool, stop));
   successor->impl_->trained_rows_ = sample.size() / config().dim;
   return successor;
 }
 
-Result<std::unique_ptr<VectorIndex>> VectorIndex::make_successor(std::unique_ptr<const BinaryQuantizer> quantizer,
-                                                                 CodeResidency residency, ThreadPool* pool,
+Result<std::unique_ptr<VectorIndex>> VectorIndex::make_successor(Encoders encoders, CodeResidency residency, ThreadPool* pool,
                                                                  const std::atomic<bool>& stop) const {
   const Ordinal rows = row_count();
   std::unique_ptr<VectorIndex> successor(
-      new VectorIndex(std::make_unique<Impl>(config(), impl_->home_, residency, impl_->stored_, rows, std::move(quantizer))));
+      new VectorIndex(std::make_unique<Impl>(config(), impl_->home_, residency, impl_->stored_, rows, std::move(encoders))));
   successor->impl_->note_training_check(rows);
   while (successor->row_count() < rows) {
     if (stop.load(std::memory_order_relaxed)) return fail(ErrorCode::kCancelled, "encoding rows anew: stopped");
@@ -108,7 +118,8 @@ bool VectorIndex::needs_move() const {
 // As with training, needs_move() does not ask again at once, while the successor is on its way; after an error it does.
 Result<std::unique_ptr<VectorIndex>> VectorIndex::moved(ThreadPool* pool, const std::atomic<bool>& stop) const {
   const BinaryQuantizer& quantizer = *impl_->quantizer_;
-  auto same = ORTHANT_TRY(restore_binary_quantizer(config(), quantizer.name(), quantizer.parameters()));
+  Encoders same = {ORTHANT_TRY(restore_binary_quantizer(config(), quantizer.name(), quantizer.parameters())),
+                   impl_->tables_.shared_int8_ranges()};
   const std::size_t moved_before = impl_->note_move(row_count());
   auto successor = make_successor(std::move(same), CodeResidency::kDisk, pool, stop);
   if (!successor) {

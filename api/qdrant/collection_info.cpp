@@ -122,6 +122,7 @@ void write_orthant_part(JsonWriter& json, const CollectionInfo& info) {
     json.key("structure").string(structure_name(config.index.structure));
     json.key("binary_codes").string(binary_codes_name(config.index.binary_codes));
     json.key("code_bits").number(std::uint64_t{config.index.code_bits});
+    json.key("int8_codes").string(int8_codes_name(config.index.int8_codes));
     if (config.encoder) {
       json.key("encoder").begin_object().key("model").string(config.encoder->model);
       json.key("model_sha256").string(config.encoder->model_sha256);

@@ -36,13 +36,18 @@ std::array<Section, 4> sections() {
            {"strict_mode_config", strict_mode_rules(), &CollectionSettings::strict_mode_config}}};
 }
 
-// Qdrant's `always_ram`: of the vector's own quantization, else of the collection's. False: codes may live on disk.
-CodeResidency code_residency_of(const CollectionSettings& settings, const std::string& vector) {
+// The vector's own quantization, else the collection's; empty: neither is given.
+std::string quantization_of(const CollectionSettings& settings, const std::string& vector) {
   std::string given = settings.quantization_config;
   if (const auto options = settings.vectors.find(vector); options != settings.vectors.end()) {
     const auto own = options->second.find("quantization_config");
     if (own != options->second.end()) given = own->second;
   }
+  return given;
+}
+
+// Qdrant's `always_ram`. False: codes may live on disk.
+CodeResidency code_residency_of(const std::string& given) {
   if (given.empty()) return CodeResidency::kAuto;
   const auto document = JsonDocument::parse(given);
   if (!document || !document->root().is_object()) return CodeResidency::kAuto;
@@ -56,6 +61,15 @@ CodeResidency code_residency_of(const CollectionSettings& settings, const std::s
     if (memory && memory->raw() == "\"cold\"") return CodeResidency::kDisk;
   }
   return CodeResidency::kAuto;
+}
+
+// Qdrant's `quantile` of scalar quantization; 1, all values, where none is given.
+double int8_quantile_of(const std::string& given) {
+  const auto document = JsonDocument::parse(given.empty() ? "null" : given);
+  if (!document || !document->root().is_object()) return 1;
+  const auto scalar = document->root().find("scalar");
+  const auto quantile = scalar && scalar->is_object() ? scalar->find("quantile") : std::nullopt;
+  return quantile && !quantile->is_null() ? quantile->as_double().value_or(1) : 1;
 }
 
 Status parse_sparse_vectors(JsonValue vectors, CollectionConfig& config, CollectionSettings& settings) {
@@ -147,7 +161,9 @@ void merge_options(JsonFields& into, JsonFields from) {
 
 void apply_collection_settings(const CollectionSettings& settings, const std::string& name, VectorConfig& vector) {
   apply_indexing_threshold(settings, vector);
-  vector.index.code_residency = code_residency_of(settings, name);
+  const std::string quantization = quantization_of(settings, name);
+  vector.index.code_residency = code_residency_of(quantization);
+  vector.index.int8_quantile = int8_quantile_of(quantization);
 }
 
 std::string CollectionSettings::to_json() const {

@@ -55,7 +55,8 @@ void write_settings(JsonWriter& json, const SearchExplanation& search) {
   json.key("target_recall").number(search.config.target_recall);
   json.key("structure").string(structure_name(search.config.structure)).key("serving_structure").string(search.structure);
   json.key("binary_codes").string(binary_codes_name(search.config.binary_codes)).key("quantizer").string(search.quantizer);
-  json.key("code_bits").number(std::uint64_t{search.config.code_bits}).end_object();
+  json.key("code_bits").number(std::uint64_t{search.config.code_bits});
+  json.key("int8_codes").string(int8_codes_name(search.config.int8_codes)).end_object();
 }
 
 }  // namespace

@@ -98,7 +98,22 @@ Status parse_codes(JsonValue params, IndexConfig& index) {
   return {};
 }
 
+// Ours alone.
+Result<Int8Codes> parse_int8_codes(JsonValue params) {
+  const auto codes = params.find("int8_codes");
+  if (!codes) return Int8Codes::kVector;
+  const std::string name = ORTHANT_TRY(codes->as_string());
+  for (const Int8Codes each : {Int8Codes::kVector, Int8Codes::kDimension}) {
+    if (name == int8_codes_name(each)) return each;
+  }
+  return codes->validation_error("expected vector or dimension");
+}
+
 Status validate_kind(const VectorConfig& config) {
+  const bool single_floats = config.kind == VectorKind::kDense && config.index.form == VectorForm::kFloat32;
+  if (!single_floats && config.index.int8_codes == Int8Codes::kDimension) {
+    return invalid_argument("int8_codes: dimension goes with single vectors of form float32 only");
+  }
   const bool plain = config.kind == VectorKind::kDense && config.datatype == VectorDatatype::kFloat32;
   if (plain || config.index.form == VectorForm::kFloat32) return {};
   return invalid_argument("form: ready codes go with single vectors of datatype float32 only");
@@ -154,6 +169,7 @@ Result<VectorConfig> parse_vector_params(JsonValue params, JsonFields& options) 
     }
   }
   ORTHANT_TRY(parse_codes(params, config.index));
+  config.index.int8_codes = ORTHANT_TRY(parse_int8_codes(params));
   config.index.structure = ORTHANT_TRY(parse_structure(params));
   if (const auto budget = params.find("memory_budget_bytes")) {
     config.index.memory_budget_bytes = static_cast<std::size_t>(ORTHANT_TRY(budget->as_uint()));

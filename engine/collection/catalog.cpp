@@ -9,8 +9,8 @@ namespace {
 
 // 2 added the encoder's prompts, 3 the field indexes, 4 the codes and the structure of vector indexes, 5 where codes
 // live, 6 kinds and datatypes of vectors and slots whose name was removed, 7 stemmers, 8 generations and re-embeddings, 9 text
-// indexes that score.
-constexpr std::uint8_t kFormat = 9;
+// indexes that score, 10 ranges of int8 codes.
+constexpr std::uint8_t kFormat = 10;
 constexpr std::uint8_t kFormatWithPrompts = 2;
 constexpr std::uint8_t kFormatWithFieldIndexes = 3;
 constexpr std::uint8_t kFormatWithStructure = 4;
@@ -19,6 +19,7 @@ constexpr std::uint8_t kFormatWithKinds = 6;
 constexpr std::uint8_t kFormatWithStemmers = 7;
 constexpr std::uint8_t kFormatWithGenerations = 8;
 constexpr std::uint8_t kFormatWithScoring = 9;
+constexpr std::uint8_t kFormatWithInt8Codes = 10;
 constexpr std::uint8_t kAliasFormat = 1;
 constexpr std::size_t kMaxNameBytes = 255;
 
@@ -38,6 +39,8 @@ void append_index(std::string& out, const IndexConfig& index) {
   append_value(out, index.structure);
   append_value(out, index.code_residency);
   append_value(out, static_cast<std::uint64_t>(index.memory_budget_bytes));
+  append_value(out, index.int8_codes);
+  append_value(out, index.int8_quantile);
 }
 
 void append_optional(std::string& out, const std::optional<std::string>& text) {
@@ -90,6 +93,12 @@ Result<IndexConfig> read_index(ByteReader& reader, std::uint8_t format) {
     const auto budget = reader.read<std::uint64_t>();
     if (!known_residency || !budget) return damaged();
     index.memory_budget_bytes = *budget;
+  }
+  if (format >= kFormatWithInt8Codes) {
+    const bool known_codes = read_enum(reader, Int8Codes::kDimension, index.int8_codes);
+    const auto quantile = reader.read<double>();
+    if (!known_codes || !quantile) return damaged();
+    index.int8_quantile = *quantile;
   }
   if (!validate(index)) return damaged();
   return index;

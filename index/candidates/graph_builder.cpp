@@ -68,8 +68,7 @@ class GraphBuilder::Workspace {
 GraphBuilder::GraphBuilder(const CodeTables& tables, const BinaryQuantizer& quantizer, Metric metric, const GraphOptions& options,
                            GraphRows& rows, const GraphLandmarks& landmarks)
     : tables_(tables),
-      int8_codes_(*tables.int8_codes()),
-      int8_scales_(*tables.int8_scales()),
+      int8_(tables),
       quantizer_(quantizer),
       metric_(metric),
       options_(options),
@@ -89,10 +88,8 @@ void GraphBuilder::link(Ordinal ordinal, Ordinal end) {
 }
 
 void GraphBuilder::find_candidates(Ordinal ordinal, Ordinal end, Workspace& workspace) {
-  const std::uint8_t* code = int8_codes_.row(ordinal);
-  const float scale = *int8_scales_.row_as<const float>(ordinal);
-  std::vector<float> floats(int8_codes_.row_bytes());
-  for (std::size_t i = 0; i < floats.size(); ++i) floats[i] = scale * static_cast<float>(code[i] - 128);
+  std::vector<float> floats(int8_.dim());
+  int8_.decode(distance_kernels(), ordinal, floats.data());
   const CodeQuery query = quantizer_.code_query(floats);
   const BitPlanes planes = make_bit_planes(query.weights, options_.plane_count);
 

@@ -56,8 +56,7 @@ class GraphBuilder {
   void link_back(Ordinal from, Ordinal to, Workspace& workspace);
 
   const CodeTables& tables_;
-  const RowColumn& int8_codes_;
-  const RowColumn& int8_scales_;
+  const Int8Rows int8_;
   const BinaryQuantizer& quantizer_;
   const Metric metric_;
   const GraphOptions options_;

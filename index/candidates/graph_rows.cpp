@@ -4,6 +4,7 @@
 
 #include "base/aligned_array.h"
 #include "index/candidates/bit_planes.h"
+#include "index/scalar_quantizer.h"
 
 namespace orthant {
 namespace {
@@ -26,8 +27,7 @@ std::size_t factor_bytes(Metric metric, bool lean) {
 
 GraphRows::GraphRows(const CodeTables& tables, Metric metric, std::size_t code_bits, std::size_t degree)
     : tables_(tables),
-      int8_codes_(*tables.int8_codes()),
-      int8_scales_(*tables.int8_scales()),
+      int8_(tables),
       metric_(metric),
       code_bits_(code_bits),
       word_count_(code_words(code_bits)),
@@ -71,11 +71,16 @@ void GraphRows::fill_line(Ordinal ordinal) {
 
 float GraphRows::norm_of(Ordinal ordinal) const {
   if (tables_.squared_norms() != nullptr) return *tables_.squared_norms()->row_as<const float>(ordinal);
-  const float scale = *int8_scales_.row_as<const float>(ordinal);
+  const float scale = int8_.scale(ordinal);
   if (metric_ == Metric::kCosine) return scale == 0 ? 0 : 1;
-  const std::uint8_t* code = int8_codes_.row(ordinal);
+  const std::uint8_t* code = int8_.code(ordinal);
+  if (int8_.ranges() != nullptr) {
+    std::vector<float> decoded(int8_.dim());
+    int8_.ranges()->decode(code, decoded.data());
+    return orthant::squared_norm(decoded);
+  }
   std::int64_t squares = 0;
-  for (std::size_t i = 0; i < int8_codes_.row_bytes(); ++i) squares += (code[i] - 128) * (code[i] - 128);
+  for (std::size_t i = 0; i < int8_.dim(); ++i) squares += (code[i] - 128) * (code[i] - 128);
   return std::min(static_cast<float>(squares) * scale * scale, std::numeric_limits<float>::max());
 }
 

@@ -25,6 +25,7 @@
 #include "index/candidates/line_table.h"
 #include "index/code_tables.h"
 #include "index/index_config.h"
+#include "index/int8_rows.h"
 #include "index/row_column.h"
 
 namespace orthant {
@@ -136,8 +137,7 @@ class GraphRows {
   float norm_of(Ordinal ordinal) const;
 
   const CodeTables& tables_;
-  const RowColumn& int8_codes_;
-  const RowColumn& int8_scales_;
+  const Int8Rows int8_;
   const Metric metric_;
   const std::size_t code_bits_;
   const std::size_t word_count_;

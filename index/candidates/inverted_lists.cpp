@@ -90,8 +90,7 @@ class InvertedLists : public CandidateSource {
  private:
   ListSpace space() const {
     const ListsState& state = state_.latest();
-    return {config_,  tables_,          *tables_.int8_codes(),     *tables_.int8_scales(),
-            kernels_, *state.centroids, state.single_list_residual};
+    return {config_, tables_, Int8Rows(tables_), kernels_, *state.centroids, state.single_list_residual};
   }
   bool train(Ordinal end, ThreadPool* pool, const std::atomic<bool>& stop);
   bool merge_small(ThreadPool* pool, const std::atomic<bool>& stop);

@@ -15,7 +15,7 @@ constexpr std::size_t kRowGrain = 256;
 constexpr std::size_t kListGrain = 16;
 
 void decode_row(const ListSpace& space, Ordinal row, std::span<float> out) {
-  space.kernels.decode_i8(space.int8_codes.row(row), out.size(), *space.int8_scales.row_as<const float>(row), out.data());
+  space.int8.decode(space.kernels, row, out.data());
 }
 
 class SegmentBuild {

@@ -8,14 +8,14 @@
 
 #include "base/thread_pool.h"
 #include "index/candidates/list_segment.h"
+#include "index/int8_rows.h"
 
 namespace orthant {
 
 struct ListSpace {
   const IndexConfig& config;
   const CodeTables& tables;
-  const RowColumn& int8_codes;  // of the tables
-  const RowColumn& int8_scales;
+  const Int8Rows int8;  // of the tables
   const DistanceKernels& kernels;
   const ListCentroids& centroids;
   float single_list_residual;

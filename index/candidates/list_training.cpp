@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "index/candidates/list_assignment.h"
+#include "index/int8_rows.h"
 
 namespace orthant {
 namespace {
@@ -22,13 +23,7 @@ class Training {
  public:
   Training(const CodeTables& tables, const DistanceKernels& kernels, std::size_t dim, ThreadPool* pool,
            const std::atomic<bool>& stop)
-      : tables_(tables),
-        codes_(*tables.int8_codes()),
-        scales_(*tables.int8_scales()),
-        kernels_(kernels),
-        dim_(dim),
-        pool_(pool),
-        stop_(stop) {}
+      : tables_(tables), int8_(tables), kernels_(kernels), dim_(dim), pool_(pool), stop_(stop) {}
 
   TrainedLists run(Ordinal row_count, std::size_t list_count) {
     sample(row_count, list_count * kSampledPerList);
@@ -63,7 +58,7 @@ class Training {
 
   void decode(std::size_t sampled, std::span<float> out) const {
     const Ordinal row = sample_[sampled];
-    kernels_.decode_i8(codes_.row(row), dim_, *scales_.row_as<const float>(row), out.data());
+    int8_.decode(kernels_, row, out.data());
   }
 
   void begin_with_sampled_rows() {
@@ -161,8 +156,7 @@ class Training {
   std::span<float> mean(std::size_t list) { return std::span(means_).subspan(list * dim_, dim_); }
 
   const CodeTables& tables_;
-  const RowColumn& codes_;
-  const RowColumn& scales_;
+  const Int8Rows int8_;
   const DistanceKernels& kernels_;
   const std::size_t dim_;
   ThreadPool* pool_;

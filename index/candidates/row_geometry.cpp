@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 namespace orthant {
 namespace {
@@ -21,27 +20,11 @@ float spread_of(std::span<const float> values) {
 }  // namespace
 
 RowGeometry::RowGeometry(const CodeTables& tables, const GraphRows& rows, Metric metric, const DistanceKernels& kernels)
-    : codes_(*tables.int8_codes()),
-      scales_(*tables.int8_scales()),
-      rows_(rows),
-      metric_(metric),
-      kernels_(kernels),
-      values_(codes_.row_bytes()) {}
+    : int8_(tables), rows_(rows), metric_(metric), kernels_(kernels) {}
 
 void RowGeometry::take(Ordinal ordinal) {
-  const std::uint8_t* code = codes_.row(ordinal);
-  const std::size_t dim = values_.size();
-  std::int8_t* values = values_.data();
-  std::size_t i = 0;
-  for (; i + sizeof(std::uint64_t) <= dim; i += sizeof(std::uint64_t)) {
-    std::uint64_t eight = 0;
-    std::memcpy(&eight, code + i, sizeof eight);
-    eight ^= 0x8080808080808080;
-    std::memcpy(values + i, &eight, sizeof eight);
-  }
-  for (; i < dim; ++i) values[i] = static_cast<std::int8_t>(code[i] ^ 0x80);
-  scale_ = *scales_.row_as<const float>(ordinal);
-  squared_norm_ = squared_norm(ordinal, scale_);
+  int8_.take_as_query(kernels_, ordinal, decoded_, taken_);
+  squared_norm_ = squared_norm(ordinal, int8_.scale(ordinal));
   lift_ = lift(ordinal);
 }
 
@@ -57,19 +40,19 @@ void RowGeometry::list(std::span<const Ordinal> ordinals) {
   listed_norms_.resize(ordinals.size());
   dots_.resize(ordinals.size());
   for (std::size_t i = 0; i < ordinals.size(); ++i) {
-    listed_codes_[i] = codes_.row(ordinals[i]);
-    listed_scales_[i] = *scales_.row_as<const float>(ordinals[i]);
+    listed_codes_[i] = int8_.code(ordinals[i]);
+    listed_scales_[i] = int8_.scale(ordinals[i]);
     listed_norms_[i] = metric_ == Metric::kDot ? lift(ordinals[i]) : squared_norm(ordinals[i], listed_scales_[i]);
   }
 }
 
 void RowGeometry::distances(float* out) {
-  kernels_.dot_i8_list(values_.data(), listed_codes_.data(), values_.size(), listed_codes_.size(), dots_.data());
+  kernels_.dot_i8_list(taken_.values.data(), listed_codes_.data(), int8_.dim(), listed_codes_.size(), dots_.data());
   finish(0, listed_codes_.size(), out);
 }
 
 void RowGeometry::near_distances(std::size_t first, std::size_t count, float* out) {
-  kernels_.dot_i8_near(values_.data(), listed_codes_.data() + first, values_.size(), count, dots_.data());
+  kernels_.dot_i8_near(taken_.values.data(), listed_codes_.data() + first, int8_.dim(), count, dots_.data());
   finish(first, count, out);
 }
 
@@ -80,7 +63,7 @@ void RowGeometry::finish(std::size_t first, std::size_t count, float* out) const
   const float mine = lifted ? 2 * rows_.largest_squared_norm() : squared_norm_;
   const float slope = lifted ? -2 * lift_ : 1;
   for (std::size_t i = 0; i < count; ++i) {
-    const float dot = static_cast<float>(dots_[i]) * scale_ * scales[i];
+    const float dot = static_cast<float>(dots_[i]) * taken_.scale * scales[i] + taken_.constant;
     out[i] = std::max(0.0f, mine + slope * norms[i] - 2 * dot);
   }
 }
@@ -128,19 +111,17 @@ std::size_t prune(std::span<Neighbour> candidates, std::size_t degree, float alp
 
 float spread_between(const CodeTables& tables, const GraphRows& rows, Metric metric, const DistanceKernels& kernels,
                      std::span<const Ordinal> ordinals) {
-  const RowColumn& codes = *tables.int8_codes();
-  const RowColumn& scales = *tables.int8_scales();
-  const auto scale = [&](Ordinal ordinal) { return *scales.row_as<const float>(ordinal); };
+  const Int8Rows int8(tables);
   const auto squared_norm = [&](Ordinal ordinal) { return rows.squared_norm(rows.line(ordinal)); };
-  std::vector<std::int8_t> values(codes.row_bytes());
+  QuantizedQuery taken;
+  std::vector<float> decoded;
   std::vector<float> distances;
   for (std::size_t i = 0; i < ordinals.size(); ++i) {
-    const std::uint8_t* row = codes.row(ordinals[i]);
-    for (std::size_t k = 0; k < values.size(); ++k) values[k] = static_cast<std::int8_t>(row[k] ^ 0x80);
+    int8.take_as_query(kernels, ordinals[i], decoded, taken);
     for (const Ordinal other : ordinals.subspan(i + 1)) {
       std::int32_t product = 0;
-      kernels.dot_i8_rows(values.data(), codes.row(other), values.size(), 1, &product);
-      const float dot = static_cast<float>(product) * scale(ordinals[i]) * scale(other);
+      kernels.dot_i8_rows(taken.values.data(), int8.code(other), int8.dim(), 1, &product);
+      const float dot = static_cast<float>(product) * taken.scale * int8.scale(other) + taken.constant;
       distances.push_back(metric == Metric::kEuclid ? squared_norm(ordinals[i]) + squared_norm(other) - 2 * dot : -dot);
     }
   }

@@ -14,6 +14,7 @@
 
 #include "index/candidates/graph_rows.h"
 #include "index/code_tables.h"
+#include "index/int8_rows.h"
 #include "index/kernels/distance_kernels.h"
 
 namespace orthant {
@@ -48,13 +49,12 @@ class RowGeometry {
   // What a distance adds to the dot product of two rows: a term of each, under Metric::kDot the product of the lifts.
   void finish(std::size_t first, std::size_t count, float* out) const;
 
-  const RowColumn& codes_;
-  const RowColumn& scales_;
+  const Int8Rows int8_;
   const GraphRows& rows_;
   const Metric metric_;
   const DistanceKernels& kernels_;
-  std::vector<std::int8_t> values_;
-  float scale_ = 0;
+  QuantizedQuery taken_;
+  std::vector<float> decoded_;  // room
   float squared_norm_ = 0;
   float lift_ = 0;
   std::vector<Ordinal> listed_ordinals_;

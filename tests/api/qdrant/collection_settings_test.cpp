@@ -63,6 +63,24 @@ TEST(CollectionSettings, ReadsHowVectorsAreCodedAndFound) {
   }
 }
 
+TEST(CollectionSettings, ReadsTheRangesOfInt8Codes) {
+  const auto config = parse_json(R"({"vectors":{"a":{"size":4,"distance":"Dot","int8_codes":"dimension"},)"
+                                 R"("b":{"size":4,"distance":"Dot","quantization_config":{"scalar":{"type":"int8"}}}},)"
+                                 R"("quantization_config":{"scalar":{"type":"int8","quantile":0.99}}})",
+                                 parse_create_collection);
+  ASSERT_TRUE(config) << error_of(config);
+  EXPECT_EQ(config->vectors.at("a").index.int8_codes, Int8Codes::kDimension);
+  EXPECT_EQ(config->vectors.at("a").index.int8_quantile, 0.99);
+  EXPECT_EQ(config->vectors.at("b").index.int8_codes, Int8Codes::kVector);
+  EXPECT_EQ(config->vectors.at("b").index.int8_quantile, 1);
+  EXPECT_TRUE(info_text(*config).contains(R"("code_bits":1,"int8_codes":"dimension")")) << info_text(*config);
+  for (const char* bad : {R"("int8_codes":"row")", R"("int8_codes":1)", R"("int8_codes":"dimension","form":"int8")",
+                          R"("int8_codes":"dimension","multivector_config":{"comparator":"max_sim"})"}) {
+    const auto refused = parse_json(std::string(R"({"vectors":{"size":4,"distance":"Dot",)") + bad + "}}", parse_create_collection);
+    EXPECT_FALSE(refused) << bad;
+  }
+}
+
 TEST(CollectionSettings, GivesBackWhatWasGivenOverQdrantsDefaults) {
   const auto config = parse_json(
       R"({"vectors":{"size":4,"distance":"Cosine","hnsw_config":{"m":8,"unknown":1}},"hnsw_config":{"ef_construct":200},"shard_number":3,

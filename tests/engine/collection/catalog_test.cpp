@@ -20,6 +20,8 @@ CollectionRecord sample() {
   record.config.vectors[""].encoder = EncoderIdentity{"model", "abc", "float32", "mean", 384, "query: ", ""};
   record.config.vectors[""].index.binary_codes = BinaryCodes::kRotated;
   record.config.vectors[""].index.code_bits = 2;
+  record.config.vectors[""].index.int8_codes = Int8Codes::kDimension;
+  record.config.vectors[""].index.int8_quantile = 0.99;
   record.config.vectors[""].index.structure = IndexStructure::kGraph;
   record.config.vectors[""].generation = 2;
   record.config.vectors[""].last_generation = 4;
@@ -105,6 +107,8 @@ TEST(Catalog, ReadsARecordOfVersionThreeForEver) {
   EXPECT_EQ(index.structure, IndexStructure::kAuto);
   EXPECT_EQ(index.code_residency, CodeResidency::kAuto);
   EXPECT_EQ(index.memory_budget_bytes, 0U);
+  EXPECT_EQ(index.int8_codes, Int8Codes::kVector);
+  EXPECT_EQ(index.int8_quantile, 1);
 }
 
 TEST(Catalog, ReadsAnEncoderOfVersionOneWithoutPrompts) {
