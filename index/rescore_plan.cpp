@@ -164,7 +164,8 @@ class Planner {
             .first_depth = std::max(first_depth, params_.limit),
             .int8_depth = int8_depth,
             .last = last,
-            .limit = params_.limit};
+            .limit = params_.limit,
+            .whole_depth = params_.oversampling.has_value()};
   }
   RescorePlan exact() const { return make(FirstStage::kFloat, params_.limit, 0, LastStage::kNone); }
 
@@ -219,10 +220,9 @@ class Planner {
       plan.first_margin = depths_.int8_margin;
       return plan;
     }
-    RescorePlan plan = make(FirstStage::kEstimate, depth, floats ? std::min(int8_depth(), depth) : params_.limit, last);
     // A depth that the caller gives is gone through whole.
-    if (!params_.oversampling) plan.first_margin = depths_.first_margin;
-    plan.int8_margin = depths_.int8_margin;
+    RescorePlan plan =
+        with_margins(make(FirstStage::kEstimate, depth, floats ? std::min(int8_depth(), depth) : params_.limit, last));
     plan.effort = source_.effort;
     if (trace_ != nullptr) because(plan.effort == 0 ? reason_of_scan() : reason_of_source());
     return plan;
@@ -251,9 +251,21 @@ class Planner {
       case SearchStages::kBinaryFloat: return make(FirstStage::kHamming, hamming_depth, 0, LastStage::kFloat);
       case SearchStages::kBinaryInt8: return make(FirstStage::kHamming, hamming_depth, limit, LastStage::kNone);
       case SearchStages::kBinaryInt8Float: return make(FirstStage::kHamming, hamming_depth, int8_depth(), LastStage::kFloat);
-      case SearchStages::kAsymmetricInt8Float: return make(FirstStage::kEstimate, first_depth(1), int8_depth(), LastStage::kFloat);
+      case SearchStages::kAsymmetricInt8Float:
+        return with_margins(make(FirstStage::kEstimate, first_depth(1), int8_depth(), LastStage::kFloat));
     }
     return exact();
+  }
+
+  // Margins that say how far estimates err, unless calibration found that they err too much.
+  RescorePlan with_margins(RescorePlan plan) const {
+    if (depths_.first != FirstStage::kEstimate) {
+      plan.whole_depth = true;
+      return plan;
+    }
+    if (!params_.oversampling) plan.first_margin = depths_.first_margin;
+    plan.int8_margin = depths_.int8_margin;
+    return plan;
   }
 
   const IndexConfig& config_;

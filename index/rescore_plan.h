@@ -27,8 +27,9 @@ enum class LastStage {
 };
 
 // A margin does what a depth alone cannot: go deep for queries with many near rows, and stop early for the others. Let d be the
-// distance of the limit-th nearest by the finer representation. A candidate whose coarse distance lies more than the margin behind
-// d is not rescored. Margins are relative to the norm of the query, as the errors of the codes are.
+// distance of the limit-th nearest by the finer representation among those rescored first. A candidate whose coarse distance
+// lies more than the margin behind d is not rescored. Margins are relative to the norm of the query, as the errors of the codes
+// are.
 inline constexpr float kNoMargin = std::numeric_limits<float>::infinity();
 
 struct RescorePlan {
@@ -41,6 +42,9 @@ struct RescorePlan {
   float int8_margin = kNoMargin;
   LastStage last = LastStage::kNone;
   std::size_t limit = 0;
+  // The depth was stated by the caller: without a margin the first stage's candidates are all rescored. Else rescoring stops by the
+  // error bound of the codes (search_run.cpp).
+  bool whole_depth = false;
 };
 
 // Depths as multiples of the limit, measured at limit 10.

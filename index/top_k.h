@@ -37,7 +37,7 @@ inline void keep_nearest(std::vector<Candidate>& candidates, std::size_t depth) 
 }
 
 // Brings the nearest `count` candidates, in no order, before the others.
-inline void lead_with_nearest(std::vector<Candidate>& candidates, std::size_t count) {
+inline void lead_with_nearest(std::span<Candidate> candidates, std::size_t count) {
   if (count >= candidates.size()) return;
   std::ranges::nth_element(candidates, candidates.begin() + static_cast<std::ptrdiff_t>(count), nearer);
 }

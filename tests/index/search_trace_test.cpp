@@ -58,7 +58,8 @@ TEST_F(SearchTraceTest, StagesHandOnWhatTheNextTakesIn) {
   EXPECT_LE(found.stages[1].compared, found.stages[1].candidates_in);
   EXPECT_LE(found.stages[1].candidates_out, found.stages[1].compared);
   EXPECT_LE(found.stages[1].candidates_out, found.plan.int8_depth);
-  EXPECT_EQ(found.stages[2].compared, found.stages[2].candidates_in);
+  EXPECT_LE(found.stages[2].compared, found.stages[2].candidates_in);
+  EXPECT_GE(found.stages[2].compared, 10U);
   ASSERT_TRUE(found.stages[0].bound && found.stages[1].bound);
   EXPECT_FALSE(found.stages[2].bound);
 }
