@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cmath>
+#include <limits>
 #include <mutex>
 #include <numeric>
 #include <random>
@@ -15,16 +16,24 @@ namespace orthant {
 namespace {
 
 constexpr std::size_t kNeighbors = 10;
-constexpr std::size_t kSampledRows = 256;
+// One row in so many serves as a query, and moved a little as another: with 256 of them the recall of the same searches comes out
+// .005 apart from sample to sample, a quarter of what a target of .98 allows.
+constexpr std::size_t kRowsPerQuery = 256;
+constexpr std::size_t kFewestQueries = 256;
+constexpr std::size_t kMostQueries = 1'024;
 constexpr double kTruthTarget = 0.999;
 constexpr double kEffortStep = 1.3;
-// Efforts nearer to each other than this are not told apart; beyond this target a step is not gone into, which would cost more than
-// all lower targets together.
+// Efforts nearer to each other than this are not told apart; beyond this target a step is not gone into, nor a cheaper way looked
+// for, which would cost more than all lower targets together.
 constexpr double kFinestStep = 1.06;
 constexpr double kFineTargets = 0.99;
-// Of the misses that a target allows, what the depths may miss: the smaller shares where a source cannot make up for rows that
-// shallow depths lost, all of them where only the shallowest depths keep the estimate.
-constexpr std::array kSharesOfDepths = {0.5, 0.25, 0.1, 1.0};
+// Of the misses that a target allows, what the depths may miss. Shallow depths rescore few rows, but what they lose the source has
+// to make up for: 499,000 titles reach .993 with the effort 556 at half of the misses, with less than half of that at a tenth. So
+// deep ones come first, and shallower ones where rescoring is so large a share of the cost, or where only these keep the estimate.
+constexpr std::array kSharesOfDepths = {0.1, 0.25, 0.5, 1.0};
+constexpr double kDearRescoring = 0.3;
+// Of a row that is rescored by int8, in rows of a 1-bit scan.
+constexpr double kRescoredCost = 24;
 // What is listed to see where a source with codes of its own puts neighbours: so many rows of so small a share of all it could
 // read.
 constexpr std::size_t kListed = 1'000;
@@ -38,6 +47,7 @@ constexpr double kManyRows = 100'000;
 struct Measured {
   bool reached = false;  // by rows as they are and by moved rows
   double cost = 0;       // on average over the queries that were asked
+  double rescoring = 0;  // the same of what comes after the source
 };
 
 class SourceCalibration {
@@ -51,17 +61,16 @@ class SourceCalibration {
 
   Status measure(CalibratedDepths& result) {
     result.covered_count = covered_;
-    queries_ = ORTHANT_TRY(sample_queries(parts_, mask_, kSampledRows, random_));
+    queries_ = ORTHANT_TRY(
+        sample_queries(parts_, mask_, std::clamp<std::size_t>(covered_ / kRowsPerQuery, kFewestQueries, kMostQueries), random_));
     if (queries_.size() == 0 || scan_depths_.depths_for(kTruthTarget).first == FirstStage::kFloat) return {};
     ORTHANT_TRY(find_truth());
     if (parts_.source->has_own_codes()) find_gaps();
     std::size_t effort = parts_.source->smallest_effort();
     for (CalibratedDepths::Entry& entry : result.entries) {
       if (entry.target_recall > kTruthTarget) break;
-      for (const double share : kSharesOfDepths) {
-        entry.source = ORTHANT_TRY(reach(entry.target_recall, 1 - (1 - entry.target_recall) * share, effort));
-        if (entry.source.effort != 0) break;
-      }
+      const Reached best = ORTHANT_TRY(cheapest(entry.target_recall, effort));
+      entry.source = best.plan;
       if (entry.source.effort == 0) break;
       effort = entry.source.effort;
     }
@@ -69,19 +78,40 @@ class SourceCalibration {
   }
 
  private:
-  // From `effort` on upwards. Nothing when the source does not get there before it costs too much.
-  Result<SourcePlan> reach(double target, double target_of_depths, std::size_t effort) const {
-    const StageDepths depths = depths_for(target_of_depths);
-    if (depths.first != FirstStage::kEstimate) return SourcePlan{};
+  struct Reached {
+    SourcePlan plan;  // no effort: it does not get there
+    double rescoring = 0;
+    double whole_cost = std::numeric_limits<double>::infinity();
+  };
+  static Reached reached_by(std::size_t effort, const StageDepths& depths, const Measured& measured) {
+    return {{effort, measured.cost, depths}, measured.rescoring, measured.cost + measured.rescoring};
+  }
+
+  Result<Reached> cheapest(double target, std::size_t effort) const {
+    Reached best;
+    for (const double share : kSharesOfDepths) {
+      const StageDepths depths = depths_for(1 - (1 - target) * share);
+      if (depths.first != FirstStage::kEstimate) continue;
+      const Reached reached = ORTHANT_TRY(reach(target, depths, effort, best.whole_cost));
+      if (reached.whole_cost < best.whole_cost) best = reached;
+      // Shallower depths spare rescoring, and nothing else.
+      if (best.plan.effort == 0 || target > kFineTargets || best.rescoring < kDearRescoring * best.whole_cost) break;
+    }
+    return best;
+  }
+
+  // From `effort` on upwards. Nothing when the source does not get there before it costs too much, or more than `known`.
+  Result<Reached> reach(double target, const StageDepths& depths, std::size_t effort, double known) const {
     const double wanted = target + (1 - target) * parts_.source->spared_misses();
     std::size_t too_small = 0;  // 0: none was
     while (true) {
       const Measured measured = ORTHANT_TRY(try_effort(effort, depths, wanted));
-      const SourcePlan plan = {effort, measured.cost, depths};
+      const Reached reached = reached_by(effort, depths, measured);
       if (measured.reached) {
-        return too_small == 0 || target > kFineTargets ? plan : smallest_between(too_small, plan, wanted);
+        return too_small == 0 || target > kFineTargets ? reached : smallest_between(too_small, reached, wanted);
       }
-      if (effort >= parts_.source->largest_effort() || measured.cost > largest_cost()) return SourcePlan{};
+      if (effort >= parts_.source->largest_effort() || measured.cost > largest_cost()) return Reached{};
+      if (reached.whole_cost > known) return Reached{};
       too_small = effort;
       effort = std::max(effort + 1, static_cast<std::size_t>(static_cast<double>(effort) * kEffortStep));
       effort = std::min(effort, parts_.source->largest_effort());
@@ -89,13 +119,13 @@ class SourceCalibration {
   }
 
   // A step may have gone past efforts that serve as well: halves it until the rest makes no difference.
-  Result<SourcePlan> smallest_between(std::size_t too_small, SourcePlan enough, double wanted) const {
-    while (enough.effort > too_small + 1 && static_cast<double>(enough.effort) > static_cast<double>(too_small) * kFinestStep) {
-      const std::size_t middle = too_small + (enough.effort - too_small) / 2;
-      const Measured measured = ORTHANT_TRY(try_effort(middle, enough.depths, wanted));
+  Result<Reached> smallest_between(std::size_t too_small, Reached enough, double wanted) const {
+    SourcePlan& plan = enough.plan;
+    while (plan.effort > too_small + 1 && static_cast<double>(plan.effort) > static_cast<double>(too_small) * kFinestStep) {
+      const std::size_t middle = too_small + (plan.effort - too_small) / 2;
+      const Measured measured = ORTHANT_TRY(try_effort(middle, plan.depths, wanted));
       if (measured.reached) {
-        enough.effort = middle;
-        enough.cost = measured.cost;
+        enough = reached_by(middle, StageDepths(plan.depths), measured);
       } else {
         too_small = middle;
       }
@@ -160,6 +190,7 @@ class SourceCalibration {
     const std::array<std::size_t, 2> allowed = {allowed_misses(0, half, wanted), allowed_misses(half, queries_.size(), wanted)};
     std::array<std::atomic<std::size_t>, 2> missed{};
     std::vector<double> costs(queries_.size(), -1);
+    std::atomic<std::size_t> rescored = 0;
     const auto failed = [&] { return missed[0].load() > allowed[0] || missed[1].load() > allowed[1]; };
     ORTHANT_TRY(for_each_query([&](std::size_t position) -> Status {
       if (failed()) return {};
@@ -175,10 +206,13 @@ class SourceCalibration {
       missed[query / half].fetch_add(absent);
       const SearchTrace::Stage& first = trace.stages.front();
       costs[query] = parts_.source->cost({first.visited, first.compared});
+      if (trace.stages.size() > 1) rescored.fetch_add(trace.stages[1].compared);
       return {};
     }));
     std::erase(costs, -1);
-    return Measured{!failed(), std::accumulate(costs.begin(), costs.end(), 0.0) / static_cast<double>(costs.size())};
+    const auto asked = static_cast<double>(costs.size());
+    return Measured{!failed(), std::accumulate(costs.begin(), costs.end(), 0.0) / asked,
+                    kRescoredCost * static_cast<double>(rescored.load()) / asked};
   }
 
   std::size_t allowed_misses(std::size_t first, std::size_t last, double recall) const {
@@ -193,8 +227,8 @@ class SourceCalibration {
     params.limit = kNeighbors + 1;
     const RescorePlan plan = ORTHANT_TRY(make_rescore_plan(
         parts_.config, params, calibrated, {.row_count = covered_, .eligible_count = mask_.count(), .covered_count = covered_}));
-    const PreparedQuery prepared =
-        prepare_query(parts_.config.metric, parts_.quantizer, queries_.vector(query), forms_for(plan, parts_.config));
+    const PreparedQuery prepared = prepare_query(parts_.config.metric, parts_.quantizer, queries_.vector(query),
+                                                 forms_for(plan, parts_.config), parts_.tables.int8_ranges());
     std::vector<Candidate> found;
     for (const Candidate& candidate : ORTHANT_TRY(run_plan(parts_, plan, prepared, mask_, trace))) {
       if (candidate.ordinal != queries_.rows[query] && found.size() < kNeighbors) found.push_back(candidate);
