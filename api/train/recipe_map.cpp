@@ -1,5 +1,7 @@
 #include "api/train/recipe_map.h"
 
+#include <set>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,6 +15,14 @@ Result<RecipeMap> RecipeMap::make(YAML::Node node, std::string file, std::string
   if (!node.IsMap()) {
     return invalid_argument(fmt::format("{} line {}: {}: expected lines of the form \"key: value\"", file, node.Mark().line + 1,
                                         place.empty() ? "recipe" : place));
+  }
+  // The parser keeps both, and finds the first one.
+  std::set<std::string> keys;
+  for (const auto& entry : node) {
+    const std::string& key = entry.first.Scalar();
+    if (!keys.insert(key).second) {
+      return invalid_argument(fmt::format("{} line {}: {}{}: the key stands there twice", file, entry.first.Mark().line + 1, place, key));
+    }
   }
   return RecipeMap(std::move(node), std::move(file), std::move(place));
 }

@@ -141,6 +141,8 @@ TEST_F(Recipes, SlipsAreNamedWithTheirLine) {
   EXPECT_EQ(error_of(head + "quantization: {group_size: 48}\n"),
             "recipe.yaml line 3: quantization.group_size: found \"48\", expected 32, 64 or 128");
   EXPECT_EQ(error_of(head + "stages: 3\n").substr(0, 27), "recipe.yaml line 3: stages:");
+  EXPECT_EQ(error_of(head + "model: n\n"), "recipe.yaml line 3: model: the key stands there twice");
+  EXPECT_EQ(error_of(head + "loss: {kind: bpr, kind: cosent}\n"), "recipe.yaml line 3: loss.kind: the key stands there twice");
 }
 
 TEST_F(Recipes, BadLinesAreReportedWithTheirNumber) {
