@@ -60,7 +60,7 @@ struct StageReport {
   double exact_recall_at_10 = 0;  // overlap with the ten of an exact float search
   // What the stage needs in memory. Floats count for float32 alone: those that re-rank the last candidates stay in the store.
   double bytes_per_vector = 0;
-  double microseconds_per_query = 0;  // one thread, limit 10, queries given as floats
+  double microseconds_per_query = 0;          // one thread, limit 10, queries given as floats
   std::vector<double> query_ndcg_at_10 = {};  // of each query
 };
 

@@ -14,6 +14,7 @@
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 
+#include "api/http/response_head.h"
 #include "api/http/tls_settings.h"
 #include "base/metrics.h"
 
@@ -46,25 +47,6 @@ Method method_of(beast_http::verb verb) {
 Counter& failed_handshakes() {
   static Counter& instance = counter("orthant_tls_handshakes_failed_total", "Connections given up during the TLS handshake");
   return instance;
-}
-
-bool has_no_body(int status) {
-  return status / 100 == 1 || status == 204 || status == 304;
-}
-
-std::string render_head(const Response& response, bool keep_alive) {
-  std::string head;
-  head.reserve(256);
-  const boost::beast::string_view reason = beast_http::obsolete_reason(static_cast<beast_http::status>(response.status));
-  fmt::format_to(std::back_inserter(head), "HTTP/1.1 {} {}\r\n", response.status, std::string_view(reason.data(), reason.size()));
-  if (!has_no_body(response.status)) {
-    const std::uint64_t size = response.source ? response.source->size() : response.body.size();
-    if (size > 0) fmt::format_to(std::back_inserter(head), "Content-Type: {}\r\n", response.content_type);
-    fmt::format_to(std::back_inserter(head), "Content-Length: {}\r\n", size);
-  }
-  for (const auto& [name, value] : response.headers) fmt::format_to(std::back_inserter(head), "{}: {}\r\n", name, value);
-  head += keep_alive ? "\r\n" : "Connection: close\r\n\r\n";
-  return head;
 }
 
 }  // namespace

@@ -21,7 +21,8 @@ Result<RecipeMap> RecipeMap::make(YAML::Node node, std::string file, std::string
   for (const auto& entry : node) {
     const std::string& key = entry.first.Scalar();
     if (!keys.insert(key).second) {
-      return invalid_argument(fmt::format("{} line {}: {}{}: the key stands there twice", file, entry.first.Mark().line + 1, place, key));
+      return invalid_argument(
+          fmt::format("{} line {}: {}{}: the key stands there twice", file, entry.first.Mark().line + 1, place, key));
     }
   }
   return RecipeMap(std::move(node), std::move(file), std::move(place));
