@@ -31,6 +31,7 @@ constexpr double kFineTargets = 0.99;
 // to make up for: 499,000 titles reach .993 with the effort 556 at half of the misses, with less than half of that at a tenth. So
 // deep ones come first, and shallower ones where rescoring is so large a share of the cost, or where only these keep the estimate.
 constexpr std::array kSharesOfDepths = {0.1, 0.25, 0.5, 1.0};
+constexpr std::array kSharesOfOwnCodes = {0.5, 0.25, 0.1, 1.0};  // of a source with codes of its own: the first that serve
 constexpr double kDearRescoring = 0.3;
 // Of a row that is rescored by int8, in rows of a 1-bit scan.
 constexpr double kRescoredCost = 24;
@@ -88,6 +89,7 @@ class SourceCalibration {
   }
 
   Result<Reached> cheapest(double target, std::size_t effort) const {
+    if (parts_.source->has_own_codes()) return first_that_serves(target, effort);
     Reached best;
     for (const double share : kSharesOfDepths) {
       const StageDepths depths = depths_for(1 - (1 - target) * share);
@@ -98,6 +100,18 @@ class SourceCalibration {
       if (best.plan.effort == 0 || target > kFineTargets || best.rescoring < kDearRescoring * best.whole_cost) break;
     }
     return best;
+  }
+
+  // The depths were found with the index's codes. A source with its own estimates better, and keeping the thousands that deep
+  // depths ask for costs it more than reading further lists.
+  Result<Reached> first_that_serves(double target, std::size_t effort) const {
+    for (const double share : kSharesOfOwnCodes) {
+      const StageDepths depths = depths_for(1 - (1 - target) * share);
+      if (depths.first != FirstStage::kEstimate) continue;
+      const Reached reached = ORTHANT_TRY(reach(target, depths, effort, std::numeric_limits<double>::infinity()));
+      if (reached.plan.effort != 0) return reached;
+    }
+    return Reached{};
   }
 
   // From `effort` on upwards. Nothing when the source does not get there before it costs too much, or more than `known`.
