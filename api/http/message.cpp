@@ -94,7 +94,8 @@ Status parse_target(std::string_view target, Request& request) {
   for (std::string_view rest = path.substr(1); !rest.empty();) {
     const std::string_view segment = rest.substr(0, rest.find('/'));
     rest.remove_prefix(std::min(rest.size(), segment.size() + 1));
-    if (segment.empty()) continue;  // "//" is one slash, as with Qdrant
+    // "//collections" is "/collections" for Qdrant; in "/collections//exists" a name is missing, and is told to be.
+    if (segment.empty() && request.segments.empty()) continue;
     auto decoded = percent_decode(segment, false);
     if (!decoded || decoded->contains('\0')) {
       return invalid_argument(fmt::format("path part '{}' is not percent-encoded correctly", segment));

@@ -118,7 +118,7 @@ class Envelope(Dialect):
 
     def test_the_road_is_forgiving_within_limits(self):
         self.ok("GET", "/collections/")
-        self.ok("GET", "//collections//dialect")
+        self.ok("GET", "//collections/dialect")
         self.refused(400, "", "PUT", POINTS, b"{" + b" " * (33 << 20) + b"}")
         packed = gzip.compress(b'{"exact":true}')
         self.assertEqual(self.ok("POST", POINTS + "/count", packed, headers={"content-encoding": "gzip"}), {"count": 0})

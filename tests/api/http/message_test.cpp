@@ -21,10 +21,13 @@ TEST(Message, SplitsATargetIntoDecodedPartsAndParameters) {
   EXPECT_EQ(request.query.find("absent"), std::nullopt);
 }
 
-TEST(Message, TakesSeveralSlashesForOne) {
+TEST(Message, TakesSeveralSlashesAtTheBeginningForOne) {
   Request request;
-  ASSERT_TRUE(parse_target("//collections///a/points//", request));
+  ASSERT_TRUE(parse_target("//collections/a/points/", request));
   EXPECT_EQ(request.segments, (std::vector<std::string>{"collections", "a", "points"}));
+  Request without_name;
+  ASSERT_TRUE(parse_target("/collections//exists", without_name));
+  EXPECT_EQ(without_name.segments, (std::vector<std::string>{"collections", "", "exists"}));
 }
 
 TEST(Message, RefusesBrokenTargets) {
