@@ -293,25 +293,16 @@ void Engine::query_groups(std::string collection, GroupsRequest request, Request
 }
 
 void Engine::facet(std::string collection, FacetRequest request, RequestContext context, Done<std::vector<FacetHit>> done) {
-  auto admitted = impl_->admit(std::move(done));
-  if (!admitted) return;
-  run_on<std::vector<FacetHit>>(impl_->search_pool, std::move(*admitted),
-                                [this, collection = std::move(collection), request = std::move(request),
-                                 context = std::move(context)]() -> Result<std::vector<FacetHit>> {
-                                  ORTHANT_TRY(check_wanted(context));
-                                  return count_values(*ORTHANT_TRY(impl_->find(collection)), request);
-                                });
+  impl_->read<std::vector<FacetHit>>(
+      std::move(collection), std::move(context), std::move(done),
+      [request = std::move(request)](const Collection& found, const RequestContext&) { return count_values(found, request); });
 }
 
 void Engine::search_matrix(std::string collection, MatrixRequest request, RequestContext context, Done<MatrixResult> done) {
-  auto admitted = impl_->admit(std::move(done));
-  if (!admitted) return;
-  run_on<MatrixResult>(impl_->search_pool, std::move(*admitted),
-                       [this, collection = std::move(collection), request = std::move(request),
-                        context = std::move(context)]() -> Result<MatrixResult> {
-                         ORTHANT_TRY(check_wanted(context));
-                         return make_matrix(*ORTHANT_TRY(impl_->find(collection)), request, context);
-                       });
+  impl_->read<MatrixResult>(std::move(collection), std::move(context), std::move(done),
+                            [request = std::move(request)](const Collection& found, const RequestContext& wanted) {
+                              return make_matrix(found, request, wanted);
+                            });
 }
 
 }  // namespace orthant

@@ -58,6 +58,10 @@ class Engine::Impl {
   // nothing, when shutting down has begun.
   template <typename T>
   std::optional<Done<T>> admit(Done<T> done);
+  // Gives `done` what `work` reads of the collection, on the search pool, unless nobody waits for it any more.
+  template <typename T>
+  void read(std::string collection, RequestContext context, Done<T> done,
+            std::move_only_function<Result<T>(const Collection&, const RequestContext&)> work);
 
   const Settings settings;
   DataDirectory directory;
@@ -133,6 +137,19 @@ void run_on(ThreadPool& pool, Done<T> done, std::move_only_function<Result<T>()>
   auto shared = std::make_shared<Done<T>>(std::move(done));
   Status submitted = pool.submit([shared, work = std::move(work)]() mutable { (*shared)(work()); });
   if (!submitted) (*shared)(std::unexpected<Error>(std::move(submitted).error()));
+}
+
+template <typename T>
+void Engine::Impl::read(std::string collection, RequestContext context, Done<T> done,
+                        std::move_only_function<Result<T>(const Collection&, const RequestContext&)> work) {
+  auto admitted = admit(std::move(done));
+  if (!admitted) return;
+  run_on<T>(
+      search_pool, std::move(*admitted),
+      [this, collection = std::move(collection), context = std::move(context), work = std::move(work)]() mutable -> Result<T> {
+        ORTHANT_TRY(check_wanted(context));
+        return work(*ORTHANT_TRY(find(collection)), context);
+      });
 }
 
 }  // namespace orthant

@@ -26,47 +26,30 @@ Result<ScrollResult> scroll_ordered(const Collection& collection, const ScrollRe
 }  // namespace
 
 void Engine::retrieve(std::string collection, RetrieveRequest request, RequestContext context, Done<std::vector<Record>> done) {
-  auto admitted = impl_->admit(std::move(done));
-  if (!admitted) return;
-  run_on<std::vector<Record>>(
-      impl_->search_pool, std::move(*admitted),
-      [this, collection = std::move(collection), request = std::move(request),
-       context = std::move(context)]() -> Result<std::vector<Record>> {
-        ORTHANT_TRY(check_wanted(context));
-        return ORTHANT_TRY(impl_->find(collection))->retrieve(request.ids, request.payload, request.vectors);
-      });
+  impl_->read<std::vector<Record>>(std::move(collection), std::move(context), std::move(done),
+                                   [request = std::move(request)](const Collection& found, const RequestContext&) {
+                                     return found.retrieve(request.ids, request.payload, request.vectors);
+                                   });
 }
 
 void Engine::scroll(std::string collection, ScrollRequest request, RequestContext context, Done<ScrollResult> done) {
-  auto admitted = impl_->admit(std::move(done));
-  if (!admitted) return;
-  run_on<ScrollResult>(impl_->search_pool, std::move(*admitted),
-                       [this, collection = std::move(collection), request = std::move(request),
-                        context = std::move(context)]() -> Result<ScrollResult> {
-                         ORTHANT_TRY(check_wanted(context));
-                         if (request.order_by) {
-                           return scroll_ordered(*ORTHANT_TRY(impl_->find(collection)), request);
-                         }
-                         PointPage page = ORTHANT_TRY(ORTHANT_TRY(impl_->find(collection))
-                                                          ->scroll({.from = request.from,
-                                                                    .filter = pointer_to(request.filter),
-                                                                    .limit = request.limit,
-                                                                    .offset = 0,
-                                                                    .payload = request.payload,
-                                                                    .vectors = request.vectors}));
-                         return ScrollResult{std::move(page.points), page.next};
-                       });
+  impl_->read<ScrollResult>(std::move(collection), std::move(context), std::move(done),
+                            [request = std::move(request)](const Collection& found, const RequestContext&) -> Result<ScrollResult> {
+                              if (request.order_by) return scroll_ordered(found, request);
+                              PointPage page = ORTHANT_TRY(found.scroll({.from = request.from,
+                                                                         .filter = pointer_to(request.filter),
+                                                                         .limit = request.limit,
+                                                                         .offset = 0,
+                                                                         .payload = request.payload,
+                                                                         .vectors = request.vectors}));
+                              return ScrollResult{std::move(page.points), page.next};
+                            });
 }
 
 void Engine::count(std::string collection, std::optional<Filter> filter, RequestContext context, Done<std::uint64_t> done) {
-  auto admitted = impl_->admit(std::move(done));
-  if (!admitted) return;
-  run_on<std::uint64_t>(impl_->search_pool, std::move(*admitted),
-                        [this, collection = std::move(collection), filter = std::move(filter),
-                         context = std::move(context)]() -> Result<std::uint64_t> {
-                          ORTHANT_TRY(check_wanted(context));
-                          return ORTHANT_TRY(impl_->find(collection))->count(pointer_to(filter));
-                        });
+  impl_->read<std::uint64_t>(
+      std::move(collection), std::move(context), std::move(done),
+      [filter = std::move(filter)](const Collection& found, const RequestContext&) { return found.count(pointer_to(filter)); });
 }
 
 }  // namespace orthant
